@@ -1,0 +1,210 @@
+//! The effects of the outer world, as traits: everything below the top reaches time, environment,
+//! network, disk cache and terminal through here and nowhere else.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+use crate::token::Timestamp;
+
+/// Time, and waiting.
+pub trait Clock {
+    /// The wall clock. It can jump.
+    fn now(&self) -> Timestamp;
+    /// Time since some fixed point; it never jumps, and may stand still while the machine sleeps.
+    fn monotonic(&self) -> Duration;
+    /// Waits.
+    ///
+    /// # Errors
+    /// `interrupted` if the process was told to end meanwhile.
+    fn sleep(&self, duration: Duration) -> Result<(), Error>;
+}
+
+/// Environment variables.
+pub trait Environment {
+    /// The variable's value; `None` if it is not set, empty, or not Unicode.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// An HTTP request. Its headers and body may hold secrets, so it is not `Debug`.
+pub struct HttpRequest {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Absolute; `https`, or `http` on loopback.
+    pub url: String,
+    /// Name and value.
+    pub headers: Vec<(&'static str, Secret)>,
+    /// What is sent.
+    pub body: Option<Secret>,
+}
+
+/// An HTTP response, read whole. Its body may hold tokens, so it is not `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// `Retry-After` in seconds, where it is a number.
+    pub retry_after: Option<u64>,
+    /// The body, of limited size. It may hold tokens: wiped when it is dropped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// Why there is no response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpFailure {
+    /// The request never left: it cannot have had an effect.
+    NotSent(String),
+    /// The request may have had its effect, but the answer was not read.
+    NotAnswered(String),
+}
+
+impl HttpFailure {
+    /// What happened, in words.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NotSent(reason) | Self::NotAnswered(reason) => reason,
+        }
+    }
+}
+
+/// The network.
+pub trait Http {
+    /// Sends `request` and reads the whole answer within `limit`. Redirects are not followed.
+    ///
+    /// # Errors
+    /// A failure that tells whether the request can have had its effect.
+    fn send(
+        &self,
+        request: &HttpRequest,
+        ca_file: Option<&std::path::Path>,
+        limit: Duration,
+    ) -> Result<HttpResponse, HttpFailure>;
+}
+
+/// Where a person reads, and whether there is one.
+pub trait Terminal {
+    /// Whether something shown would be seen.
+    fn is_available(&self) -> bool;
+    /// Shows text to the person.
+    ///
+    /// # Errors
+    /// If there is nobody to show it to.
+    fn show(&self, text: &str) -> std::io::Result<()>;
+}
+
+/// How much a [`Notice`] matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// A call failed.
+    Error,
+    /// Something a person should act on; shown unless `--quiet`.
+    Warning,
+    /// What is waited for; shown unless `--quiet`.
+    Information,
+    /// Why a decision was taken; shown with `--verbose`.
+    Debug,
+    /// Each request and file.
+    Trace,
+}
+
+/// Where warnings, waiting and the log go: stderr and the log file, never stdout.
+pub trait Notice {
+    /// Whether anybody reads this level, so that nothing is built in vain.
+    fn is_wanted(&self, level: Level) -> bool;
+    /// Writes one line. It must hold no secret.
+    fn write(&self, level: Level, line: &str);
+}
+
+/// A cache on disk for documents that are public (authorities' metadata).
+pub trait Documents {
+    /// The document and when it was stored.
+    fn load(&self, key: &str) -> Option<(Timestamp, Vec<u8>)>;
+    /// Stores the document; a failure is no error, only a later request.
+    fn save(&self, key: &str, now: Timestamp, document: &[u8]);
+}
+
+/// Signals of the operating system.
+pub trait Signals {
+    /// From here to the end of the guard Ctrl-C is remembered instead of ending the process.
+    fn shield(&self) -> Box<dyn Shield + '_>;
+}
+
+/// While it lives, the process finishes what it began.
+pub trait Shield {}
+
+/// The effects, and the limits of this call.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Environment variables.
+    pub environment: &'a dyn Environment,
+    /// The network.
+    pub http: &'a dyn Http,
+    /// The person.
+    pub terminal: &'a dyn Terminal,
+    /// stderr and the log.
+    pub notice: &'a dyn Notice,
+    /// Public documents on disk.
+    pub documents: &'a dyn Documents,
+    /// Ctrl-C.
+    pub signals: &'a dyn Signals,
+    /// When the call has to be answered, on the monotonic clock; `None` while a person signs in.
+    pub deadline: Option<Duration>,
+}
+
+impl Context<'_> {
+    /// How long may one network request take?
+    pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+    /// The same without an end: a person is signing in.
+    #[must_use]
+    pub fn without_deadline(self) -> Self {
+        Self {
+            deadline: None,
+            ..self
+        }
+    }
+
+    /// What is left of the call; `None` if it has no end.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_sub(self.clock.monotonic()))
+    }
+
+    /// How long the next request may take.
+    ///
+    /// # Errors
+    /// `unavailable` if no time is left.
+    pub fn request_limit(&self) -> Result<Duration, Error> {
+        let limit = self
+            .time_left()
+            .map_or(Self::REQUEST_LIMIT, |left| left.min(Self::REQUEST_LIMIT));
+        if limit.is_zero() {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the time for this call ran out before the authority could be asked",
+            ));
+        }
+        Ok(limit)
+    }
+
+    /// Warns: a person should act on it.
+    pub fn warn(&self, line: &str) {
+        self.notice.write(Level::Warning, line);
+    }
+
+    /// Says what is waited for.
+    pub fn inform(&self, line: &str) {
+        self.notice.write(Level::Information, line);
+    }
+
+    /// Says why, to those who asked; `line` is built only for them.
+    pub fn debug(&self, line: impl FnOnce() -> String) {
+        if self.notice.is_wanted(Level::Debug) {
+            self.notice.write(Level::Debug, &line());
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What a tool asks for and what it is given, in no tool's own words.
+
+use std::time::Duration;
+
+use crate::secret::Secret;
+use crate::token::Timestamp;
+
+/// Whether a person may be asked during a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interactive {
+    /// If there is a controlling terminal, and `CI` is not set.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
+    /// Also without a terminal and under `CI`: what is to be shown goes to stderr, or to the
+    /// program that asked.
+    Always,
+}
+
+impl Interactive {
+    /// The names on the command line, in the environment and in the JSON protocol.
+    pub const NAMES: [&str; 3] = ["auto", "never", "always"];
+
+    /// Reads one of [`Self::NAMES`].
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "never" => Some(Self::Never),
+            "always" => Some(Self::Always),
+            _ => None,
+        }
+    }
+}
+
+/// What the caller wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A token.
+    Get,
+    /// A sign-in, whatever is cached.
+    Login,
+    /// To forget the sign-in, and to revoke it where the authority can, unless `local`.
+    Logout {
+        /// Whether to leave the authority alone.
+        local: bool,
+    },
+    /// What is kept of every profile, or of the one that is named.
+    Status,
+    /// The tool saw this access token rejected.
+    Erase(Secret),
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What to do.
+    pub action: Action,
+    /// The profile by name; otherwise it follows from the URL or from the configuration.
+    pub profile: Option<String>,
+    /// Where the token is to go.
+    pub url: Option<String>,
+    /// Scopes instead of the profile's; empty means the profile's.
+    pub scopes: Vec<String>,
+    /// Which account of several.
+    pub account: Option<String>,
+    /// How long the answer must be valid.
+    pub min_valid: Option<Duration>,
+    /// Never answer with what is cached now.
+    pub force_refresh: bool,
+    /// A claims request or challenge, as JSON text (OpenID Connect Core §5.5).
+    pub claims: Option<String>,
+    /// Whether a person may be asked; `None` leaves it to the environment.
+    pub interactive: Option<Interactive>,
+    /// The exchange that the tool needs, by its name in the table of exchanges.
+    pub exchange: Option<&'static str>,
+}
+
+impl Request {
+    /// A request for `action` that leaves everything else to the profile.
+    pub fn new(action: Action) -> Self {
+        Self {
+            action,
+            profile: None,
+            url: None,
+            scopes: Vec::new(),
+            account: None,
+            min_valid: None,
+            force_refresh: false,
+            claims: None,
+            interactive: None,
+            exchange: None,
+        }
+    }
+}
+
+/// A token for a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The profile that answered.
+    pub profile: String,
+    /// The sign-in name, else the subject, where the authority told one.
+    pub account: Option<String>,
+    /// `Bearer`, as the authority wrote it.
+    pub token_type: String,
+    /// The access token.
+    pub access_token: Secret,
+    /// The ID token of the sign-in, where there is one.
+    pub id_token: Option<Secret>,
+    /// When the access token ends; `None` where the authority does not say.
+    pub expires_at: Option<Timestamp>,
+    /// Whole seconds until then, counted when the answer was made.
+    pub expires_in: Option<i64>,
+    /// The granted scopes.
+    pub scopes: Vec<String>,
+    /// `cache`, `refresh`, or the name of the grant.
+    pub source: &'static str,
+    /// Whether it should have been refreshed, and could not be.
+    pub stale: bool,
+    /// Where a URL names a host: the host of the request, else of the profile's first pattern.
+    pub host: Option<String>,
+}
+
+/// The answer to a [`Request`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    /// A token.
+    Token(Box<Credential>),
+    /// It is done, and there is nothing to hand out.
+    Done {
+        /// The profile it was done for.
+        profile: String,
+        /// The accounts it was done for; null for one that the authority did not name.
+        accounts: Vec<Option<String>>,
+    },
+    /// What is kept, as JSON with names in order.
+    Status(serde_json::Value),
+}

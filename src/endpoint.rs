@@ -1,0 +1,99 @@
+//! A URL that tokens and secrets may be sent to: `https`, or `http` on this machine.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// An absolute `https` URL, or an `http` one whose host is loopback, without user information and
+/// fragment ([RFC 6749 §3.1, §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// Checks `text`. It is kept as it was written, since issuers are compared as strings.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be put behind the name of the key and the value.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text
+            .bytes()
+            .any(|byte| byte.is_ascii_control() || byte == b' ' || byte == b'\\')
+        {
+            return Err("it holds a blank, a backslash or a control character");
+        }
+        if text
+            .split_once("://")
+            .is_some_and(|(_, rest)| rest.starts_with('/'))
+        {
+            return Err("it has no host");
+        }
+        let url = url::Url::parse(text).map_err(|_| "it is not an absolute URL")?;
+        let host = url.host_str().unwrap_or_default();
+        if host.is_empty() {
+            return Err("it has no host");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it holds a user name or a password");
+        }
+        if url.fragment().is_some() {
+            return Err("it holds a fragment");
+        }
+        match url.scheme() {
+            "https" => Ok(Self(text.to_owned())),
+            "http" if is_loopback(host) => Ok(Self(text.to_owned())),
+            "http" => Err("`http` is allowed on loopback only; use `https`"),
+            _ => Err("only `https` is allowed"),
+        }
+    }
+
+    /// The URL as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Whether a host, as a URL writes it, is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+
+    #[test]
+    fn tokens_go_over_https_or_stay_on_this_machine() {
+        for good in [
+            "https://login.example/tenant",
+            "http://127.0.0.1:8080/x",
+            "http://localhost:1/",
+            "http://[::1]:9/",
+        ] {
+            assert!(Endpoint::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://login.example/",
+            "http://127.0.0.1.evil.example/",
+            "http://localhost.evil.example/",
+            "https://user:secret@login.example/",
+            "https://login.example/#fragment",
+            "https:///path",
+            "https:\\\\login.example",
+            "ftp://login.example/",
+            "login.example",
+            "https://login.example/\n",
+            "",
+        ] {
+            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where a secret of the configuration comes from. It is read when it is needed, and never kept.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+use crate::system::process;
+
+/// How long may a secret's source take?
+const LIMIT: Duration = Duration::from_secs(30);
+/// How large may a secret's file be?
+const LONGEST_FILE: u64 = 64 * 1024;
+
+/// A place that holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// Written into the profile file itself.
+    Literal(Secret),
+    /// An environment variable.
+    Environment(String),
+    /// A file.
+    File(PathBuf),
+    /// What a command prints.
+    Command(Vec<String>),
+}
+
+impl SecretSource {
+    /// Reads the secret: its text less one trailing line end. `key` is the key that names it.
+    ///
+    /// # Errors
+    /// `config`, naming the key and the source, never what it gave.
+    pub fn resolve(&self, key: &str, context: &Context<'_>) -> Result<Secret, Error> {
+        let failed = |reason: String| {
+            Error::new(
+                ErrorKind::Config,
+                format!("the secret `{key}` cannot be had: {reason}"),
+            )
+        };
+        let text = match self {
+            Self::Literal(secret) => return Ok(secret.clone()),
+            Self::Environment(name) => {
+                let value = context.environment.variable(name).ok_or_else(|| {
+                    failed(format!("the environment variable `{name}` is not set"))
+                })?;
+                Secret::new(value)
+            }
+            Self::File(path) => {
+                let read = || -> std::io::Result<Secret> {
+                    if fs::metadata(path)?.len() > LONGEST_FILE {
+                        return Err(std::io::Error::other("it is too large"));
+                    }
+                    fs::read_to_string(path).map(Secret::new)
+                };
+                read().map_err(|error| failed(format!("`{}`: {error}", path.display())))?
+            }
+            Self::Command(command) => {
+                let limit = context.time_left().map_or(LIMIT, |left| left.min(LIMIT));
+                process::output(command, limit).map_err(failed)?
+            }
+        };
+        let bare = text.expose();
+        let bare = bare
+            .strip_suffix("\r\n")
+            .or_else(|| bare.strip_suffix('\n'))
+            .unwrap_or(bare);
+        if bare.is_empty() {
+            return Err(failed("its source gave nothing".to_owned()));
+        }
+        if bare.contains(['\n', '\r', '\0']) {
+            return Err(failed("its source gave more than one line".to_owned()));
+        }
+        Ok(Secret::new(bare))
+    }
+
+    /// The source in words, for `profile show`; a literal one is not shown.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Literal(_) => "literal, not shown".to_owned(),
+            Self::Environment(name) => format!("environment variable {name}"),
+            Self::File(path) => format!("file {}", path.display()),
+            Self::Command(command) => {
+                format!("command {}", command.first().map_or("", String::as_str))
+            }
+        }
+    }
+}

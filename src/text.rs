@@ -1,0 +1,85 @@
+//! Text on its way to a person: made harmless, and compared with what they may have meant.
+
+/// Makes text from a server, a tool or a file harmless to show: control characters and those that
+/// reorder or hide text are dropped, white space becomes a space, and the length is bounded.
+pub fn printable(text: &str) -> String {
+    /// How much of one foreign text is worth showing?
+    const LONGEST: usize = 2000;
+    let mut shown = String::with_capacity(text.len().min(LONGEST));
+    for character in text.trim().chars().take(LONGEST) {
+        if character.is_whitespace() {
+            if !shown.ends_with(' ') {
+                shown.push(' ');
+            }
+        } else if !is_unsafe(character) {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether a character can move the cursor, colour the screen, or reorder or hide what is near it.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The candidate that `word` was probably meant to be, if one is near enough to propose.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's edit distance, without regard to case.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, from) in left.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, to) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{nearest, printable};
+
+    #[test]
+    fn what_a_person_sees_holds_nothing_that_moves_the_cursor_or_hides_text() {
+        for (given, shown) in [
+            ("plain text", "plain text"),
+            ("two\r\nlines\tand tabs", "two lines and tabs"),
+            ("\u{1b}[2Jcleared\u{7}", "[2Jcleared"),
+            ("\u{9b}31mred", "31mred"),
+            ("left\u{202e}thgir", "leftthgir"),
+            ("soft\u{ad}\u{200b}hidden", "softhidden"),
+            ("  Grüße, 世界 ", "Grüße, 世界"),
+        ] {
+            assert_eq!(printable(given), shown);
+        }
+        assert_eq!(printable(&"x".repeat(1 << 20)).len(), 2000);
+    }
+
+    #[test]
+    fn a_near_word_is_proposed_and_a_far_one_is_not() {
+        let keys = ["client_id", "authority", "scopes"];
+        assert_eq!(nearest("clientid", keys), Some("client_id"));
+        assert_eq!(nearest("scope", keys), Some("scopes"));
+        assert_eq!(nearest("Authorty", keys), Some("authority"));
+        assert_eq!(nearest("tenant", keys), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! Tokens and the times they carry.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+
+/// A point in time in whole seconds since 1970, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The last second that RFC 3339 can write (9999-12-31T23:59:59Z).
+    const LAST: i64 = 253_402_300_799;
+
+    /// The time `seconds` later, or earlier if negative, within what can be written down.
+    #[must_use]
+    pub fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds).clamp(0, Self::LAST))
+    }
+
+    /// Seconds from `earlier` to this time; negative if `earlier` is later.
+    pub fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// RFC 3339 in `Z`, without fractions.
+    pub fn rfc3339(self) -> String {
+        let seconds = u64::try_from(self.0.clamp(0, Self::LAST)).unwrap_or_default();
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let seconds = time
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_secs());
+        Self(i64::try_from(seconds).unwrap_or(Self::LAST))
+    }
+}
+
+/// Who signed in, as far as the authority said so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The sign-in name: `preferred_username`, else `upn`, else `email`.
+    pub name: Option<String>,
+    /// What does not change when somebody is renamed: Entra's `oid.tid`, else `sub`.
+    pub subject: Option<String>,
+}
+
+impl Account {
+    /// The sign-in name, else the subject.
+    pub fn label(&self) -> Option<&str> {
+        self.name.as_deref().or(self.subject.as_deref())
+    }
+}
+
+/// What a token endpoint answered, with every time made absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSet {
+    /// The access token, opaque to us.
+    pub access_token: Secret,
+    /// `Bearer`, as the authority wrote it.
+    pub token_type: String,
+    /// When the answer was read.
+    pub issued_at: Timestamp,
+    /// When the access token ends; `None` where the authority does not say.
+    pub expires_at: Option<Timestamp>,
+    /// From when on the authority wants it refreshed (Entra's `refresh_in`).
+    pub refresh_at: Option<Timestamp>,
+    /// The refresh token; `None` where the answer had none.
+    pub refresh_token: Option<Secret>,
+    /// When the refresh token ends, where the authority says so (`refresh_expires_in`).
+    pub refresh_expires_at: Option<Timestamp>,
+    /// The ID token.
+    pub id_token: Option<Secret>,
+    /// The granted scopes; `None` means: as requested.
+    pub scopes: Option<Vec<String>>,
+    /// Who signed in.
+    pub account: Account,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn times_are_written_without_fractions_and_never_overflow() {
+        assert_eq!(Timestamp(1_893_456_000).rfc3339(), "2030-01-01T00:00:00Z");
+        assert_eq!(
+            Timestamp(0).plus(i64::MIN).rfc3339(),
+            "1970-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            Timestamp(5).plus(i64::MAX).rfc3339(),
+            "9999-12-31T23:59:59Z"
+        );
+    }
+}
