@@ -1,0 +1,54 @@
+//! The process' environment variables.
+
+use crate::context::Environment;
+
+/// The process' environment variables.
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    #[expect(clippy::disallowed_methods, reason = "this is the environment")]
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+/// Every variable that changes what we do, with its meaning: the manual's section is made of it.
+pub const VARIABLES: &[(&str, &str)] = &[
+    (
+        "CRED_HELPER_CONFIG",
+        "profile file instead of all others, like --config",
+    ),
+    (
+        "CRED_HELPER_PROFILE",
+        "profile to use where -p does not name one",
+    ),
+    (
+        "CRED_HELPER_STATE",
+        "directory of sessions instead of the user's data directory",
+    ),
+    (
+        "CRED_HELPER_INTERACTIVE",
+        "auto, never or always: whether a person may be asked",
+    ),
+    (
+        "CRED_HELPER_ERROR_FORMAT",
+        "text or json, like --error-format",
+    ),
+    (
+        "CRED_HELPER_LOG",
+        "LEVEL[,FILE]: error, warning, information, debug or trace",
+    ),
+    (
+        "CI",
+        "if set and not `false`, a person is asked only with --interactive always",
+    ),
+    (
+        "HTTPS_PROXY, NO_PROXY",
+        "the proxy; never used for loopback",
+    ),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "certificate authorities instead of the system's",
+    ),
+    ("NO_COLOR", "no colours in help and errors"),
+];

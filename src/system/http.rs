@@ -1,0 +1,152 @@
+//! The network: the only file that names reqwest and rustls.
+//!
+//! The client is built when the first request is due; a silent answer never pays for it.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::blocking::Client;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use zeroize::Zeroizing;
+
+use crate::context::{Http, HttpFailure, HttpRequest, HttpResponse};
+use crate::endpoint::is_loopback;
+
+/// How long may a connection take to be made?
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How large may an answer be? Metadata and token answers are a few kilobytes.
+const LONGEST_BODY: u64 = 1024 * 1024;
+
+/// What decides how a client is built.
+type Settings = (Option<PathBuf>, bool);
+
+/// The network, through reqwest: blocking, rustls with ring, no redirects.
+#[derive(Default)]
+pub struct Network {
+    client: RefCell<Option<(Settings, Client)>>,
+}
+
+impl Network {
+    fn client(&self, ca_file: Option<&Path>, loopback: bool) -> Result<Client, String> {
+        let settings = (ca_file.map(Path::to_owned), loopback);
+        if let Some((built_with, client)) = &*self.client.borrow()
+            && *built_with == settings
+        {
+            return Ok(client.clone());
+        }
+        // Fails only if a provider is there already, which is then the same one.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut builder = Client::builder()
+            .user_agent(concat!("cred-helper/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_LIMIT)
+            // A connection kept open may be closed by the other side at the moment it is used
+            // again, and then nobody knows whether the request was read.
+            .pool_max_idle_per_host(0);
+        if loopback {
+            builder = builder.no_proxy();
+        }
+        if let Some(path) = ca_file {
+            let pem = fs::read(path)
+                .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|error| format!("`{}`: {}", path.display(), reason(&error)))?;
+            if certificates.is_empty() {
+                return Err(format!("`{}` holds no certificate", path.display()));
+            }
+            builder = builder.tls_certs_only(certificates);
+        }
+        let client = builder.build().map_err(|error| reason(&error))?;
+        *self.client.borrow_mut() = Some((settings, client.clone()));
+        Ok(client)
+    }
+}
+
+impl Http for Network {
+    fn send(
+        &self,
+        request: &HttpRequest,
+        ca_file: Option<&Path>,
+        limit: Duration,
+    ) -> Result<HttpResponse, HttpFailure> {
+        let url = Url::parse(&request.url)
+            .map_err(|error| HttpFailure::NotSent(format!("the URL cannot be read: {error}")))?;
+        let loopback = url.host_str().is_some_and(is_loopback);
+        // Checked where each URL is read; this is the last gate before a secret leaves.
+        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+            return Err(HttpFailure::NotSent("only https is allowed".to_owned()));
+        }
+        let client = self
+            .client(ca_file, loopback)
+            .map_err(HttpFailure::NotSent)?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                HttpFailure::NotSent(format!("the header {name} holds a control character"))
+            })?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let mut builder = match request.method {
+            "POST" => client.post(url),
+            _ => client.get(url),
+        };
+        if let Some(body) = &request.body {
+            builder = builder.body(body.expose().to_owned());
+        }
+        let response = builder
+            .headers(headers)
+            .timeout(limit)
+            .send()
+            .map_err(|error| {
+                if error.is_connect() || error.is_builder() {
+                    HttpFailure::NotSent(reason(&error))
+                } else {
+                    HttpFailure::NotAnswered(reason(&error))
+                }
+            })?;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let mut body = Zeroizing::new(Vec::new());
+        response
+            .take(LONGEST_BODY + 1)
+            .read_to_end(&mut body)
+            .map_err(|error| HttpFailure::NotAnswered(format!("the answer broke off: {error}")))?;
+        if body.len() as u64 > LONGEST_BODY {
+            return Err(HttpFailure::NotAnswered(format!(
+                "the answer is longer than {LONGEST_BODY} bytes"
+            )));
+        }
+        Ok(HttpResponse {
+            status,
+            retry_after,
+            body,
+        })
+    }
+}
+
+/// The innermost causes of an error, without the URL.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !causes.iter().any(|earlier| earlier.contains(&text)) {
+            causes.push(text);
+        }
+        source = cause.source();
+    }
+    match causes.len() {
+        0 => error.to_string(),
+        1 => causes.remove(0),
+        length => causes.split_off(length - 2).join(": "),
+    }
+}

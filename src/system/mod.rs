@@ -1,0 +1,16 @@
+//! The real effects behind [`crate::context`], one file each and the only one that knows its
+//! thing. What differs between operating systems is in `unix.rs` and `windows.rs`.
+
+pub mod clock;
+pub mod directories;
+pub mod documents;
+pub mod environment;
+pub mod http;
+pub mod notice;
+pub mod process;
+pub mod signal;
+pub mod terminal;
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+pub mod platform;

@@ -1,0 +1,76 @@
+//! Ctrl-C and SIGTERM: at once in general, after the work that must not be torn otherwise.
+//!
+//! No handler is installed before something is waited for or shielded, so that a silent answer
+//! never pays for it; until then the system's default ends the process.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::signal::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::context::{Shield, Signals};
+use crate::error::{Error, ErrorKind};
+
+/// Whether a signal ends the process at once: nothing is shielded.
+static AT_ONCE: AtomicBool = AtomicBool::new(true);
+/// Whether a signal came while something was shielded. The second one does not wait.
+static PENDING: AtomicBool = AtomicBool::new(false);
+/// How many shields there are.
+static SHIELDS: AtomicUsize = AtomicUsize::new(0);
+
+/// The process' signals.
+pub struct ProcessSignals;
+
+impl Signals for ProcessSignals {
+    fn shield(&self) -> Box<dyn Shield + '_> {
+        Box::new(Shielded::new())
+    }
+}
+
+/// While it lives, a first signal is only remembered.
+pub(super) struct Shielded(());
+
+impl Shielded {
+    pub(super) fn new() -> Self {
+        install();
+        SHIELDS.fetch_add(1, Ordering::SeqCst);
+        AT_ONCE.store(false, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Shielded {
+    fn drop(&mut self) {
+        if SHIELDS.fetch_sub(1, Ordering::SeqCst) == 1 {
+            AT_ONCE.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Shield for Shielded {}
+
+/// Whether the process was told to end.
+///
+/// # Errors
+/// `interrupted`, if it was.
+pub(super) fn check() -> Result<(), Error> {
+    if PENDING.load(Ordering::SeqCst) {
+        return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
+    }
+    Ok(())
+}
+
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
+            // The order matters: the flag is set last, so that only the second signal finds it
+            // set. Where a handler cannot be installed, the system's default stays.
+            let installed = flag::register_conditional_shutdown(signal, status, &AT_ONCE)
+                .and_then(|_| flag::register_conditional_shutdown(signal, status, &PENDING))
+                .and_then(|_| flag::register(signal, &PENDING));
+            drop(installed);
+        }
+    });
+}

@@ -1,0 +1,55 @@
+//! The person at the controlling terminal. Nothing else in this program talks to a person.
+//!
+//! What is shown goes to the terminal itself, not to stderr: tools hide or parse stderr, and
+//! stdout is theirs.
+
+use std::cell::OnceCell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+
+use super::platform;
+use crate::context::Terminal;
+
+/// The controlling terminal, opened when it is first needed.
+#[derive(Default)]
+pub struct ControllingTerminal {
+    file: OnceCell<Option<File>>,
+}
+
+impl ControllingTerminal {
+    fn file(&self) -> Option<&File> {
+        self.file
+            .get_or_init(|| OpenOptions::new().write(true).open(platform::TERMINAL).ok())
+            .as_ref()
+    }
+}
+
+impl Terminal for ControllingTerminal {
+    fn is_available(&self) -> bool {
+        self.file().is_some()
+    }
+
+    fn show(&self, text: &str) -> io::Result<()> {
+        let mut file = self
+            .file()
+            .ok_or_else(|| io::Error::other("there is no terminal"))?;
+        file.write_all(text.as_bytes())
+    }
+}
+
+/// The terminal where there is one, else stderr: for a person who said that they are there.
+#[derive(Default)]
+pub struct TerminalOrStandardError(ControllingTerminal);
+
+impl Terminal for TerminalOrStandardError {
+    fn is_available(&self) -> bool {
+        true
+    }
+
+    fn show(&self, text: &str) -> io::Result<()> {
+        if self.0.is_available() {
+            return self.0.show(text);
+        }
+        io::stderr().lock().write_all(text.as_bytes())
+    }
+}

@@ -1,0 +1,93 @@
+//! What differs on Unix: permissions, places, the terminal's name.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::context::Environment;
+
+/// The controlling terminal.
+pub const TERMINAL: &str = "/dev/tty";
+
+/// Where the file for everybody on this machine lies.
+pub fn machine_wide_directory(_environment: &dyn Environment) -> PathBuf {
+    PathBuf::from("/etc/cred-helper")
+}
+
+/// Options that create files which only their owner can read.
+pub fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+/// Creates a directory, and those above it, which only the owner can enter.
+///
+/// # Errors
+/// If it cannot be created.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// What is wrong with a file of secrets, and the command that mends it.
+pub fn private_file_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
+    if let Some(problem) = owner_problem(path, metadata) {
+        return Some(problem);
+    }
+    (metadata.mode() & 0o077 != 0).then(|| {
+        (
+            format!("others can read `{}`", path.display()),
+            format!("chmod 600 {}", quoted(path)),
+        )
+    })
+}
+
+/// What is wrong with a file or directory whose content is trusted, and the command that mends it.
+///
+/// A directory with the sticky bit (`/tmp`) is as good as its files: nobody else can replace them.
+pub fn trusted_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
+    if let Some(problem) = owner_problem(path, metadata) {
+        return Some(problem);
+    }
+    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
+    (metadata.mode() & 0o022 != 0 && !sticky).then(|| {
+        (
+            format!("others can write `{}`", path.display()),
+            format!("chmod go-w {}", quoted(path)),
+        )
+    })
+}
+
+fn owner_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
+    let own = rustix::process::geteuid().as_raw();
+    (metadata.uid() != own && metadata.uid() != 0).then(|| {
+        (
+            format!(
+                "`{}` belongs to another user (uid {})",
+                path.display(),
+                metadata.uid()
+            ),
+            format!("sudo chown {own} {}", quoted(path)),
+        )
+    })
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "/._-+@%,".contains(character);
+    if text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// If the disk cannot be written.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
