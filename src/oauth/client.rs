@@ -1,0 +1,118 @@
+//! A registered client and the authority it is registered with.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::endpoint::Endpoint;
+use crate::oauth::client_authentication::ClientAuthentication;
+
+/// Where the endpoints of an authority are known from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// Microsoft Entra, `https://HOST/TENANT`: endpoints are known, nothing is discovered.
+    Entra(Endpoint),
+    /// An issuer with metadata (OpenID Connect Discovery, RFC 8414).
+    Issuer(Endpoint),
+    /// None: the profile or its preset names every endpoint.
+    Explicit,
+}
+
+/// Endpoints by name. Each may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// `device_authorization_endpoint` (RFC 8628 §4).
+    pub device_authorization: Option<Endpoint>,
+    /// `authorization_endpoint` (RFC 8414 §2).
+    pub authorization: Option<Endpoint>,
+    /// `token_endpoint` (RFC 8414 §2).
+    pub token: Option<Endpoint>,
+    /// `revocation_endpoint` (RFC 8414 §2).
+    pub revocation: Option<Endpoint>,
+}
+
+/// The endpoints that a step can need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointName {
+    /// RFC 8628.
+    DeviceAuthorization,
+    /// RFC 6749 §3.1.
+    Authorization,
+    /// RFC 6749 §3.2.
+    Token,
+    /// RFC 7009.
+    Revocation,
+}
+
+impl EndpointName {
+    /// Every name, in the order of the documentation.
+    pub const ALL: [Self; 4] = [
+        Self::DeviceAuthorization,
+        Self::Authorization,
+        Self::Token,
+        Self::Revocation,
+    ];
+
+    /// The key in a profile's `endpoints` table.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::DeviceAuthorization => "device_authorization",
+            Self::Authorization => "authorization",
+            Self::Token => "token",
+            Self::Revocation => "revocation",
+        }
+    }
+}
+
+impl Endpoints {
+    /// The endpoint of that name.
+    pub fn get(&self, name: EndpointName) -> Option<&Endpoint> {
+        match name {
+            EndpointName::DeviceAuthorization => self.device_authorization.as_ref(),
+            EndpointName::Authorization => self.authorization.as_ref(),
+            EndpointName::Token => self.token.as_ref(),
+            EndpointName::Revocation => self.revocation.as_ref(),
+        }
+    }
+
+    /// Sets the endpoint of that name.
+    pub fn set(&mut self, name: EndpointName, endpoint: Endpoint) {
+        let place = match name {
+            EndpointName::DeviceAuthorization => &mut self.device_authorization,
+            EndpointName::Authorization => &mut self.authorization,
+            EndpointName::Token => &mut self.token,
+            EndpointName::Revocation => &mut self.revocation,
+        };
+        *place = Some(endpoint);
+    }
+}
+
+/// A registered client: all that requests to its authority have in common.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// `client_id`.
+    pub client_id: String,
+    /// The authority.
+    pub authority: Authority,
+    /// Endpoints that win over what the authority's metadata say.
+    pub endpoints: Endpoints,
+    /// How the client proves who it is.
+    pub authentication: ClientAuthentication,
+    /// Certificate authorities instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Send the scopes as they are written, without `openid`, `profile` and `offline_access`.
+    pub exact_scopes: bool,
+    /// `resource` (RFC 8707).
+    pub resource: Option<String>,
+    /// `audience` (Auth0 and others; not registered).
+    pub audience: Option<String>,
+    /// Further parameters of each authorization and token request.
+    pub extra: BTreeMap<String, String>,
+}
+
+impl Client {
+    /// Whether the authority is Entra, whose refresh tokens are bound to neither scope nor
+    /// resource.
+    pub fn is_entra(&self) -> bool {
+        matches!(self.authority, Authority::Entra(_))
+    }
+}

@@ -1,0 +1,144 @@
+//! Microsoft Entra: hosts and endpoints that need no discovery, and error numbers.
+
+use crate::endpoint::Endpoint;
+use crate::oauth::client::{EndpointName, Endpoints};
+
+/// Hosts whose endpoints are known, each cloud's own host first, then its aliases.
+const CLOUDS: &[&[&str]] = &[
+    &[
+        "login.microsoftonline.com",
+        "login.windows.net",
+        "login.microsoft.com",
+        "sts.windows.net",
+    ],
+    &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
+    &["login.microsoftonline.us", "login.usgovcloudapi.net"],
+    &["login.microsoftonline.de"],
+    &["login-us.microsoftonline.com"],
+    &["login.sovcloud-identity.fr"],
+    &["login.sovcloud-identity.de"],
+    &["login.sovcloud-identity.sg"],
+];
+
+/// Whether the authority's host is one of Entra's.
+pub fn is_known_host(authority: &Endpoint) -> bool {
+    host(authority).is_some_and(|host| cloud(&host).is_some())
+}
+
+/// The authority under the name that all its aliases share.
+pub fn canonical(authority: &Endpoint) -> String {
+    match (host(authority), tenant(authority)) {
+        (Some(host), Some(tenant)) => {
+            let host = cloud(&host).unwrap_or(&host);
+            format!("https://{host}/{}", tenant.to_ascii_lowercase())
+        }
+        _ => authority.to_string(),
+    }
+}
+
+fn cloud(host: &str) -> Option<&'static str> {
+    CLOUDS
+        .iter()
+        .find(|names| names.contains(&host))
+        .map(|names| names[0])
+}
+
+/// The host, with its port where it is not the scheme's own.
+fn host(authority: &Endpoint) -> Option<String> {
+    let url = url::Url::parse(authority.as_str()).ok()?;
+    let host = url.host_str()?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
+
+/// The tenant of an authority, its first path segment, if it names one.
+pub fn tenant(authority: &Endpoint) -> Option<String> {
+    let url = url::Url::parse(authority.as_str()).ok()?;
+    let tenant = url.path_segments()?.find(|segment| !segment.is_empty())?;
+    Some(tenant.to_owned())
+}
+
+/// The v2.0 endpoints of `https://HOST/TENANT`.
+pub fn endpoints(authority: &Endpoint) -> Endpoints {
+    let base = authority.as_str().trim_end_matches('/');
+    let mut endpoints = Endpoints::default();
+    for (name, path) in [
+        (EndpointName::Authorization, "authorize"),
+        (EndpointName::Token, "token"),
+        (EndpointName::DeviceAuthorization, "devicecode"),
+    ] {
+        let endpoint = Endpoint::parse(&format!("{base}/oauth2/v2.0/{path}"))
+            .expect("a path added to an endpoint makes an endpoint");
+        endpoints.set(name, endpoint);
+    }
+    endpoints
+}
+
+/// Whether the numbers say: trouble of the server, to be tried again later.
+pub fn is_trouble(error_codes: &[i64]) -> bool {
+    error_codes
+        .iter()
+        .any(|code| matches!(code, 50196 | 90024 | 90025 | 90033))
+}
+
+/// Whether the numbers say: conditional access, which a sign-in does not mend.
+pub fn is_policy(error_codes: &[i64]) -> bool {
+    error_codes
+        .iter()
+        .any(|code| matches!(code, 50005 | 50097 | 53000..=53999 | 530_000..=530_099))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{canonical, endpoints, is_known_host, tenant};
+    use crate::endpoint::Endpoint;
+    use crate::oauth::client::EndpointName;
+
+    #[test]
+    fn aliases_of_one_cloud_are_one_authority() {
+        for (written, name) in [
+            (
+                "https://login.microsoftonline.com/Contoso.com",
+                "https://login.microsoftonline.com/contoso.com",
+            ),
+            (
+                "https://login.windows.net/contoso.com/",
+                "https://login.microsoftonline.com/contoso.com",
+            ),
+            (
+                "https://LOGIN.microsoftonline.us/t",
+                "https://login.microsoftonline.us/t",
+            ),
+        ] {
+            let authority = Endpoint::parse(written).unwrap();
+            assert!(is_known_host(&authority), "{written}");
+            assert_eq!(canonical(&authority), name);
+        }
+        for foreign in [
+            "https://login.microsoftonline.com.evil.example/t",
+            "https://login.microsoftonline.com:8443/t",
+        ] {
+            assert!(
+                !is_known_host(&Endpoint::parse(foreign).unwrap()),
+                "{foreign}"
+            );
+        }
+        let bare = Endpoint::parse("https://login.microsoftonline.com").unwrap();
+        assert!(is_known_host(&bare));
+        assert_eq!(tenant(&bare), None);
+    }
+
+    #[test]
+    fn endpoints_follow_from_the_authority() {
+        let authority = Endpoint::parse("https://login.microsoftonline.com/common/").unwrap();
+        assert_eq!(
+            endpoints(&authority)
+                .get(EndpointName::DeviceAuthorization)
+                .unwrap()
+                .as_str(),
+            "https://login.microsoftonline.com/common/oauth2/v2.0/devicecode"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! Who signed in, read from an ID token that came directly from the token endpoint.
+//!
+//! Such a token need not be verified by its signature
+//! ([OpenID Connect Core §3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation));
+//! audience and issuer are compared, times are not, since clocks are wrong more often than servers.
+
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+
+use crate::text::printable;
+use crate::token::Account;
+
+/// Servers write base64url with and without padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The claims that say who it is and for whom.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Claims {
+    iss: Option<String>,
+    aud: Audience,
+    sub: Option<String>,
+    oid: Option<String>,
+    tid: Option<String>,
+    preferred_username: Option<String>,
+    upn: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+    #[default]
+    None,
+}
+
+impl Audience {
+    fn names(&self, client_id: &str) -> bool {
+        match self {
+            Self::One(audience) => audience == client_id,
+            Self::Several(audiences) => audiences.iter().any(|audience| audience == client_id),
+            Self::None => false,
+        }
+    }
+}
+
+/// Reads who signed in, and checks that the token is for this client and of this issuer.
+///
+/// # Errors
+/// What is wrong with the token, in words.
+pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<Account, String> {
+    let claims: Claims = id_token
+        .split('.')
+        .nth(1)
+        .and_then(decode)
+        .ok_or("the ID token is not a JWT")?;
+    if !claims.aud.names(client_id) {
+        return Err("the ID token is not for this client".to_owned());
+    }
+    if let (Some(expected), Some(issuer)) = (issuer, &claims.iss)
+        && expected.trim_end_matches('/') != issuer.trim_end_matches('/')
+    {
+        return Err(format!(
+            "the ID token is from the issuer `{}`",
+            printable(issuer)
+        ));
+    }
+    let name = claims.preferred_username.or(claims.upn).or(claims.email);
+    let subject = match (claims.oid, claims.tid) {
+        (Some(oid), Some(tid)) => Some(format!("{oid}.{tid}")),
+        _ => claims.sub,
+    };
+    let shown = |text: Option<String>| {
+        text.map(|text| printable(&text))
+            .filter(|text| !text.is_empty())
+    };
+    Ok(Account {
+        name: shown(name),
+        subject: shown(subject),
+    })
+}
+
+/// Reads who signed in from Entra's `client_info`, which comes where no ID token was asked for.
+pub fn account_of_client_info(client_info: &str) -> Option<Account> {
+    #[derive(Deserialize)]
+    struct ClientInfo {
+        uid: String,
+        utid: String,
+    }
+    let info: ClientInfo = decode(client_info)?;
+    Some(Account {
+        name: None,
+        subject: Some(printable(&format!("{}.{}", info.uid, info.utid))),
+    })
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
+    serde_json::from_slice(&LENIENT.decode(part).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+
+    use super::{LENIENT, account};
+    use crate::token::Account;
+
+    fn token(claims: &str) -> String {
+        format!("e30.{}.", LENIENT.encode(claims))
+    }
+
+    #[test]
+    fn the_name_and_what_does_not_change_are_read_from_the_claims() {
+        for (claims, name, subject) in [
+            (
+                r#"{"aud":"c","sub":"s","preferred_username":"ada@x"}"#,
+                Some("ada@x"),
+                Some("s"),
+            ),
+            (
+                r#"{"aud":["x","c"],"sub":"s","upn":"u"}"#,
+                Some("u"),
+                Some("s"),
+            ),
+            (
+                r#"{"aud":"c","sub":"s","oid":"o","tid":"t","email":"e"}"#,
+                Some("e"),
+                Some("o.t"),
+            ),
+            (r#"{"aud":"c","sub":"s\u001b[2J"}"#, None, Some("s[2J")),
+            (r#"{"aud":"c"}"#, None, None),
+        ] {
+            let expected = Account {
+                name: name.map(String::from),
+                subject: subject.map(String::from),
+            };
+            assert_eq!(account(&token(claims), "c", None), Ok(expected), "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_another_client_or_of_another_issuer_is_refused() {
+        for claims in [
+            r#"{"aud":"other","iss":"https://i"}"#,
+            r#"{"iss":"https://i"}"#,
+            r#"{"aud":"c","iss":"https://evil"}"#,
+            "not json",
+        ] {
+            assert!(
+                account(&token(claims), "c", Some("https://i")).is_err(),
+                "{claims}"
+            );
+        }
+        assert!(account("opaque", "c", None).is_err());
+        assert!(
+            account(
+                &token(r#"{"aud":"c","iss":"https://i/"}"#),
+                "c",
+                Some("https://i")
+            )
+            .is_ok()
+        );
+    }
+}

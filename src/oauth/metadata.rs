@@ -1,0 +1,318 @@
+//! The endpoints of an authority: explicit ones, Entra's, or those of its metadata
+//! ([OpenID Connect Discovery §4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig),
+//! [RFC 8414 §3](https://www.rfc-editor.org/rfc/rfc8414#section-3)).
+
+use serde::Deserialize;
+
+use crate::context::{Context, HttpRequest};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind};
+use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
+use crate::oauth::entra;
+use crate::secret::Secret;
+use crate::text::printable;
+
+/// How long is a stored document as good as a new one?
+const FRESH_SECONDS: i64 = 24 * 3600;
+
+/// What is known of an authority.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// The issuer, where it is known; ID tokens must name it.
+    pub issuer: Option<String>,
+    /// Its endpoints.
+    pub endpoints: Endpoints,
+    /// `scopes_supported`, where listed.
+    pub scopes_supported: Vec<String>,
+    /// `token_endpoint_auth_methods_supported`, where listed.
+    pub token_endpoint_auth_methods: Option<Vec<String>>,
+}
+
+impl Server {
+    /// The endpoint of that name.
+    ///
+    /// # Errors
+    /// `config` if the authority has none.
+    pub fn endpoint(&self, name: EndpointName) -> Result<&Endpoint, Error> {
+        self.endpoints.get(name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the authority names no {} endpoint",
+                    name.key().replace('_', " ")
+                ),
+            )
+            .hint(format!(
+                "set `endpoints = {{ {} = \"https://…\" }}` in the profile",
+                name.key()
+            ))
+        })
+    }
+}
+
+/// The wire form of both kinds of metadata; what we do not know is ignored (RFC 8414 §3.2).
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    #[serde(default)]
+    scopes_supported: Vec<String>,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// Finds the endpoints of `client`'s authority; nothing is asked if all of `needed` are known.
+///
+/// # Errors
+/// `unavailable` for trouble, `config` for an authority that has no metadata.
+pub fn find(
+    client: &Client,
+    needed: &[EndpointName],
+    context: &Context<'_>,
+) -> Result<Server, Error> {
+    let mut server = match &client.authority {
+        Authority::Entra(authority) => Server {
+            endpoints: entra::endpoints(authority),
+            scopes_supported: RESERVED_SCOPES.map(String::from).to_vec(),
+            token_endpoint_auth_methods: Some(vec!["client_secret_post".to_owned()]),
+            ..Server::default()
+        },
+        Authority::Issuer(issuer)
+            if needed
+                .iter()
+                .any(|name| client.endpoints.get(*name).is_none()) =>
+        {
+            discover(issuer, client, context)?
+        }
+        Authority::Issuer(_) | Authority::Explicit => Server::default(),
+    };
+    for name in EndpointName::ALL {
+        if let Some(endpoint) = client.endpoints.get(name) {
+            server.endpoints.set(name, endpoint.clone());
+        }
+    }
+    Ok(server)
+}
+
+/// The scopes that ask for an account's name and for a refresh token.
+pub const RESERVED_SCOPES: [&str; 3] = ["openid", "profile", "offline_access"];
+
+/// The scopes to ask `server` for: `wanted`, and those of [`RESERVED_SCOPES`] that it lists.
+pub fn scopes_to_ask(client: &Client, server: &Server, wanted: &[String]) -> Vec<String> {
+    let mut scopes = wanted.to_vec();
+    if !client.exact_scopes {
+        for reserved in RESERVED_SCOPES {
+            if server
+                .scopes_supported
+                .iter()
+                .any(|scope| scope == reserved)
+                && !scopes.iter().any(|scope| scope == reserved)
+            {
+                scopes.push(reserved.to_owned());
+            }
+        }
+    }
+    scopes
+}
+
+fn discover(issuer: &Endpoint, client: &Client, context: &Context<'_>) -> Result<Server, Error> {
+    let now = context.clock.now();
+    let stored = context
+        .documents
+        .load(issuer.as_str())
+        .and_then(|(stored, document)| Some((stored, parse(&document, issuer).ok()?)));
+    if let Some((time, server)) = &stored
+        && (0..FRESH_SECONDS).contains(&now.since(*time))
+    {
+        return Ok(server.clone());
+    }
+    match fetch(issuer, client, context) {
+        Ok((document, server)) => {
+            context.documents.save(issuer.as_str(), now, &document);
+            Ok(server)
+        }
+        Err(error) => match stored {
+            // Endpoints hardly ever move: an old document beats none.
+            Some((_, server)) => {
+                context.debug(|| format!("metadata of {issuer} are old: {error}"));
+                Ok(server)
+            }
+            None => Err(error),
+        },
+    }
+}
+
+fn fetch(
+    issuer: &Endpoint,
+    client: &Client,
+    context: &Context<'_>,
+) -> Result<(Vec<u8>, Server), Error> {
+    let unavailable = |url: &str, reason: &str| {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("the metadata of `{issuer}` cannot be read"),
+        )
+        .because(format!("{url}: {reason}"))
+    };
+    let mut answers = Vec::new();
+    for url in candidates(issuer) {
+        let request = HttpRequest {
+            method: "GET",
+            url: url.clone(),
+            headers: vec![("accept", Secret::new("application/json"))],
+            body: None,
+        };
+        let limit = context.request_limit()?;
+        let response = context
+            .http
+            .send(&request, client.ca_file.as_deref(), limit)
+            .map_err(|failure| unavailable(&url, failure.reason()))?;
+        match response.status {
+            200 => {
+                let server =
+                    parse(&response.body, issuer).map_err(|reason| unavailable(&url, &reason))?;
+                return Ok((response.body.to_vec(), server));
+            }
+            408 | 429 | 300..=399 | 500..=599 => {
+                return Err(unavailable(
+                    &url,
+                    &format!("HTTP status {}", response.status),
+                ));
+            }
+            status => answers.push(format!("{url}: HTTP status {status}")),
+        }
+    }
+    let mut error = Error::new(
+        ErrorKind::Config,
+        format!("`{issuer}` has no metadata of OpenID Connect Discovery or RFC 8414"),
+    )
+    .hint("check `authority`, or name its `endpoints` in the profile");
+    for answer in answers {
+        error = error.because(answer);
+    }
+    Err(error)
+}
+
+/// Where the metadata may lie: OpenID Connect's suffix, RFC 8414's insertion, and both mixed.
+fn candidates(issuer: &Endpoint) -> Vec<String> {
+    let issuer = issuer.as_str().trim_end_matches('/');
+    let mut urls = vec![format!("{issuer}/.well-known/openid-configuration")];
+    if let Ok(url) = url::Url::parse(issuer) {
+        let path = url.path().trim_end_matches('/');
+        let origin = url.origin().ascii_serialization();
+        for name in ["oauth-authorization-server", "openid-configuration"] {
+            let url = format!("{origin}/.well-known/{name}{path}");
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+    }
+    urls
+}
+
+/// Reads a document and checks that it is of this issuer: the exact string, but for one trailing
+/// slash (RFC 8414 §3.3).
+fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
+    let document: Document =
+        serde_json::from_slice(document).map_err(|error| format!("it is no metadata: {error}"))?;
+    let without_slash = |text: &str| text.strip_suffix('/').unwrap_or(text).to_owned();
+    if without_slash(&document.issuer) != without_slash(issuer.as_str()) {
+        return Err(format!(
+            "it is of the issuer `{}`, not of `{issuer}`",
+            printable(&document.issuer)
+        ));
+    }
+    let mut endpoints = Endpoints::default();
+    for (name, written) in [
+        (
+            EndpointName::Authorization,
+            &document.authorization_endpoint,
+        ),
+        (EndpointName::Token, &document.token_endpoint),
+        (
+            EndpointName::DeviceAuthorization,
+            &document.device_authorization_endpoint,
+        ),
+        (EndpointName::Revocation, &document.revocation_endpoint),
+    ] {
+        if let Some(written) = written {
+            let endpoint = Endpoint::parse(written).map_err(|problem| {
+                format!(
+                    "its {} endpoint `{}`: {problem}",
+                    name.key(),
+                    printable(written)
+                )
+            })?;
+            endpoints.set(name, endpoint);
+        }
+    }
+    Ok(Server {
+        issuer: Some(document.issuer),
+        endpoints,
+        scopes_supported: document.scopes_supported,
+        token_endpoint_auth_methods: document.token_endpoint_auth_methods_supported,
+    })
+}
+
+/// Whether bytes are metadata of an issuer: what a fuzzer calls.
+pub fn decodes(document: &[u8]) -> bool {
+    let issuer = Endpoint::parse("https://issuer.example").expect("it is an https URL");
+    parse(document, &issuer).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{candidates, parse};
+    use crate::endpoint::Endpoint;
+
+    fn issuer(text: &str) -> Endpoint {
+        Endpoint::parse(text).unwrap()
+    }
+
+    #[test]
+    fn metadata_are_looked_for_where_both_specifications_put_them() {
+        assert_eq!(
+            candidates(&issuer("https://id.example/realms/x/")),
+            [
+                "https://id.example/realms/x/.well-known/openid-configuration",
+                "https://id.example/.well-known/oauth-authorization-server/realms/x",
+                "https://id.example/.well-known/openid-configuration/realms/x",
+            ]
+        );
+        assert_eq!(
+            candidates(&issuer("https://id.example")),
+            [
+                "https://id.example/.well-known/openid-configuration",
+                "https://id.example/.well-known/oauth-authorization-server",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_issuer_must_be_the_one_that_was_asked() {
+        let asked = issuer("https://id.example/a");
+        for (written, good) in [
+            ("https://id.example/a", true),
+            ("https://id.example/a/", true),
+            ("https://id.example/a//", false),
+            ("https://id.example/A", false),
+            ("https://id.example/b", false),
+            ("https://evil.example/a", false),
+        ] {
+            let document = format!(r#"{{"issuer":"{written}"}}"#);
+            assert_eq!(
+                parse(document.as_bytes(), &asked).is_ok(),
+                good,
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_https_is_refused() {
+        let document = br#"{"issuer":"https://id.example","token_endpoint":"http://id.example/t"}"#;
+        assert!(parse(document, &issuer("https://id.example")).is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! A form sent to an authority's endpoint, with the client's authentication.
+
+use url::form_urlencoded::Serializer;
+
+use crate::context::{Context, HttpFailure, HttpRequest, HttpResponse};
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::oauth::client::Client;
+use crate::oauth::client_authentication::authenticate;
+use crate::oauth::metadata::Server;
+use crate::secret::Secret;
+
+/// The parameters of a request, in order. An empty value is left out (RFC 6749 §3.2).
+#[derive(Default)]
+pub struct Form(Vec<(String, Secret)>);
+
+impl Form {
+    /// A form with one field.
+    pub fn new(name: &str, value: &str) -> Self {
+        let mut form = Self::default();
+        form.add(name, value);
+        form
+    }
+
+    /// Adds a field.
+    pub fn add(&mut self, name: &str, value: &str) {
+        self.add_secret(name, Secret::new(value));
+    }
+
+    /// Adds a field whose value is secret.
+    pub fn add_secret(&mut self, name: &str, value: Secret) {
+        if !value.expose().is_empty() {
+            self.0.push((name.to_owned(), value));
+        }
+    }
+
+    /// Adds what the client sends with each authorization and token request: `resource`,
+    /// `audience`, and further ones, none of which replaces a field that is there.
+    pub fn add_parameters(&mut self, client: &Client, claims: Option<&str>) {
+        let own = [
+            ("resource", &client.resource),
+            ("audience", &client.audience),
+        ];
+        for (name, value) in own {
+            if let Some(value) = value {
+                self.add(name, value);
+            }
+        }
+        if let Some(claims) = claims {
+            self.add("claims", claims);
+        }
+        for (name, value) in &client.extra {
+            if !self.0.iter().any(|(there, _)| there == name) {
+                self.add(name, value);
+            }
+        }
+    }
+
+    fn encode(&self) -> Secret {
+        let mut serializer = Serializer::new(String::new());
+        for (name, value) in &self.0 {
+            serializer.append_pair(name, value.expose());
+        }
+        Secret::new(serializer.finish())
+    }
+}
+
+/// Posts `form` to `endpoint`. The outer error is ours; the inner one is the network's.
+///
+/// # Errors
+/// `config` if the client cannot authenticate, `unavailable` if no time is left.
+pub fn post(
+    client: &Client,
+    server: &Server,
+    endpoint: &Endpoint,
+    mut form: Form,
+    context: &Context<'_>,
+) -> Result<Result<HttpResponse, HttpFailure>, Error> {
+    let mut headers = vec![
+        ("accept", Secret::new("application/json")),
+        (
+            "content-type",
+            Secret::new("application/x-www-form-urlencoded"),
+        ),
+    ];
+    if let Some(authorization) = authenticate(client, server, &mut form, context)? {
+        headers.push(("authorization", authorization));
+    }
+    let request = HttpRequest {
+        method: "POST",
+        url: endpoint.as_str().to_owned(),
+        headers,
+        body: Some(form.encode()),
+    };
+    let limit = context.request_limit()?;
+    let answer = context
+        .http
+        .send(&request, client.ca_file.as_deref(), limit);
+    context.debug(|| match &answer {
+        Ok(response) => format!("{endpoint} answered with HTTP status {}", response.status),
+        Err(failure) => format!("{endpoint}: {}", failure.reason()),
+    });
+    Ok(answer)
+}

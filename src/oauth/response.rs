@@ -1,0 +1,428 @@
+//! What a token endpoint answers
+//! ([RFC 6749 §5.1, §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), in every dialect:
+//! errors under any status, numbers as strings, scopes with commas.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::context::{HttpFailure, HttpResponse};
+use crate::error::{Error, ErrorKind, OAuthError};
+use crate::oauth::client::Client;
+use crate::oauth::entra;
+use crate::oauth::id_token;
+use crate::oauth::metadata::Server;
+use crate::secret::Secret;
+use crate::text::printable;
+use crate::token::{Account, Timestamp, TokenSet};
+
+/// Why there is no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The authority answered with an error.
+    Refused(Box<OAuthError>),
+    /// The authority, or something on the way, is in trouble; nothing is decided.
+    Trouble {
+        /// What happened.
+        reason: String,
+        /// Whether the request can have had its effect although no answer was read.
+        may_have_happened: bool,
+        /// What `Retry-After` asked for, in seconds.
+        retry_after: Option<u64>,
+        /// The error in the answer, if there was one.
+        said: Option<Box<OAuthError>>,
+    },
+    /// The answer was read, and is none that we can use.
+    Unusable(String),
+}
+
+impl Failure {
+    /// The error that a caller sees; `doing` says what failed: "the token could not be refreshed".
+    pub fn into_error(self, doing: &str) -> Error {
+        match self {
+            Self::Refused(said) => {
+                let error = Error::new(refusal_kind(&said), doing);
+                if entra::is_policy(&said.error_codes) {
+                    return error.oauth(*said).hint(
+                        "conditional access refuses this sign-in; ask whoever runs the directory",
+                    );
+                }
+                error.oauth(*said)
+            }
+            Self::Trouble { reason, said, .. } => {
+                let error = Error::new(ErrorKind::Unavailable, doing).because(reason);
+                match said {
+                    Some(said) => error.oauth(*said),
+                    None => error,
+                }
+                .hint("nothing was lost; try again later")
+            }
+            Self::Unusable(reason) => Error::new(ErrorKind::Denied, doing).because(reason),
+        }
+    }
+}
+
+impl From<HttpFailure> for Failure {
+    fn from(failure: HttpFailure) -> Self {
+        let may_have_happened = matches!(failure, HttpFailure::NotAnswered(_));
+        Self::Trouble {
+            reason: printable(failure.reason()),
+            may_have_happened,
+            retry_after: None,
+            said: None,
+        }
+    }
+}
+
+/// What a refusal means for a caller.
+fn refusal_kind(said: &OAuthError) -> ErrorKind {
+    if entra::is_policy(&said.error_codes) {
+        return ErrorKind::Denied;
+    }
+    match said.error.as_str() {
+        "invalid_grant"
+        | "interaction_required"
+        | "login_required"
+        | "consent_required"
+        | "expired_token" => ErrorKind::LoginRequired,
+        _ => ErrorKind::Denied,
+    }
+}
+
+/// The answer's members, those we know.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Members {
+    #[serde(deserialize_with = "secret")]
+    access_token: Option<Secret>,
+    #[serde(deserialize_with = "text")]
+    token_type: Option<String>,
+    #[serde(deserialize_with = "seconds")]
+    expires_in: Option<i64>,
+    #[serde(deserialize_with = "seconds")]
+    refresh_in: Option<i64>,
+    #[serde(deserialize_with = "secret")]
+    refresh_token: Option<Secret>,
+    #[serde(deserialize_with = "seconds", alias = "refresh_token_expires_in")]
+    refresh_expires_in: Option<i64>,
+    #[serde(deserialize_with = "secret")]
+    id_token: Option<Secret>,
+    #[serde(deserialize_with = "text")]
+    scope: Option<String>,
+    #[serde(deserialize_with = "text")]
+    client_info: Option<String>,
+}
+
+/// The members of an error response.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    #[serde(deserialize_with = "text")]
+    error: Option<String>,
+    #[serde(deserialize_with = "text")]
+    error_description: Option<String>,
+    #[serde(deserialize_with = "numbers")]
+    error_codes: Vec<i64>,
+    #[serde(deserialize_with = "text")]
+    suberror: Option<String>,
+    #[serde(deserialize_with = "text")]
+    correlation_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    trace_id: Option<String>,
+}
+
+impl Refusal {
+    fn into_error(self) -> Option<OAuthError> {
+        let shown = |text: Option<String>| text.map(|text| printable(&text));
+        Some(OAuthError {
+            error: shown(self.error).filter(|error| !error.is_empty())?,
+            error_description: shown(self.error_description),
+            error_codes: self.error_codes,
+            suberror: shown(self.suberror),
+            correlation_id: shown(self.correlation_id),
+            trace_id: shown(self.trace_id),
+        })
+    }
+}
+
+/// A member that is no string, where one is expected, counts as absent.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(if let serde_json::Value::String(text) = value {
+        Some(text)
+    } else {
+        None
+    })
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Ok(text(deserializer)?
+        .filter(|text| !text.is_empty())
+        .map(Secret::new))
+}
+
+fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let items = value.as_array().into_iter().flatten();
+    Ok(items.filter_map(serde_json::Value::as_i64).collect())
+}
+
+/// Seconds as an integer, a fraction or a string.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(whole_seconds(&serde_json::Value::deserialize(
+        deserializer,
+    )?))
+}
+
+/// Seconds as servers write them; what is out of any sensible range is brought into it.
+pub fn whole_seconds(value: &serde_json::Value) -> Option<i64> {
+    /// No token of anybody lives longer than a hundred years.
+    const LONGEST: i64 = 100 * 366 * 24 * 3600;
+    let number: f64 = match value.as_str() {
+        Some(text) => text.trim().parse().ok()?,
+        None => value.as_f64()?,
+    };
+    if !number.is_finite() {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the range is bounded just before"
+    )]
+    Some(number.clamp(0.0, LONGEST as f64) as i64)
+}
+
+/// Reads the error of an answer that has no token in it, whatever its status.
+pub fn failure(response: &HttpResponse) -> Failure {
+    failure_of(response, refusal(response))
+}
+
+fn refusal(response: &HttpResponse) -> Option<OAuthError> {
+    serde_json::from_slice::<Refusal>(&response.body)
+        .ok()
+        .and_then(Refusal::into_error)
+}
+
+fn failure_of(response: &HttpResponse, said: Option<OAuthError>) -> Failure {
+    let status = response.status;
+    let trouble = |reason: String, said: Option<OAuthError>| Failure::Trouble {
+        reason,
+        may_have_happened: status == 200,
+        retry_after: response.retry_after,
+        said: said.map(Box::new),
+    };
+    let troubled_status = matches!(status, 408 | 429 | 500..=599);
+    match said {
+        Some(said)
+            if entra::is_trouble(&said.error_codes)
+                || matches!(said.error.as_str(), "server_error" | "temporarily_unavailable")
+                // A device code's `slow_down` may come with 429; the polling loop reads it.
+                || (troubled_status && said.error != "slow_down"
+                    && said.error != "authorization_pending") =>
+        {
+            trouble(format!("HTTP status {status}"), Some(said))
+        }
+        Some(said) => Failure::Refused(Box::new(said)),
+        None if status == 200 => trouble("the answer is no token response".to_owned(), None),
+        None => trouble(format!("HTTP status {status} and no OAuth error"), None),
+    }
+}
+
+/// Reads a token response; `now` is when it was received.
+///
+/// # Errors
+/// A refusal, trouble, or an answer that cannot be used.
+pub fn token_set(
+    response: &HttpResponse,
+    client: &Client,
+    server: &Server,
+    now: Timestamp,
+) -> Result<TokenSet, Failure> {
+    let Ok(members) = serde_json::from_slice::<Members>(&response.body) else {
+        return Err(failure_of(response, None));
+    };
+    let access_token = match (refusal(response), members.access_token) {
+        (None, Some(access_token)) if (200..300).contains(&response.status) => access_token,
+        (said, _) => return Err(failure_of(response, said)),
+    };
+    let token_type = members.token_type.unwrap_or_else(|| "Bearer".to_owned());
+    if !token_type.eq_ignore_ascii_case("bearer") {
+        // RFC 6749 §7.1: a token of a type that is not understood must not be used.
+        return Err(Failure::Unusable(format!(
+            "its token type is `{}`, and only bearer tokens are understood",
+            printable(&token_type)
+        )));
+    }
+    let is_sendable = |token: &Secret| {
+        token
+            .expose()
+            .bytes()
+            .all(|byte| (0x21..0x7f).contains(&byte))
+    };
+    if !is_sendable(&access_token) {
+        return Err(Failure::Unusable(
+            "its access token holds characters that no header can carry".to_owned(),
+        ));
+    }
+    let account = match (&members.id_token, &members.client_info) {
+        (Some(id_token), _) => id_token::account(
+            id_token.expose(),
+            &client.client_id,
+            server.issuer.as_deref(),
+        )
+        .map_err(Failure::Unusable)?,
+        (None, Some(client_info)) => {
+            id_token::account_of_client_info(client_info).unwrap_or_default()
+        }
+        (None, None) => Account::default(),
+    };
+    Ok(TokenSet {
+        access_token,
+        token_type,
+        issued_at: now,
+        expires_at: members.expires_in.map(|seconds| now.plus(seconds)),
+        refresh_at: members.refresh_in.map(|seconds| now.plus(seconds)),
+        refresh_token: members.refresh_token,
+        // Keycloak writes 0 for: never.
+        refresh_expires_at: members
+            .refresh_expires_in
+            .filter(|seconds| *seconds > 0)
+            .map(|seconds| now.plus(seconds)),
+        id_token: members.id_token,
+        scopes: members.scope.map(|scope| words(&scope)),
+        account,
+    })
+}
+
+/// Scopes, separated by blanks, or by commas as GitHub writes them.
+fn words(scope: &str) -> Vec<String> {
+    scope
+        .split([' ', ','])
+        .filter(|word| !word.is_empty())
+        .map(printable)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use zeroize::Zeroizing;
+
+    use super::{Failure, token_set, whole_seconds};
+    use crate::context::HttpResponse;
+    use crate::error::ErrorKind;
+    use crate::oauth::client::{Authority, Client, Endpoints};
+    use crate::oauth::client_authentication::ClientAuthentication;
+    use crate::oauth::metadata::Server;
+    use crate::token::{Timestamp, TokenSet};
+
+    fn read(status: u16, body: &str) -> Result<TokenSet, Failure> {
+        let client = Client {
+            client_id: "c".into(),
+            authority: Authority::Explicit,
+            endpoints: Endpoints::default(),
+            authentication: ClientAuthentication::default(),
+            ca_file: None,
+            exact_scopes: false,
+            resource: None,
+            audience: None,
+            extra: BTreeMap::new(),
+        };
+        let response = HttpResponse {
+            status,
+            retry_after: None,
+            body: Zeroizing::new(body.as_bytes().to_vec()),
+        };
+        token_set(&response, &client, &Server::default(), Timestamp(1000))
+    }
+
+    #[test]
+    fn times_are_made_absolute_when_the_answer_is_read() {
+        for (expires_in, expires_at) in [
+            ("3600", Some(4600)),
+            ("\"3600\"", Some(4600)),
+            ("3599.9", Some(4599)),
+            ("0", Some(1000)),
+            ("-5", Some(1000)),
+            ("1e300", Some(1000 + 100 * 366 * 24 * 3600)),
+            ("null", None),
+            ("\"soon\"", None),
+        ] {
+            let body = format!(r#"{{"access_token":"t","expires_in":{expires_in}}}"#);
+            let set = read(200, &body).unwrap();
+            assert_eq!(set.expires_at, expires_at.map(Timestamp), "{expires_in}");
+        }
+        assert_eq!(whole_seconds(&serde_json::json!("NaN")), None);
+    }
+
+    #[test]
+    fn an_error_is_an_error_under_any_status_and_trouble_never_is_a_refusal() {
+        for (status, body, kind) in [
+            (
+                400,
+                r#"{"error":"invalid_grant"}"#,
+                ErrorKind::LoginRequired,
+            ),
+            (
+                200,
+                r#"{"error":"invalid_grant"}"#,
+                ErrorKind::LoginRequired,
+            ),
+            (
+                200,
+                r#"{"error":"bad_verification_code","access_token":"x"}"#,
+                ErrorKind::Denied,
+            ),
+            (401, r#"{"error":"invalid_client"}"#, ErrorKind::Denied),
+            (400, r#"{"error":"invalid_scope"}"#, ErrorKind::Denied),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_codes":[53003]}"#,
+                ErrorKind::Denied,
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_codes":[50196]}"#,
+                ErrorKind::Unavailable,
+            ),
+            (
+                400,
+                r#"{"error":"temporarily_unavailable"}"#,
+                ErrorKind::Unavailable,
+            ),
+            (503, r#"{"error":"invalid_grant"}"#, ErrorKind::Unavailable),
+            (503, "", ErrorKind::Unavailable),
+            (400, "", ErrorKind::Unavailable),
+            (302, "", ErrorKind::Unavailable),
+            (200, "<html>", ErrorKind::Unavailable),
+            (200, "{}", ErrorKind::Unavailable),
+            (
+                200,
+                r#"{"access_token":"t","token_type":"N_A"}"#,
+                ErrorKind::Denied,
+            ),
+            (200, r#"{"access_token":"t\r\nx: y"}"#, ErrorKind::Denied),
+            (
+                200,
+                r#"{"access_token":"t","id_token":"x"}"#,
+                ErrorKind::Denied,
+            ),
+        ] {
+            let error = read(status, body).unwrap_err().into_error("failed");
+            assert_eq!(error.kind(), kind, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn scopes_come_with_blanks_or_commas_or_not_at_all() {
+        for (scope, words) in [
+            (r#","scope":"a b""#, Some(vec!["a", "b"])),
+            (r#","scope":"a,b""#, Some(vec!["a", "b"])),
+            (r#","scope":"""#, Some(vec![])),
+            ("", None),
+        ] {
+            let set = read(200, &format!(r#"{{"access_token":"t"{scope}}}"#)).unwrap();
+            let words = words.map(|words| words.into_iter().map(String::from).collect());
+            assert_eq!(set.scopes, words);
+        }
+    }
+}
