@@ -1,0 +1,460 @@
+//! The device authorization grant ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)): a code is
+//! shown here, and the person signs in on any device.
+//!
+//! A sign-in that a person has begun is not given up for a dropped connection, a 5xx, a 429 or
+//! garbage: the loop goes on until the authority decides or the code has run out.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Entry, Grant, GrantRequest};
+use crate::context::{Context, HttpResponse};
+use crate::error::{Error, ErrorKind};
+use crate::oauth::client::{Client, EndpointName};
+use crate::oauth::metadata::{self, Server};
+use crate::oauth::request::{self, Form};
+use crate::oauth::response::{self, Failure, whole_seconds};
+use crate::secret::Secret;
+use crate::text::printable;
+use crate::token::TokenSet;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "device_code",
+    summary: "a code is shown, and the person signs in on any device (RFC 8628)",
+    keys: &[],
+    parse: |_| Ok(Box::new(DeviceCode)),
+};
+
+/// `grant_type` of the token request, RFC 8628 §3.4.
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// The device authorization grant.
+#[derive(Debug)]
+pub(super) struct DeviceCode;
+
+impl Grant for DeviceCode {
+    fn name(&self) -> &'static str {
+        "device_code"
+    }
+
+    fn asks_a_person(&self) -> bool {
+        true
+    }
+
+    fn run(
+        &self,
+        client: &Client,
+        request: &GrantRequest<'_>,
+        context: &Context<'_>,
+    ) -> Result<TokenSet, Error> {
+        let needed = [EndpointName::DeviceAuthorization, EndpointName::Token];
+        let server = metadata::find(client, &needed, context)?;
+        let scopes = metadata::scopes_to_ask(client, &server, request.scopes);
+        let authorization = authorize(client, &server, &scopes, request, context)?;
+        context
+            .terminal
+            .show(&authorization.invitation(request.profile))
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::LoginRequired,
+                    "the code cannot be shown to anybody",
+                )
+                .because(error)
+            })?;
+        poll(client, &server, &authorization, context)
+    }
+}
+
+/// A device authorization response (RFC 8628 §3.2), made safe to show and to wait by.
+#[derive(Debug, PartialEq, Eq)]
+struct Authorization {
+    device_code: Secret,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: Option<String>,
+    message: Option<String>,
+    expires_in: Duration,
+    interval: Duration,
+}
+
+fn authorize(
+    client: &Client,
+    server: &Server,
+    scopes: &[String],
+    request: &GrantRequest<'_>,
+    context: &Context<'_>,
+) -> Result<Authorization, Error> {
+    const DOING: &str = "the authority gave no device code";
+    let endpoint = server.endpoint(EndpointName::DeviceAuthorization)?;
+    let mut form = Form::new("scope", &scopes.join(" "));
+    if let Some(account) = request.account {
+        form.add("login_hint", account);
+    }
+    form.add_parameters(client, request.claims);
+    let response = request::post(client, server, endpoint, form, context)?
+        .map_err(|failure| Failure::from(failure).into_error(DOING))?;
+    if response.status == 200
+        && let Some(authorization) = Authorization::read(&response)
+    {
+        return Ok(authorization);
+    }
+    Err(response::failure(&response).into_error(DOING))
+}
+
+impl Authorization {
+    fn read(response: &HttpResponse) -> Option<Self> {
+        /// How long does a code live whose life nobody tells, as Entra's?
+        const DEFAULT_LIFE: i64 = 900;
+        /// How long is a call kept waiting at most, whatever the authority says?
+        const LONGEST_LIFE: i64 = 3600;
+        /// RFC 8628 §3.2: what holds if the authority says nothing.
+        const DEFAULT_INTERVAL: i64 = 5;
+        /// A person should not wait longer for the end of a sign-in that is done.
+        const LONGEST_INTERVAL: i64 = 60;
+
+        #[derive(Deserialize)]
+        struct Members {
+            device_code: Secret,
+            user_code: String,
+            #[serde(alias = "verification_url")]
+            verification_uri: String,
+            #[serde(alias = "verification_url_complete")]
+            verification_uri_complete: Option<String>,
+            message: Option<String>,
+            #[serde(default)]
+            expires_in: serde_json::Value,
+            #[serde(default)]
+            interval: serde_json::Value,
+        }
+        let members: Members = serde_json::from_slice(&response.body).ok()?;
+        let span = |value: &serde_json::Value, default: i64, longest: i64| {
+            let seconds = whole_seconds(value).filter(|seconds| *seconds > 0);
+            Duration::from_secs(seconds.unwrap_or(default).min(longest).unsigned_abs())
+        };
+        let shown = |text: String| Some(printable(&text)).filter(|text| !text.is_empty());
+        Some(Self {
+            device_code: members.device_code,
+            user_code: shown(members.user_code)?,
+            verification_uri: shown(members.verification_uri)?,
+            verification_uri_complete: members.verification_uri_complete.and_then(shown),
+            message: members.message.and_then(shown),
+            expires_in: span(&members.expires_in, DEFAULT_LIFE, LONGEST_LIFE),
+            interval: span(&members.interval, DEFAULT_INTERVAL, LONGEST_INTERVAL),
+        })
+    }
+
+    /// What the person reads. RFC 8628 §3.3.1: the code also where a complete link exists;
+    /// §5.4: that nobody else should have asked for it.
+    fn invitation(&self, profile: &str) -> String {
+        let mut text = format!(
+            "\nTo sign in for profile `{profile}`, open\n\n    {}\n\non any device and enter the code\n\n    {}\n",
+            self.verification_uri, self.user_code
+        );
+        if let Some(complete) = &self.verification_uri_complete
+            && *complete != self.verification_uri
+        {
+            write!(
+                text,
+                "\nor open the link that holds it:\n\n    {complete}\n"
+            )
+            .expect("a String can be written to");
+        }
+        if let Some(message) = &self.message {
+            write!(text, "\nThe authority says: {message}\n").expect("a String can be written to");
+        }
+        let minutes = self.expires_in.as_secs().div_ceil(60);
+        write!(
+            text,
+            "\nThe code is good for {minutes} min. Go on only if you asked for it yourself.\n"
+        )
+        .expect("a String can be written to");
+        text
+    }
+}
+
+/// Asks until the authority has decided (RFC 8628 §3.4, §3.5).
+fn poll(
+    client: &Client,
+    server: &Server,
+    authorization: &Authorization,
+    context: &Context<'_>,
+) -> Result<TokenSet, Error> {
+    let endpoint = server.endpoint(EndpointName::Token)?;
+    // The monotonic clock: a wall clock that is set meanwhile ends no sign-in. Where it stood
+    // still while the machine slept, the authority says that the code has run out.
+    let end = context.clock.monotonic() + authorization.expires_in;
+    let mut pace = Pace::new(authorization.interval);
+    loop {
+        let left = end.saturating_sub(context.clock.monotonic());
+        context.clock.sleep(pace.wait().min(left))?;
+        let mut form = Form::new("grant_type", GRANT_TYPE);
+        form.add_secret("device_code", authorization.device_code.clone());
+        form.add_parameters(client, None);
+        let failure = match request::post(client, server, endpoint, form, context)? {
+            Err(failure) => Failure::from(failure),
+            Ok(response) => {
+                match response::token_set(&response, client, server, context.clock.now()) {
+                    Ok(token_set) => return Ok(token_set),
+                    Err(failure) => failure,
+                }
+            }
+        };
+        match pace.judge(&failure) {
+            Verdict::GoOn => {}
+            Verdict::Refused => {
+                return Err(failure.into_error("the sign-in was refused"));
+            }
+            Verdict::RanOut => return Err(ran_out().because(cause_of(&failure))),
+            Verdict::Failed => return Err(failure.into_error("the sign-in failed")),
+        }
+        if context.clock.monotonic() >= end {
+            return Err(match failure {
+                Failure::Trouble { .. } => failure.into_error("the sign-in could not be completed"),
+                Failure::Refused(_) | Failure::Unusable(_) => ran_out(),
+            });
+        }
+    }
+}
+
+fn ran_out() -> Error {
+    Error::new(
+        ErrorKind::LoginRequired,
+        "the code ran out before anybody signed in with it",
+    )
+}
+
+fn cause_of(failure: &Failure) -> String {
+    match failure {
+        Failure::Refused(said) => match &said.error_description {
+            Some(description) => format!("{}: {description}", said.error),
+            None => said.error.clone(),
+        },
+        Failure::Trouble { reason, .. } | Failure::Unusable(reason) => reason.clone(),
+    }
+}
+
+/// How long to wait before the next poll.
+#[derive(Debug)]
+struct Pace {
+    interval: Duration,
+    /// Doubles with each trouble in a row (RFC 8628 §3.5: exponential back-off).
+    troubles: u32,
+    retry_after: Duration,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    GoOn,
+    Refused,
+    RanOut,
+    Failed,
+}
+
+impl Pace {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            troubles: 0,
+            retry_after: Duration::ZERO,
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        /// How long is the longest pause in trouble?
+        const LONGEST: Duration = Duration::from_secs(60);
+        let backed_off = self.interval.saturating_mul(1 << self.troubles.min(6));
+        backed_off
+            .min(LONGEST.max(self.interval))
+            .max(self.retry_after)
+    }
+
+    /// Decides by the error that the authority named, whatever the status (GitHub says 200,
+    /// Google 428), and slows down where it must.
+    fn judge(&mut self, failure: &Failure) -> Verdict {
+        /// How long may an authority make us pause with `Retry-After`?
+        const LONGEST_RETRY: u64 = 120;
+        match failure {
+            Failure::Refused(said) => {
+                self.troubles = 0;
+                self.retry_after = Duration::ZERO;
+                match said.error.as_str() {
+                    "authorization_pending" => Verdict::GoOn,
+                    "slow_down" => {
+                        // RFC 8628 §3.5: for this and all later requests.
+                        self.interval = self.interval.saturating_add(Duration::from_secs(5));
+                        Verdict::GoOn
+                    }
+                    "access_denied" | "authorization_declined" => Verdict::Refused,
+                    // `invalid_grant`: Auth0 after it said `expired_token` once, and every server
+                    // whose answer with the token was lost on its way.
+                    "expired_token" | "token_expired" | "invalid_grant" => Verdict::RanOut,
+                    _ => Verdict::Failed,
+                }
+            }
+            Failure::Trouble { retry_after, .. } => {
+                self.troubles += 1;
+                let seconds = retry_after.unwrap_or_default().min(LONGEST_RETRY);
+                self.retry_after = Duration::from_secs(seconds);
+                Verdict::GoOn
+            }
+            Failure::Unusable(_) => Verdict::Failed,
+        }
+    }
+}
+
+/// Whether bytes are a device authorization response: what a fuzzer calls.
+pub fn decodes(body: &[u8]) -> bool {
+    Authorization::read(&HttpResponse {
+        status: 200,
+        retry_after: None,
+        body: zeroize::Zeroizing::new(body.to_vec()),
+    })
+    .is_some_and(|authorization| {
+        authorization
+            .invitation("fuzz")
+            .chars()
+            .all(|character| !character.is_control() || character == '\n')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use zeroize::Zeroizing;
+
+    use super::{Authorization, Pace, Verdict};
+    use crate::context::HttpResponse;
+    use crate::error::OAuthError;
+    use crate::oauth::response::Failure;
+
+    fn read(body: &str) -> Option<Authorization> {
+        Authorization::read(&HttpResponse {
+            status: 200,
+            retry_after: None,
+            body: Zeroizing::new(body.as_bytes().to_vec()),
+        })
+    }
+
+    fn refused(error: &str) -> Failure {
+        Failure::Refused(Box::new(OAuthError {
+            error: error.into(),
+            ..OAuthError::default()
+        }))
+    }
+
+    fn trouble(retry_after: Option<u64>) -> Failure {
+        Failure::Trouble {
+            reason: "reset".into(),
+            may_have_happened: true,
+            retry_after,
+            said: None,
+        }
+    }
+
+    #[test]
+    fn spans_of_time_are_brought_into_a_sensible_range() {
+        for (members, expires_in, interval) in [
+            ("", 900, 5),
+            (r#","expires_in":600,"interval":1"#, 600, 1),
+            (r#","expires_in":"600","interval":"7""#, 600, 7),
+            (r#","expires_in":0,"interval":0"#, 900, 5),
+            (r#","expires_in":-1,"interval":-1"#, 900, 5),
+            (r#","expires_in":1e99,"interval":1e99"#, 3600, 60),
+        ] {
+            let body = format!(
+                r#"{{"device_code":"d","user_code":"U","verification_uri":"https://v"{members}}}"#
+            );
+            let authorization = read(&body).unwrap();
+            assert_eq!(
+                authorization.expires_in,
+                Duration::from_secs(expires_in),
+                "{members}"
+            );
+            assert_eq!(
+                authorization.interval,
+                Duration::from_secs(interval),
+                "{members}"
+            );
+        }
+    }
+
+    #[test]
+    fn everything_the_server_sends_for_the_person_is_shown_without_control_characters() {
+        let authorization = read(
+            r#"{"device_code":"canary","user_code":"\u001b[31mAB-CD","verification_url":"https://v\r\nx",
+                "verification_uri_complete":"https://v?c=AB-CD","message":"go \u0007there"}"#,
+        )
+        .unwrap();
+        let text = authorization.invitation("graph");
+        for part in [
+            "`graph`",
+            "https://v x",
+            "[31mAB-CD",
+            "https://v?c=AB-CD",
+            "go there",
+            "15 min",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("canary"));
+        assert!(
+            text.chars()
+                .all(|character| !character.is_control() || character == '\n')
+        );
+    }
+
+    #[test]
+    fn an_answer_without_code_or_place_is_none() {
+        for body in [
+            "",
+            "[]",
+            r#"{"device_code":"d","user_code":"u"}"#,
+            r#"{"device_code":"d","user_code":"","verification_uri":"v"}"#,
+            r#"{"user_code":"u","verification_uri":"v"}"#,
+        ] {
+            assert_eq!(read(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_loop_slows_down_for_good_when_told_and_for_a_while_in_trouble() {
+        let mut pace = Pace::new(Duration::from_secs(5));
+        let seconds = |pace: &Pace| pace.wait().as_secs();
+        assert_eq!(pace.judge(&refused("authorization_pending")), Verdict::GoOn);
+        assert_eq!(seconds(&pace), 5);
+        assert_eq!(pace.judge(&refused("slow_down")), Verdict::GoOn);
+        assert_eq!(seconds(&pace), 10);
+        for expected in [20, 40, 60, 60] {
+            assert_eq!(pace.judge(&trouble(None)), Verdict::GoOn);
+            assert_eq!(seconds(&pace), expected);
+        }
+        assert_eq!(pace.judge(&trouble(Some(100))), Verdict::GoOn);
+        assert_eq!(seconds(&pace), 100);
+        assert_eq!(pace.judge(&refused("authorization_pending")), Verdict::GoOn);
+        assert_eq!(seconds(&pace), 10);
+    }
+
+    #[test]
+    fn the_authority_decides_by_the_error_it_names() {
+        for (error, verdict) in [
+            ("authorization_pending", Verdict::GoOn),
+            ("slow_down", Verdict::GoOn),
+            ("access_denied", Verdict::Refused),
+            ("authorization_declined", Verdict::Refused),
+            ("expired_token", Verdict::RanOut),
+            ("invalid_grant", Verdict::RanOut),
+            ("invalid_client", Verdict::Failed),
+            ("bad_verification_code", Verdict::Failed),
+        ] {
+            assert_eq!(
+                Pace::new(Duration::ZERO).judge(&refused(error)),
+                verdict,
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! One file per grant: how a token set is first obtained.
+//!
+//! A grant builds requests and reads responses, and touches the world through
+//! [`Context`] alone: it knows no store, no profile and no stdout. To add one: a file with a type
+//! that implements [`Grant`], and a line in [`GRANTS`].
+
+pub mod auto;
+pub mod device_code;
+
+use std::fmt::Debug;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::oauth::client::Client;
+use crate::token::TokenSet;
+
+/// What is asked of a grant.
+#[derive(Clone, Debug)]
+pub struct GrantRequest<'a> {
+    /// The profile's name, for the person.
+    pub profile: &'a str,
+    /// Scopes that the tool needs.
+    pub scopes: &'a [String],
+    /// Who should sign in.
+    pub account: Option<&'a str>,
+    /// A claims request, as JSON text.
+    pub claims: Option<&'a str>,
+}
+
+/// A configured grant.
+pub trait Grant: Debug {
+    /// Its name in the table.
+    fn name(&self) -> &'static str;
+
+    /// Whether it asks a person, and so runs under the sign-in lock and only where one may be
+    /// asked. A machine's grant runs under the session lock.
+    fn asks_a_person(&self) -> bool;
+
+    /// What of its keys decides where a token may go: part of the session's identity.
+    fn identity(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Obtains a token set.
+    ///
+    /// # Errors
+    /// `denied`, `login_required` (the code ran out), `unavailable` or `config`.
+    fn run(
+        &self,
+        client: &Client,
+        request: &GrantRequest<'_>,
+        context: &Context<'_>,
+    ) -> Result<TokenSet, Error>;
+}
+
+/// A grant in the table.
+pub struct Entry {
+    /// What a profile's `grant` says.
+    pub name: &'static str,
+    /// One line for the documentation.
+    pub summary: &'static str,
+    /// Its own keys in the `grant` table.
+    pub keys: &'static [&'static str],
+    /// Reads its keys; the error is what is wrong with them.
+    pub parse: fn(toml::Table) -> Result<Box<dyn Grant>, String>,
+}
+
+/// Every grant, by name.
+pub const GRANTS: &[Entry] = &[auto::ENTRY, device_code::ENTRY];
