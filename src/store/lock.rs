@@ -1,0 +1,112 @@
+//! The lock of a session: a file of its own that is never removed, held by the operating system
+//! and so released when its holder dies.
+//!
+//! Tried first, then waited for aloud, within a limit. On file systems without locks the work goes
+//! on without one.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::system::platform;
+
+/// A held lock. Dropping it releases it.
+#[derive(Debug)]
+pub(super) struct Guard {
+    _file: File,
+}
+
+/// How long to wait, and what to say.
+pub(super) struct Patience<'a> {
+    /// `None`: as long as it takes.
+    pub(super) limit: Option<Duration>,
+    /// What is waited for, in words.
+    pub(super) waiting_for: &'a str,
+    /// What to do when the limit is reached.
+    pub(super) hint: &'a str,
+}
+
+/// Takes the lock if it is free.
+///
+/// # Errors
+/// `store`, if the lock file cannot be made.
+pub(super) fn try_acquire(path: &Path) -> Result<Option<Guard>, Error> {
+    let file = platform::private_file()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Store,
+                format!("the lock `{}` cannot be made", path.display()),
+            )
+            .because(error)
+            .hint("make its directory writable, or set CRED_HELPER_STATE to one that is")
+        })?;
+    match try_lock(&file) {
+        Ok(true) => Ok(Some(Guard { _file: file })),
+        Ok(false) => Ok(None),
+        // A file system without locks is no failure.
+        Err(_) => Ok(Some(Guard { _file: file })),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where locks are taken")]
+fn try_lock(file: &File) -> io::Result<bool> {
+    match fs2::FileExt::try_lock_exclusive(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the lock, waiting for it if need be.
+///
+/// # Errors
+/// `busy` when the limit is reached, `interrupted`, or `store`.
+pub(super) fn acquire(
+    path: &Path,
+    patience: &Patience<'_>,
+    context: &Context<'_>,
+) -> Result<Guard, Error> {
+    /// How soon may the lock be free again at the earliest?
+    const SHORTEST: Duration = Duration::from_millis(1);
+    /// How late may a waiter notice that it is free?
+    const LONGEST: Duration = Duration::from_millis(16);
+    /// How long is waited in silence?
+    const SILENT: Duration = Duration::from_secs(2);
+
+    let started = context.clock.monotonic();
+    let mut pause = SHORTEST;
+    let mut said = false;
+    loop {
+        if let Some(guard) = try_acquire(path)? {
+            return Ok(guard);
+        }
+        let waited = context.clock.monotonic().saturating_sub(started);
+        if patience.limit.is_some_and(|limit| waited >= limit) {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!(
+                    "{} took longer than {} s",
+                    patience.waiting_for,
+                    waited.as_secs()
+                ),
+            )
+            .hint(patience.hint));
+        }
+        if !said && waited >= SILENT {
+            context.inform(&format!("waiting for {}", patience.waiting_for));
+            said = true;
+        }
+        context.clock.sleep(pause)?;
+        pause = (pause * 2).min(LONGEST);
+    }
+}

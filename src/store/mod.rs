@@ -1,0 +1,258 @@
+//! Where sign-ins are kept: one file a session, a lock beside it, and one for signing in.
+//!
+//! What changes a session demands its guard as an argument: proof that its lock is held.
+
+mod file;
+mod lock;
+pub mod seal;
+pub mod session;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use self::file::Loaded;
+use self::file::{Reservation, SessionFile};
+use self::lock::Patience;
+use self::seal::Seal;
+use self::session::Session;
+use crate::context::Context;
+use crate::digest::digest;
+use crate::error::{Error, ErrorKind};
+
+/// Where a session lives.
+#[derive(Debug)]
+pub enum SessionStore {
+    /// In our own state directory.
+    Own(OwnStore),
+}
+
+/// A session of our own.
+pub struct OwnStore {
+    file: SessionFile,
+    identity: Vec<(String, String)>,
+    new_seal: &'static dyn Seal,
+    lock_timeout: Duration,
+}
+
+impl std::fmt::Debug for OwnStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("OwnStore")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The session's lock is held.
+#[derive(Debug)]
+pub struct SessionGuard(#[expect(dead_code, reason = "held, not read")] lock::Guard);
+
+/// The session's sign-in lock is held: nobody else asks a person for it.
+#[derive(Debug)]
+pub struct SignInGuard(#[expect(dead_code, reason = "held, not read")] lock::Guard);
+
+/// The session was proved to be writable.
+pub struct Proof(Reservation);
+
+impl SessionStore {
+    /// The session of `identity` in the state directory. Nothing is touched.
+    pub fn own(
+        state: &Path,
+        identity: Vec<(&'static str, String)>,
+        seal: &str,
+        lock_timeout: Option<Duration>,
+    ) -> Self {
+        /// How long is a lock waited for, if `[lock] timeout` does not say?
+        const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+        let identity: Vec<(String, String)> = identity
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        Self::Own(OwnStore {
+            file: SessionFile::new(sessions(state), name(&identity)),
+            identity,
+            new_seal: seal::for_new_files(seal),
+            lock_timeout: lock_timeout.unwrap_or(LOCK_TIMEOUT),
+        })
+    }
+
+    fn own_store(&self) -> &OwnStore {
+        let Self::Own(own) = self;
+        own
+    }
+
+    /// The session's file.
+    pub fn path(&self) -> PathBuf {
+        self.own_store().file.path()
+    }
+
+    /// The seal that the next new file is written with.
+    pub fn new_seal(&self) -> &'static str {
+        self.own_store().new_seal.name()
+    }
+
+    /// Reads the session, without a lock.
+    ///
+    /// # Errors
+    /// `store`, if it cannot be read, is of a newer version, or can be read by others.
+    pub fn load(&self) -> Result<Loaded, Error> {
+        self.own_store().file.load()
+    }
+
+    /// Takes the session's lock. Between here and the guard's end nobody else refreshes.
+    ///
+    /// # Errors
+    /// `busy`, `interrupted` or `store`.
+    pub fn lock(&self, context: &Context<'_>) -> Result<SessionGuard, Error> {
+        let own = self.own_store();
+        own.file.create_directory()?;
+        let limit = context
+            .time_left()
+            .map_or(own.lock_timeout, |left| left.min(own.lock_timeout));
+        let patience = Patience {
+            limit: Some(limit),
+            waiting_for: "another process that refreshes this session",
+            hint: "try again, or give it longer with `[lock] timeout`",
+        };
+        let guard = lock::acquire(&own.file.lock_path(), &patience, context)?;
+        own.file.remove_temporaries();
+        Ok(SessionGuard(guard))
+    }
+
+    /// Takes the lock for signing in. Whoever waits for it waits for a person.
+    ///
+    /// # Errors
+    /// `busy`, `interrupted` or `store`.
+    pub fn lock_sign_in(&self, context: &Context<'_>) -> Result<SignInGuard, Error> {
+        let own = self.own_store();
+        own.file.create_directory()?;
+        let patience = Patience {
+            limit: context.time_left(),
+            waiting_for: "the sign-in that another process has begun",
+            hint: "finish that sign-in, then try again",
+        };
+        lock::acquire(&own.file.sign_in_lock_path(), &patience, context).map(SignInGuard)
+    }
+
+    /// Whether some process is signing in now.
+    pub fn is_signing_in(&self) -> bool {
+        let path = self.own_store().file.sign_in_lock_path();
+        path.exists() && matches!(lock::try_acquire(&path), Ok(None))
+    }
+
+    /// Reads the session under its lock. A damaged file is set aside, and said so.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_locked(
+        &self,
+        _guard: &SessionGuard,
+        context: &Context<'_>,
+    ) -> Result<Session, Error> {
+        let own = self.own_store();
+        match own.file.load()? {
+            Loaded::Session(session, _) => Ok(session),
+            Loaded::Absent => Ok(Session::default()),
+            Loaded::Damaged(reason) => {
+                let path = own.file.path();
+                let aside = own.file.set_aside(context.clock.now())?;
+                context.warn(&format!(
+                    "`{}` is damaged ({reason}) and was set aside as `{}`; a new sign-in is needed",
+                    path.display(),
+                    aside.display()
+                ));
+                Ok(Session::default())
+            }
+        }
+    }
+
+    /// Proves that the session can be written, before a refresh token is spent.
+    ///
+    /// # Errors
+    /// `store`.
+    pub fn prove_writable(&self, _guard: &SessionGuard) -> Result<Proof, Error> {
+        self.own_store().file.prove_writable().map(Proof)
+    }
+
+    /// Replaces the session, durably, into the proved room if there is some.
+    ///
+    /// # Errors
+    /// `store`.
+    pub fn save(
+        &self,
+        session: &mut Session,
+        proof: Option<Proof>,
+        _guard: &SessionGuard,
+    ) -> Result<(), Error> {
+        let own = self.own_store();
+        session.identity.clone_from(&own.identity);
+        own.file
+            .save(session, own.new_seal, proof.map(|proof| proof.0))
+    }
+
+    /// Removes the session.
+    ///
+    /// # Errors
+    /// `store`.
+    pub fn remove(&self, _guard: &SessionGuard) -> Result<(), Error> {
+        self.own_store().file.remove()
+    }
+}
+
+/// The directory of sessions.
+fn sessions(state: &Path) -> PathBuf {
+    state.join("sessions")
+}
+
+/// The digest of an identity. Each part is written with its length, so that no two identities
+/// have the same text.
+fn name(identity: &[(String, String)]) -> String {
+    let text: String = identity
+        .iter()
+        .map(|(name, value)| format!("{}:{name}{}:{value}", name.len(), value.len()))
+        .collect();
+    digest(text.as_bytes())
+}
+
+/// Whether bytes are a session file: what a fuzzer calls.
+pub fn decodes(bytes: &[u8]) -> bool {
+    matches!(
+        file::decode(bytes, Path::new("fuzz")),
+        Ok(Loaded::Session(..))
+    )
+}
+
+/// The error for a session that a command was told of and that is not there.
+pub fn nobody_signed_in(profile: &str) -> Error {
+    Error::new(
+        ErrorKind::LoginRequired,
+        format!("nobody is signed in for profile `{profile}`"),
+    )
+    .next(["cred-helper", "login", "-p", profile])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn different_identities_have_different_names() {
+        let identity = |parts: &[(&str, &str)]| {
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            name(&parts)
+        };
+        let names = [
+            identity(&[("client_id", "ab"), ("scope", "c")]),
+            identity(&[("client_id", "a"), ("scope", "bc")]),
+            identity(&[("client_id", "abscopec")]),
+            identity(&[("client_id", "ab"), ("scope", "c"), ("scope", "d")]),
+            identity(&[("client_id", "ab"), ("scope", "c1:d")]),
+        ];
+        for (index, left) in names.iter().enumerate() {
+            assert!(!names[index + 1..].contains(left));
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! What is kept of a session: accounts, each with its refresh token and its access tokens.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::secret::Secret;
+use crate::token::{Account, Timestamp, TokenSet};
+
+/// A session's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Session {
+    /// What its name is the digest of, for people who look into the file.
+    pub identity: Vec<(String, String)>,
+    /// Who is signed in.
+    pub accounts: Vec<AccountRow>,
+    /// What happened when a person was asked.
+    pub sign_in: SignIn,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRow {
+    /// The sign-in name, where the authority told it.
+    pub name: Option<String>,
+    /// What does not change when somebody is renamed.
+    pub subject: Option<String>,
+    /// The grant that signed in.
+    pub grant: String,
+    /// When that was.
+    pub signed_in_at: Timestamp,
+    /// The refresh token; `None` where the authority gave none, or refused the last one.
+    #[serde(serialize_with = "expose_optional")]
+    pub refresh_token: Option<Secret>,
+    /// When the refresh token ends, where the authority said so.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// When it was last used with success.
+    pub last_refreshed_at: Option<Timestamp>,
+    /// The last ID token.
+    #[serde(serialize_with = "expose_optional")]
+    pub id_token: Option<Secret>,
+    /// Its access tokens.
+    pub access_tokens: Vec<AccessTokenRow>,
+}
+
+/// An access token, under what it was asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessTokenRow {
+    /// What it was asked with.
+    pub key: RowKey,
+    /// The token.
+    #[serde(serialize_with = "expose")]
+    pub secret: Secret,
+    /// `Bearer`.
+    pub token_type: String,
+    /// When it was received.
+    pub issued_at: Timestamp,
+    /// When it ends; `None` where the authority does not say.
+    pub expires_at: Option<Timestamp>,
+    /// From when on the authority wants it refreshed.
+    pub refresh_at: Option<Timestamp>,
+    /// The granted scopes.
+    pub scopes: Vec<String>,
+}
+
+/// What an access token was asked with. Two requests that differ in any of it never share one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RowKey {
+    /// Sorted, each once.
+    pub scopes: Vec<String>,
+    /// `resource` (RFC 8707).
+    pub resource: Option<String>,
+    /// `audience`.
+    pub audience: Option<String>,
+    /// `claims`.
+    pub claims: Option<String>,
+    /// Further parameters.
+    pub extra: BTreeMap<String, String>,
+    /// Capabilities of the client that change the token, as Entra's `CP1`.
+    pub capabilities: Vec<String>,
+    /// The key it is bound to, for tokens that are.
+    pub binding: Option<String>,
+    /// The exchange that made it, and what it is for.
+    pub exchange: Option<String>,
+}
+
+impl RowKey {
+    /// Sets the scopes, sorted and each once.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: &[String]) -> Self {
+        self.scopes = scopes.to_vec();
+        self.scopes.sort();
+        self.scopes.dedup();
+        self
+    }
+}
+
+/// What happened when a person was asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SignIn {
+    /// Since when somebody is asked; it counts only while the sign-in lock is held.
+    pub waiting_since: Option<Timestamp>,
+    /// When the last one was refused, or ran out.
+    pub refused_at: Option<Timestamp>,
+    /// What happened then, in words.
+    pub reason: Option<String>,
+    /// How often in a row.
+    pub refusals: u32,
+    /// From when on a person is asked again.
+    pub asked_again_after: Option<Timestamp>,
+}
+
+impl SignIn {
+    /// Remembers that a person refused or did not come: they are left in peace for a minute,
+    /// and twice as long each further time, up to an hour.
+    pub fn refuse(&mut self, now: Timestamp, reason: &str) {
+        self.waiting_since = None;
+        self.refused_at = Some(now);
+        self.reason = Some(reason.to_owned());
+        let minutes = 1_i64 << self.refusals.min(6);
+        self.asked_again_after = Some(now.plus(60 * minutes.min(60)));
+        self.refusals = self.refusals.saturating_add(1);
+    }
+
+    /// Whether a person is to be left in peace now. A clock that was set back does not make it
+    /// longer than it was meant.
+    pub fn is_refused(&self, now: Timestamp) -> bool {
+        let (Some(refused_at), Some(until)) = (self.refused_at, self.asked_again_after) else {
+            return false;
+        };
+        refused_at <= now && now < until
+    }
+}
+
+impl AccountRow {
+    /// The sign-in name, else the subject.
+    pub fn label(&self) -> Option<&str> {
+        self.name.as_deref().or(self.subject.as_deref())
+    }
+
+    /// Whether somebody means this account: by name or subject, without regard to case.
+    pub fn is_named(&self, wanted: &str) -> bool {
+        [&self.name, &self.subject]
+            .into_iter()
+            .flatten()
+            .any(|own| own.to_lowercase() == wanted.to_lowercase())
+    }
+
+    /// The access token that was asked with `key`.
+    pub fn access_token(&self, key: &RowKey) -> Option<&AccessTokenRow> {
+        self.access_tokens.iter().find(|row| row.key == *key)
+    }
+
+    /// Takes in what a refresh or a sign-in brought: the access token in place of the one under
+    /// `key`; the refresh token and the ID token only where there are new ones (RFC 6749 §6).
+    pub fn receive(&mut self, key: RowKey, token_set: &TokenSet, now: Timestamp) {
+        if let Some(refresh_token) = &token_set.refresh_token {
+            self.refresh_token = Some(refresh_token.clone());
+            self.refresh_expires_at = token_set.refresh_expires_at;
+        }
+        if let Some(id_token) = &token_set.id_token {
+            self.id_token = Some(id_token.clone());
+        }
+        if token_set.account.name.is_some() {
+            self.name.clone_from(&token_set.account.name);
+        }
+        if self.subject.is_none() {
+            self.subject.clone_from(&token_set.account.subject);
+        }
+        let is_over = |row: &AccessTokenRow| row.expires_at.is_some_and(|end| end <= now);
+        self.access_tokens
+            .retain(|row| row.key != key && !is_over(row));
+        let scopes = token_set.scopes.clone();
+        self.access_tokens.push(AccessTokenRow {
+            scopes: scopes.unwrap_or_else(|| key.scopes.clone()),
+            key,
+            secret: token_set.access_token.clone(),
+            token_type: token_set.token_type.clone(),
+            issued_at: token_set.issued_at,
+            expires_at: token_set.expires_at,
+            refresh_at: token_set.refresh_at,
+        });
+    }
+}
+
+impl Session {
+    /// The account that is meant: the one named, else the one who signed in last.
+    pub fn account(&self, wanted: Option<&str>) -> Option<&AccountRow> {
+        match wanted {
+            Some(wanted) => self.accounts.iter().find(|row| row.is_named(wanted)),
+            None => self.accounts.iter().max_by_key(|row| row.signed_in_at),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn account_mut(&mut self, wanted: Option<&str>) -> Option<&mut AccountRow> {
+        match wanted {
+            Some(wanted) => self.accounts.iter_mut().find(|row| row.is_named(wanted)),
+            None => self.accounts.iter_mut().max_by_key(|row| row.signed_in_at),
+        }
+    }
+
+    /// Takes in a sign-in: in place of the same account's earlier one, else beside the others.
+    /// Somebody whom the authority did not name replaces whoever it did not name before.
+    pub fn sign_in(
+        &mut self,
+        grant: &str,
+        key: RowKey,
+        token_set: &TokenSet,
+        now: Timestamp,
+    ) -> &mut AccountRow {
+        let Account { name, subject } = &token_set.account;
+        self.sign_in = SignIn::default();
+        let same = |row: &AccountRow| match (subject, &row.subject) {
+            (Some(new), Some(old)) => new == old,
+            (None, None) => row.name == *name,
+            _ => false,
+        };
+        let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
+        self.accounts.retain(|row| !same(row));
+        let mut row = AccountRow {
+            name: name.clone(),
+            subject: subject.clone(),
+            grant: grant.to_owned(),
+            // Whoever signs in last is the one who is meant, also within one second and after
+            // the clock was set back.
+            signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),
+            refresh_token: None,
+            refresh_expires_at: None,
+            last_refreshed_at: None,
+            id_token: None,
+            access_tokens: Vec::new(),
+        };
+        row.receive(key, token_set, now);
+        self.accounts.push(row);
+        self.accounts
+            .last_mut()
+            .expect("a row was pushed just before")
+    }
+
+    /// Forgets an access token by its value; whether it was there.
+    pub fn forget_access_token(&mut self, rejected: &Secret) -> bool {
+        let mut found = false;
+        for account in &mut self.accounts {
+            account.access_tokens.retain(|row| {
+                let is_it = row.secret == *rejected;
+                found |= is_it;
+                !is_it
+            });
+        }
+        found
+    }
+}
+
+fn expose<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+fn expose_optional<S: Serializer>(
+    secret: &Option<Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(secret) => serializer.serialize_some(secret.expose()),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RowKey, Session, SignIn};
+    use crate::secret::Secret;
+    use crate::token::{Account, Timestamp, TokenSet};
+
+    fn token_set(access: &str, refresh: Option<&str>, subject: Option<&str>) -> TokenSet {
+        TokenSet {
+            access_token: Secret::new(access),
+            token_type: "Bearer".into(),
+            issued_at: Timestamp(100),
+            expires_at: Some(Timestamp(200)),
+            refresh_at: None,
+            refresh_token: refresh.map(Secret::new),
+            refresh_expires_at: None,
+            id_token: None,
+            scopes: None,
+            account: Account {
+                name: subject.map(|subject| format!("{subject}@example.test")),
+                subject: subject.map(String::from),
+            },
+        }
+    }
+
+    fn key(scope: &str) -> RowKey {
+        RowKey::default().with_scopes(&[scope.to_owned()])
+    }
+
+    #[test]
+    fn the_old_refresh_token_is_kept_when_no_new_one_comes() {
+        let mut session = Session::default();
+        let row = session.sign_in(
+            "g",
+            key("a"),
+            &token_set("1", Some("r1"), None),
+            Timestamp(100),
+        );
+        row.receive(key("a"), &token_set("2", None, None), Timestamp(150));
+        assert_eq!(row.refresh_token, Some(Secret::new("r1")));
+        row.receive(key("a"), &token_set("3", Some("r2"), None), Timestamp(150));
+        assert_eq!(row.refresh_token, Some(Secret::new("r2")));
+        assert_eq!(row.access_tokens.len(), 1);
+    }
+
+    #[test]
+    fn tokens_asked_with_different_keys_lie_side_by_side_and_dead_ones_go() {
+        let mut session = Session::default();
+        let row = session.sign_in("g", key("a"), &token_set("1", None, None), Timestamp(100));
+        row.receive(key("b"), &token_set("2", None, None), Timestamp(150));
+        assert_eq!(
+            row.access_token(&key("a")).unwrap().secret,
+            Secret::new("1")
+        );
+        assert_eq!(
+            row.access_token(&key("b")).unwrap().secret,
+            Secret::new("2")
+        );
+        row.receive(key("c"), &token_set("3", None, None), Timestamp(200));
+        assert_eq!(row.access_token(&key("a")), None);
+    }
+
+    #[test]
+    fn somebody_who_signs_in_again_has_one_row_and_others_keep_theirs() {
+        let mut session = Session::default();
+        for (token, subject) in [("1", "ada"), ("2", "bob"), ("3", "ada")] {
+            session.sign_in(
+                "g",
+                key("a"),
+                &token_set(token, None, Some(subject)),
+                Timestamp(100),
+            );
+        }
+        assert_eq!(session.accounts.len(), 2);
+        assert_eq!(
+            session.account(None).unwrap().subject.as_deref(),
+            Some("ada")
+        );
+        let bob = session.account(Some("BOB@example.test")).unwrap();
+        assert_eq!(bob.subject.as_deref(), Some("bob"));
+        assert_eq!(session.account(Some("eve")), None);
+        assert!(session.forget_access_token(&Secret::new("2")));
+        assert!(!session.forget_access_token(&Secret::new("2")));
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_for_a_minute_doubling_to_an_hour() {
+        let mut sign_in = SignIn::default();
+        for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
+            sign_in.refuse(Timestamp(1000), "no");
+            assert_eq!(
+                sign_in.asked_again_after,
+                Some(Timestamp(1000 + 60 * minutes))
+            );
+        }
+        assert!(sign_in.is_refused(Timestamp(1000)));
+        assert!(!sign_in.is_refused(Timestamp(1000 + 3600)));
+        assert!(
+            !sign_in.is_refused(Timestamp(999)),
+            "the clock was set back"
+        );
+    }
+
+    #[test]
+    fn a_session_is_read_as_it_was_written() {
+        let mut session = Session::default();
+        session.sign_in(
+            "g",
+            key("a"),
+            &token_set("1", Some("r"), Some("ada")),
+            Timestamp(100),
+        );
+        let text = serde_json::to_string(&session).unwrap();
+        assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), session);
+    }
+}
