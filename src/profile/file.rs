@@ -1,0 +1,500 @@
+//! Profile files: found, read, and taken apart with the place of everything in them.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::context::Environment;
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+use crate::secret_source::SecretSource;
+use crate::system::{directories, platform};
+use crate::text::{nearest, printable};
+
+/// How large may a profile file be? A thousand profiles are 230 KB.
+const LONGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// Which files are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// `--config` or `CRED_HELPER_CONFIG`: instead of all others.
+    pub only: Option<PathBuf>,
+    /// The machine-wide file. Its `[policy]` holds whatever else is read.
+    pub machine_wide: PathBuf,
+    /// The user's directory, with `profiles.toml` and `profiles.d/`.
+    pub user: Option<PathBuf>,
+}
+
+impl Location {
+    /// Where the files lie for this user, unless `only` one is named.
+    pub fn new(only: Option<PathBuf>, environment: &dyn Environment) -> Self {
+        Self {
+            only,
+            machine_wide: directories::machine_wide_profiles(environment),
+            user: directories::configuration(),
+        }
+    }
+
+    /// The file that a user writes profiles into.
+    pub fn user_file(&self) -> Option<PathBuf> {
+        self.only
+            .clone()
+            .or_else(|| self.user.as_ref().map(|user| user.join("profiles.toml")))
+    }
+}
+
+/// A file's text.
+#[derive(Debug)]
+pub struct Source {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
+    /// Whether it is the machine-wide file.
+    pub machine_wide: bool,
+    /// Whether its profiles count; of the machine-wide file only `[policy]` does beside `--config`.
+    pub profiles_count: bool,
+    /// Whether nobody else can read it.
+    pub private: bool,
+}
+
+impl Source {
+    /// A file's text that is compiled in.
+    pub fn built_in(name: &str, text: &str) -> Self {
+        Self {
+            path: PathBuf::from(name),
+            text: text.to_owned(),
+            machine_wide: false,
+            profiles_count: false,
+            private: false,
+        }
+    }
+
+    /// `FILE:LINE:COL` of a byte; columns count characters.
+    fn place(&self, offset: usize) -> String {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before[line_start..].chars().count() + 1;
+        format!("{}:{line}:{column}", self.path.display())
+    }
+}
+
+/// Reads every file that counts, the machine-wide one first.
+///
+/// # Errors
+/// `config` for a file that cannot be read, or that others can write.
+pub fn read(location: &Location) -> Result<Vec<Source>, Error> {
+    let mut sources = Vec::new();
+    let mut add = |path: &Path, machine_wide: bool, profiles_count: bool, required: bool| {
+        if let Some((text, private)) = read_trusted(path, required)? {
+            sources.push(Source {
+                path: path.to_owned(),
+                text,
+                machine_wide,
+                profiles_count,
+                private,
+            });
+        }
+        Ok::<(), Error>(())
+    };
+    add(&location.machine_wide, true, location.only.is_none(), false)?;
+    if let Some(only) = &location.only {
+        add(only, false, true, true)?;
+        return Ok(sources);
+    }
+    if let Some(user) = &location.user {
+        add(&user.join("profiles.toml"), false, true, false)?;
+        for path in directory_files(&user.join("profiles.d"))? {
+            add(&path, false, true, true)?;
+        }
+    }
+    Ok(sources)
+}
+
+/// `*.toml` of a directory in name order; nothing if there is no such directory.
+fn directory_files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(directory, &error)),
+    };
+    check_trusted(directory)?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(directory, &error))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!("the profile file `{}` cannot be read", path.display()),
+    )
+    .because(error)
+}
+
+/// A configuration runs commands: who can write it can run commands as us.
+fn check_trusted(path: &Path) -> Result<(), Error> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    refuse(platform::trusted_problem(path, &metadata))
+}
+
+fn refuse(problem: Option<(String, String)>) -> Result<(), Error> {
+    match problem {
+        Some((problem, command)) => Err(Error::new(
+            ErrorKind::Config,
+            format!("{problem}, and a configuration runs commands"),
+        )
+        .hint(format!("run `{command}`"))),
+        None => Ok(()),
+    }
+}
+
+fn read_trusted(path: &Path, required: bool) -> Result<Option<(String, bool)>, Error> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
+            return Ok(None);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::new(
+                ErrorKind::NoProfile,
+                format!("there is no profile file `{}`", path.display()),
+            )
+            .hint("check --config and CRED_HELPER_CONFIG"));
+        }
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    refuse(platform::trusted_problem(path, &metadata))?;
+    if let Some(directory) = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
+        check_trusted(directory)?;
+    }
+    let mut text = String::new();
+    file.take(LONGEST_FILE + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(path, &error))?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(unreadable(path, &std::io::Error::other("it is too large")));
+    }
+    let private = platform::private_file_problem(path, &metadata).is_none();
+    Ok(Some((text, private)))
+}
+
+/// Something wrong in a file, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint(pub String);
+
+/// All complaints as one error.
+///
+/// # Errors
+/// `config`, if there is any complaint.
+pub fn refuse_complaints(complaints: Vec<Complaint>) -> Result<(), Error> {
+    let mut complaints = complaints.into_iter();
+    let Some(first) = complaints.next() else {
+        return Ok(());
+    };
+    let mut error = Error::new(ErrorKind::Config, first.0);
+    for further in complaints {
+        error = error.because(further.0);
+    }
+    Err(error.hint("`cred-helper profile check` reads every file again"))
+}
+
+/// Parses a file's text; syntax errors become complaints that do not show the line, since it may
+/// hold a secret.
+pub fn parse<'a>(source: &'a Source, complaints: &mut Vec<Complaint>) -> Spanned<DeTable<'a>> {
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    for error in errors {
+        let place = source.place(error.span().map_or(0, |span| span.start));
+        complaints.push(Complaint(format!(
+            "{place}: {}",
+            printable(error.message())
+        )));
+    }
+    table
+}
+
+/// A table with the file that it stands in.
+#[derive(Clone, Copy)]
+pub struct Layer<'a> {
+    /// The file.
+    pub source: &'a Source,
+    /// The table.
+    pub table: &'a DeTable<'a>,
+}
+
+/// A value with the file that it stands in.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    /// The file.
+    pub source: &'a Source,
+    /// The value.
+    pub value: &'a Spanned<DeValue<'a>>,
+}
+
+impl<'a> Found<'a> {
+    /// `FILE:LINE:COL`.
+    pub fn place(&self) -> String {
+        self.source.place(self.value.span().start)
+    }
+}
+
+/// The keys of a table, each taken once; a preset's table lies under the profile's.
+pub struct Keys<'a, 'c> {
+    prefix: String,
+    layers: Vec<Layer<'a>>,
+    complaints: &'c mut Vec<Complaint>,
+}
+
+impl<'a, 'c> Keys<'a, 'c> {
+    /// The keys of `layers`, the first of which wins.
+    pub fn new(
+        prefix: impl Into<String>,
+        layers: Vec<Layer<'a>>,
+        complaints: &'c mut Vec<Complaint>,
+    ) -> Self {
+        Self {
+            prefix: prefix.into(),
+            layers,
+            complaints,
+        }
+    }
+
+    /// Complains of each key that is not `known`, and proposes the nearest.
+    pub fn only<'k>(&mut self, known: impl IntoIterator<Item = &'k str> + Clone) {
+        for layer in &self.layers {
+            for (key, _) in layer.table {
+                let name = key.get_ref().as_ref();
+                if known.clone().into_iter().any(|known| known == name) {
+                    continue;
+                }
+                let proposal = nearest(name, known.clone()).map_or_else(String::new, |nearest| {
+                    format!("; did you mean `{nearest}`?")
+                });
+                self.complaints.push(Complaint(format!(
+                    "{}: unknown key `{}{}`{proposal}",
+                    layer.source.place(key.span().start),
+                    self.prefix,
+                    printable(name),
+                )));
+            }
+        }
+    }
+
+    /// The value of a key.
+    pub fn find(&self, key: &str) -> Option<Found<'a>> {
+        self.layers.iter().find_map(|layer| {
+            let value = layer.table.get(key)?;
+            Some(Found {
+                source: layer.source,
+                value,
+            })
+        })
+    }
+
+    /// Complains of the value of `key`.
+    pub fn complain(&mut self, found: Found<'_>, key: &str, problem: impl std::fmt::Display) {
+        self.complaints.push(Complaint(format!(
+            "{}: `{}{key}`: {problem}",
+            found.place(),
+            self.prefix
+        )));
+    }
+
+    /// Complains of something that is missing at `place`.
+    pub fn complain_at(&mut self, place: &str, problem: impl std::fmt::Display) {
+        self.complaints
+            .push(Complaint(format!("{place}: {problem}")));
+    }
+
+    /// The merged keys as a table of its own, for whoever reads it in its own way.
+    pub fn to_table(&self) -> toml::Table {
+        use serde::Deserialize;
+        let mut merged = toml::Table::new();
+        for layer in self.layers.iter().rev() {
+            for (key, value) in layer.table {
+                let deserializer = toml::de::ValueDeserializer::from(value.clone());
+                if let Ok(value) = toml::Value::deserialize(deserializer) {
+                    merged.insert(key.get_ref().to_string(), value);
+                }
+            }
+        }
+        merged
+    }
+
+    fn expect<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+    ) -> Option<(T, Found<'a>)> {
+        let found = self.find(key)?;
+        match read(found.value.get_ref()) {
+            Some(value) => Some((value, found)),
+            None => {
+                let is = found.value.get_ref().type_str();
+                self.complain(found, key, format!("it is a {is}, not {expected}"));
+                None
+            }
+        }
+    }
+
+    /// A string that is not empty.
+    pub fn text(&mut self, key: &str) -> Option<(String, Found<'a>)> {
+        let (text, found) =
+            self.expect(key, "a string", |value| value.as_str().map(String::from))?;
+        if text.is_empty() {
+            self.complain(found, key, "it is empty");
+            return None;
+        }
+        Some((text, found))
+    }
+
+    /// A boolean.
+    pub fn boolean(&mut self, key: &str) -> Option<bool> {
+        self.expect(key, "true or false", DeValue::as_bool)
+            .map(|(value, _)| value)
+    }
+
+    /// An array of strings that are not empty.
+    pub fn texts(&mut self, key: &str) -> Option<(Vec<String>, Found<'a>)> {
+        self.expect(key, "an array of strings", |value| {
+            value
+                .as_array()?
+                .iter()
+                .map(|item| {
+                    item.get_ref()
+                        .as_str()
+                        .filter(|text| !text.is_empty())
+                        .map(String::from)
+                })
+                .collect()
+        })
+    }
+
+    /// A table, merged key by key with the layers beneath, for `read`.
+    pub fn table<T>(&mut self, key: &str, read: impl FnOnce(&mut Keys<'a, '_>) -> T) -> Option<T> {
+        let (_, _) = self.expect(key, "a table", DeValue::as_table)?;
+        let layers = self
+            .layers
+            .iter()
+            .filter_map(|layer| {
+                Some(Layer {
+                    source: layer.source,
+                    table: layer.table.get(key)?.get_ref().as_table()?,
+                })
+            })
+            .collect();
+        let prefix = format!("{}{key}.", self.prefix);
+        Some(read(&mut Keys::new(prefix, layers, self.complaints)))
+    }
+
+    /// The names in this table, each once, with the place of the first.
+    pub fn names(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> = Vec::new();
+        for layer in &self.layers {
+            for (key, _) in layer.table {
+                let name = key.get_ref().as_ref();
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+
+    /// A path, relative to its file; `~` is the home.
+    pub fn path(&mut self, key: &str) -> Option<PathBuf> {
+        let (text, found) = self.text(key)?;
+        Some(resolve_path(found.source, &text))
+    }
+
+    /// Where a secret comes from. A literal one is accepted in a file that nobody else can read.
+    pub fn secret(&mut self, key: &str) -> Option<SecretSource> {
+        let found = self.find(key)?;
+        match found.value.get_ref() {
+            DeValue::String(text) => {
+                if !found.source.private {
+                    let path = found.source.path.display();
+                    self.complain(
+                        found,
+                        key,
+                        format!(
+                            "a literal secret in a file that others can read; use `{{ env = \
+                             \"…\" }}`, `{{ file = \"…\" }}` or `{{ command = [\"…\"] }}`, or run \
+                             `chmod 600 {path}`"
+                        ),
+                    );
+                    return None;
+                }
+                Some(SecretSource::Literal(Secret::new(text.as_ref())))
+            }
+            DeValue::Table(_) => self.table(key, |keys| keys.secret_table(found))?,
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_) => {
+                self.complain(found, key, "it is no string and no table");
+                None
+            }
+        }
+    }
+
+    fn secret_table(&mut self, found: Found<'a>) -> Option<SecretSource> {
+        const WAYS: [&str; 3] = ["env", "file", "command"];
+        self.only(WAYS);
+        // A layer beneath must not add a second way to the profile's own.
+        self.layers.truncate(1);
+        let given: Vec<&str> = WAYS
+            .into_iter()
+            .filter(|way| self.find(way).is_some())
+            .collect();
+        match given.as_slice() {
+            ["env"] => self
+                .text("env")
+                .map(|(name, _)| SecretSource::Environment(name)),
+            ["file"] => self.path("file").map(SecretSource::File),
+            ["command"] => {
+                let (command, found) = self.texts("command")?;
+                if command.is_empty() {
+                    self.complain(found, "command", "it is empty");
+                    return None;
+                }
+                Some(SecretSource::Command(command))
+            }
+            _ => {
+                self.complaints.push(Complaint(format!(
+                    "{}: `{}` needs exactly one of `env`, `file` and `command`",
+                    found.place(),
+                    self.prefix.trim_end_matches('.'),
+                )));
+                None
+            }
+        }
+    }
+}
+
+fn resolve_path(source: &Source, text: &str) -> PathBuf {
+    let home = |rest: &str| directories::home().map(|home| home.join(rest));
+    if let Some(path) = text.strip_prefix("~/").and_then(home) {
+        return path;
+    }
+    source.path.parent().unwrap_or(Path::new("")).join(text)
+}

@@ -1,0 +1,920 @@
+//! Profiles: which client, authority, scopes and grant belong to a name or a URL.
+//!
+//! [`file`] finds and reads the files, this module validates them, [`route`] compares URLs, and
+//! [`preset`] holds what is known of providers. Nothing here runs anything.
+
+pub mod file;
+pub mod preset;
+pub mod route;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use self::file::{Complaint, Keys, Layer, Source, refuse_complaints};
+use self::preset::{PRESETS, Preset};
+use self::route::{Pattern, Target};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind};
+use crate::grant::{GRANTS, Grant};
+use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
+use crate::oauth::client_authentication::{BasicEncoding, ClientAuthentication, Method};
+use crate::oauth::entra;
+use crate::secret_source::SecretSource;
+use crate::text::{nearest, printable};
+
+/// The keys of a profile, with what they mean: documentation and checks are made of them.
+pub const PROFILE_KEYS: &[(&str, &str)] = &[
+    ("client_id", "the client's id at the authority"),
+    (
+        "authority",
+        "an Entra authority, or an issuer with OIDC or RFC 8414 metadata",
+    ),
+    ("scopes", "what the tool needs"),
+    (
+        "exact_scopes",
+        "true: ask for `scopes` alone, without openid, profile, offline_access",
+    ),
+    (
+        "endpoints",
+        "device_authorization, authorization, token, revocation: over what is discovered",
+    ),
+    ("preset", "what is known of a provider, by name"),
+    ("grant", "how to sign in: a name, or a table with `type`"),
+    ("urls", "URL patterns that this profile answers for"),
+    (
+        "client_secret",
+        "the client's secret, or where it comes from",
+    ),
+    (
+        "client_auth_method",
+        "none, client_secret_basic or client_secret_post",
+    ),
+    ("client_basic_encoding", "form (RFC 6749) or raw"),
+    ("account", "who signs in, and which account of several"),
+    ("audience", "the `audience` parameter"),
+    ("resource", "the `resource` parameter (RFC 8707)"),
+    (
+        "claims",
+        "the `claims` parameter, JSON (OpenID Connect Core §5.5)",
+    ),
+    ("extra", "a table of further request parameters"),
+    (
+        "tools",
+        "the tools that may use this profile; any other is refused",
+    ),
+    (
+        "tls",
+        "ca_file: certificate authorities instead of the system's",
+    ),
+];
+
+/// A validated profile.
+#[derive(Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// The client and its authority.
+    pub client: Client,
+    /// What the tool needs.
+    pub scopes: Vec<String>,
+    /// How to sign in.
+    pub grant: Box<dyn Grant>,
+    /// The preset, by name.
+    pub preset: Option<String>,
+    /// What it answers for.
+    pub urls: Vec<Pattern>,
+    /// Who signs in.
+    pub account: Option<String>,
+    /// A claims request, as JSON text.
+    pub claims: Option<String>,
+    /// The tools that may use it.
+    pub tools: Option<Vec<String>>,
+}
+
+impl Profile {
+    /// The authority in words: as the profile names it, else the token endpoint.
+    pub fn authority(&self) -> &str {
+        match &self.client.authority {
+            Authority::Entra(authority) | Authority::Issuer(authority) => authority.as_str(),
+            Authority::Explicit => self
+                .client
+                .endpoints
+                .token
+                .as_ref()
+                .map_or("", Endpoint::as_str),
+        }
+    }
+
+    /// What decides where a sign-in's tokens may go: two profiles with the same share a session.
+    pub fn identity(&self) -> Vec<(&'static str, String)> {
+        let client = &self.client;
+        let mut identity = Vec::new();
+        match &client.authority {
+            Authority::Entra(authority) => identity.push(("entra", entra::canonical(authority))),
+            Authority::Issuer(issuer) => identity.push(("issuer", issuer.to_string())),
+            Authority::Explicit => {}
+        }
+        identity.push(("client_id", client.client_id.clone()));
+        if let Some(token) = &client.endpoints.token {
+            identity.push(("token_endpoint", token.to_string()));
+        }
+        if !client.is_entra() {
+            // The refresh token is bound to what was granted.
+            let mut scopes = self.scopes.clone();
+            scopes.sort();
+            scopes.dedup();
+            identity.extend(scopes.into_iter().map(|scope| ("scope", scope)));
+            if client.exact_scopes {
+                identity.push(("exact_scopes", "true".to_owned()));
+            }
+            for (name, value) in [
+                ("resource", &client.resource),
+                ("audience", &client.audience),
+            ] {
+                if let Some(value) = value {
+                    identity.push((name, value.clone()));
+                }
+            }
+            for (name, value) in &client.extra {
+                identity.push(("extra", format!("{name}={value}")));
+            }
+        }
+        identity.extend(self.grant.identity());
+        identity
+    }
+
+    /// The profile as TOML, secrets named by their source.
+    pub fn to_toml(&self) -> toml::Table {
+        let Self {
+            name: _,
+            file: _,
+            client,
+            scopes,
+            grant,
+            preset,
+            urls,
+            account,
+            claims,
+            tools,
+        } = self;
+        let mut table = toml::Table::new();
+        let mut put = |key: &str, value: Option<toml::Value>| {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), value);
+            }
+        };
+        let text = |value: &Option<String>| value.clone().map(toml::Value::from);
+        put("preset", text(preset));
+        put("client_id", Some(client.client_id.clone().into()));
+        match &client.authority {
+            Authority::Entra(authority) | Authority::Issuer(authority) => {
+                put("authority", Some(authority.to_string().into()));
+            }
+            Authority::Explicit => {}
+        }
+        put("scopes", Some(scopes.clone().into()));
+        put("exact_scopes", client.exact_scopes.then(|| true.into()));
+        let endpoints: toml::Table = EndpointName::ALL
+            .iter()
+            .filter_map(|name| {
+                let endpoint = client.endpoints.get(*name)?;
+                Some((name.key().to_owned(), endpoint.to_string().into()))
+            })
+            .collect();
+        put(
+            "endpoints",
+            (!endpoints.is_empty()).then(|| endpoints.into()),
+        );
+        put("grant", Some(grant.name().into()));
+        let patterns: Vec<&str> = urls.iter().map(Pattern::as_str).collect();
+        put("urls", (!urls.is_empty()).then(|| patterns.into()));
+        let secret = client.authentication.secret.as_ref();
+        put(
+            "client_secret",
+            secret.map(|source| source.describe().into()),
+        );
+        let method = client.authentication.method;
+        put(
+            "client_auth_method",
+            method.map(|method| method.name().into()),
+        );
+        let raw = client.authentication.basic_encoding == BasicEncoding::Raw;
+        put("client_basic_encoding", raw.then(|| "raw".into()));
+        put("account", text(account));
+        put("audience", text(&client.audience));
+        put("resource", text(&client.resource));
+        put("claims", text(claims));
+        let extra: toml::Table = client
+            .extra
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .collect();
+        put("extra", (!extra.is_empty()).then(|| extra.into()));
+        put("tools", tools.clone().map(toml::Value::from));
+        if let Some(ca_file) = &client.ca_file {
+            let mut tls = toml::Table::new();
+            tls.insert("ca_file".to_owned(), ca_file.display().to_string().into());
+            put("tls", Some(tls.into()));
+        }
+        table
+    }
+}
+
+/// What the machine-wide file alone can say, and nobody can override.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Policy {
+    /// The only tools that may be served.
+    tools: Option<Vec<String>>,
+    /// Whether profiles of users count.
+    user_profiles: Option<bool>,
+    /// The only seal for new sessions.
+    seal: Option<String>,
+}
+
+/// Everything that the files say.
+pub struct Configuration<'s> {
+    documents: Vec<(&'s Source, Spanned<DeTable<'s>>)>,
+    /// Name, and the last document that has it.
+    profiles: BTreeMap<String, usize>,
+    default_profile: Option<String>,
+    policy: Policy,
+    seal: Option<String>,
+    lock_timeout: Option<Duration>,
+}
+
+impl<'s> Configuration<'s> {
+    /// Takes the files apart. Profiles are validated when they are used, so that a mistake in one
+    /// does not stop the tools of another.
+    ///
+    /// # Errors
+    /// `config`, with all complaints of everything but the profiles' own keys.
+    pub fn new(sources: &'s [Source]) -> Result<Self, Error> {
+        let (configuration, complaints) = Self::read(sources);
+        refuse_complaints(complaints)?;
+        Ok(configuration)
+    }
+
+    /// Takes the files apart, and validates every profile in them.
+    pub fn check(sources: &'s [Source]) -> (Self, Vec<Complaint>) {
+        let (configuration, mut complaints) = Self::read(sources);
+        for name in configuration.profiles.keys() {
+            if let Err(found) = configuration.validate(name) {
+                complaints.extend(found);
+            }
+        }
+        (configuration, complaints)
+    }
+
+    fn read(sources: &'s [Source]) -> (Self, Vec<Complaint>) {
+        let mut complaints = Vec::new();
+        let documents: Vec<_> = sources
+            .iter()
+            .map(|source| (source, file::parse(source, &mut complaints)))
+            .collect();
+        let mut profiles = BTreeMap::new();
+        let mut policy = Policy::default();
+        // The last file wins, key by key.
+        let layers: Vec<Layer<'_>> = documents
+            .iter()
+            .rev()
+            .filter(|(source, _)| source.profiles_count)
+            .map(|(source, table)| Layer {
+                source,
+                table: table.get_ref(),
+            })
+            .collect();
+        for (index, (source, table)) in documents.iter().enumerate() {
+            let layer = Layer {
+                source,
+                table: table.get_ref(),
+            };
+            let mut keys = Keys::new("", vec![layer], &mut complaints);
+            if source.machine_wide {
+                keys.only(["default_profile", "profiles", "store", "lock", "policy"]);
+                policy = keys.table("policy", read_policy).unwrap_or_default();
+            } else {
+                keys.only(["default_profile", "profiles", "store", "lock"]);
+            }
+            if source.profiles_count {
+                let names = keys.table("profiles", |keys| {
+                    let names = keys.names();
+                    for name in &names {
+                        check_name(name, keys);
+                    }
+                    names
+                });
+                for name in names.unwrap_or_default() {
+                    profiles.insert(name.to_owned(), index);
+                }
+            }
+        }
+        let mut keys = Keys::new("", layers, &mut complaints);
+        let seal = keys.table("store", |keys| {
+            keys.only(["seal"]);
+            keys.text("seal").map(|(seal, found)| {
+                if !SEALS.contains(&seal.as_str()) {
+                    keys.complain(found, "seal", one_of(&seal, &SEALS));
+                }
+                seal
+            })
+        });
+        let lock_timeout = keys.table("lock", |keys| {
+            keys.only(["timeout"]);
+            let (text, found) = keys.text("timeout")?;
+            let duration = humantime::parse_duration(&text).ok();
+            if duration.is_none() {
+                keys.complain(found, "timeout", "it is no time like \"60s\"");
+            }
+            duration
+        });
+        let default_profile = keys.text("default_profile").map(|(name, found)| {
+            if !profiles.contains_key(&name) {
+                keys.complain(found, "default_profile", "there is no such profile");
+            }
+            name
+        });
+        let configuration = Self {
+            profiles,
+            default_profile,
+            policy,
+            seal: seal.flatten(),
+            lock_timeout: lock_timeout.flatten(),
+            documents,
+        };
+        (configuration, complaints)
+    }
+
+    /// Names and files of all profiles, in name order.
+    pub fn profiles(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.profiles
+            .iter()
+            .map(|(name, index)| (name.as_str(), self.documents[*index].0.path.as_path()))
+    }
+
+    /// The profile that is used where none is named: `default_profile`, else the only one.
+    pub fn default_profile(&self) -> Option<&str> {
+        self.default_profile.as_deref().or_else(|| {
+            let mut names = self.profiles.keys();
+            names
+                .next()
+                .filter(|_| names.next().is_none())
+                .map(String::as_str)
+        })
+    }
+
+    /// How long a lock is waited for.
+    pub fn lock_timeout(&self) -> Option<Duration> {
+        self.lock_timeout
+    }
+
+    /// How new sessions are sealed: `[policy]`, else `[store]`, else `auto`.
+    pub fn seal(&self) -> &str {
+        let policy = self.policy.seal.as_deref();
+        policy.or(self.seal.as_deref()).unwrap_or("auto")
+    }
+
+    /// The profile of that name.
+    ///
+    /// # Errors
+    /// `no_profile`, or `config` with all complaints of this profile.
+    pub fn profile(&self, name: &str) -> Result<Profile, Error> {
+        if !self.profiles.contains_key(name) {
+            return Err(self.unknown(name));
+        }
+        match self.validate(name) {
+            Ok(profile) => Ok(profile),
+            Err(complaints) => {
+                refuse_complaints(complaints)?;
+                Err(Error::new(
+                    ErrorKind::Internal,
+                    "BUG: a profile failed without complaint",
+                ))
+            }
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let error = Error::new(
+            ErrorKind::NoProfile,
+            format!("there is no profile `{}`", printable(name)),
+        );
+        match nearest(name, self.profiles.keys().map(String::as_str)) {
+            Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
+            None => error.hint(self.names_hint()),
+        }
+    }
+
+    fn names_hint(&self) -> String {
+        let names: Vec<_> = self.profiles.keys().map(String::as_str).collect();
+        if names.is_empty() {
+            "write a profile first: `[profiles.NAME]` with `client_id`, `authority` and `scopes`"
+                .to_owned()
+        } else {
+            format!("name one with -p: {}", names.join(", "))
+        }
+    }
+
+    /// The profile for a call: by name, else by URL, else the default one. With a URL, the
+    /// profile's patterns must match it in any case.
+    ///
+    /// # Errors
+    /// `no_profile`, or `config`.
+    pub fn resolve(&self, name: Option<&str>, url: Option<&str>) -> Result<Profile, Error> {
+        match (name, url) {
+            (Some(name), None) => self.profile(name),
+            (None, None) => {
+                let name = self.default_profile().ok_or_else(|| {
+                    let error = if self.profiles.is_empty() {
+                        "there is no profile"
+                    } else {
+                        "no profile is named, and there is no `default_profile`"
+                    };
+                    Error::new(ErrorKind::NoProfile, error).hint(self.names_hint())
+                })?;
+                self.profile(name)
+            }
+            (name, Some(url)) => {
+                let route = self.route(url, name)?;
+                let best = route.first().ok_or_else(|| no_answer(name, url))?;
+                if let Some(second) = route.get(1)
+                    && second.exactness == best.exactness
+                {
+                    return Err(Error::new(
+                        ErrorKind::Config,
+                        format!(
+                            "the profiles `{}` and `{}` both answer for `{}` equally well",
+                            best.profile,
+                            second.profile,
+                            printable(url)
+                        ),
+                    )
+                    .hint("make one of their `urls` longer, or name a profile with -p"));
+                }
+                self.profile(&best.profile)
+            }
+        }
+    }
+
+    /// Every profile that answers for `url`, best first; only the one named, if one is.
+    ///
+    /// # Errors
+    /// `config` for patterns that cannot be read, `no_profile` for a name that is unknown.
+    pub fn route(&self, url: &str, name: Option<&str>) -> Result<Vec<Route>, Error> {
+        if let Some(name) = name
+            && !self.profiles.contains_key(name)
+        {
+            return Err(self.unknown(name));
+        }
+        let target = Target::parse(url);
+        let mut complaints = Vec::new();
+        let mut routes = Vec::new();
+        for candidate in self.profiles.keys() {
+            if name.is_some_and(|name| name != candidate) {
+                continue;
+            }
+            let patterns = self
+                .with_keys(candidate, &mut complaints, |keys, _| read_urls(keys))
+                .unwrap_or_default();
+            let best = patterns
+                .iter()
+                .filter_map(|pattern| {
+                    let exactness = pattern.matches(target.as_ref()?)?;
+                    Some((exactness, pattern.as_str()))
+                })
+                .max();
+            if let Some((exactness, pattern)) = best {
+                routes.push(Route {
+                    profile: candidate.clone(),
+                    pattern: pattern.to_owned(),
+                    exactness,
+                });
+            }
+        }
+        refuse_complaints(complaints)?;
+        routes.sort_by_key(|route| std::cmp::Reverse(route.exactness));
+        Ok(routes)
+    }
+
+    /// Whether `tool` may be served by `profile`.
+    ///
+    /// # Errors
+    /// `no_profile`, if not.
+    pub fn allow(&self, tool: &str, profile: &Profile) -> Result<(), Error> {
+        let allows = |tools: &Option<Vec<String>>| {
+            tools
+                .as_ref()
+                .is_none_or(|tools| tools.iter().any(|allowed| allowed == tool))
+        };
+        if !allows(&self.policy.tools) {
+            return Err(Error::new(
+                ErrorKind::NoProfile,
+                format!("this machine's policy does not allow `{tool}`"),
+            ));
+        }
+        if !allows(&profile.tools) {
+            return Err(Error::new(
+                ErrorKind::NoProfile,
+                format!("the profile `{}` may not be used by `{tool}`", profile.name),
+            )
+            .hint("its `tools` name those that may"));
+        }
+        Ok(())
+    }
+
+    /// Calls `read` with the keys of a profile over those of its preset.
+    fn with_keys<T>(
+        &self,
+        name: &str,
+        complaints: &mut Vec<Complaint>,
+        read: impl FnOnce(&mut Keys<'_, '_>, Option<&Preset>) -> T,
+    ) -> Option<T> {
+        let (source, document) = &self.documents[*self.profiles.get(name)?];
+        let prefix = format!("profiles.{name}.");
+        let value = document
+            .get_ref()
+            .get("profiles")?
+            .get_ref()
+            .as_table()?
+            .get(name)?;
+        let Some(table) = value.get_ref().as_table() else {
+            let found = file::Found { source, value };
+            complaints.push(Complaint(format!(
+                "{}: `profiles.{name}`: it is no table",
+                found.place()
+            )));
+            return None;
+        };
+        let own = Layer { source, table };
+        let preset = {
+            let mut keys = Keys::new(prefix.clone(), vec![own], complaints);
+            keys.only(PROFILE_KEYS.iter().map(|(key, _)| *key));
+            keys.text("preset").and_then(|(preset, found)| {
+                let known = PRESETS.iter().find(|known| known.name == preset);
+                if known.is_none() {
+                    let names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
+                    keys.complain(found, "preset", one_of(&preset, &names));
+                }
+                known
+            })
+        };
+        let Some(preset) = preset else {
+            let mut keys = Keys::new(prefix, vec![own], complaints);
+            return Some(read(&mut keys, None));
+        };
+        let beneath = Source::built_in(&format!("preset {}", preset.name), preset.text);
+        let table = file::parse(&beneath, complaints);
+        let under = Layer {
+            source: &beneath,
+            table: table.get_ref(),
+        };
+        let mut keys = Keys::new(prefix, vec![own, under], complaints);
+        Some(read(&mut keys, Some(preset)))
+    }
+
+    fn validate(&self, name: &str) -> Result<Profile, Vec<Complaint>> {
+        let mut complaints = Vec::new();
+        let index = self.profiles.get(name).copied().unwrap_or_default();
+        let (source, document) = &self.documents[index];
+        let place = file::Found {
+            source,
+            value: document
+                .get_ref()
+                .get("profiles")
+                .and_then(|profiles| profiles.get_ref().as_table()?.get(name))
+                .expect("the index names profiles that are there"),
+        }
+        .place();
+        if self.policy.user_profiles == Some(false) && !source.machine_wide {
+            complaints.push(Complaint(format!(
+                "{place}: `profiles.{name}`: this machine's policy allows no profiles of users"
+            )));
+        }
+        let profile = self.with_keys(name, &mut complaints, |keys, preset| {
+            read_profile(keys, preset, name, &source.path, &place)
+        });
+        match profile.flatten() {
+            Some(profile) if complaints.is_empty() => Ok(profile),
+            _ => Err(complaints),
+        }
+    }
+}
+
+/// The seals that `[store]` can name. The store's own table has what is done for each.
+const SEALS: [&str; 2] = ["auto", "none"];
+
+/// A profile that answers for a URL, and how well.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The profile's name.
+    pub profile: String,
+    /// The pattern that matched.
+    pub pattern: String,
+    /// Exact host, host length, path length.
+    exactness: (bool, usize, usize),
+}
+
+fn no_answer(name: Option<&str>, url: &str) -> Error {
+    let url = printable(url);
+    match name {
+        Some(name) => Error::new(
+            ErrorKind::NoProfile,
+            format!("the profile `{name}` does not answer for `{url}`"),
+        )
+        .hint(format!("add the URL to `urls` of `profiles.{name}`")),
+        None => Error::new(
+            ErrorKind::NoProfile,
+            format!("no profile answers for `{url}`"),
+        )
+        .hint("add the URL to `urls` of the profile that should"),
+    }
+}
+
+fn one_of(given: &str, known: &[&str]) -> String {
+    match nearest(given, known.iter().copied()) {
+        Some(nearest) => format!(
+            "there is no `{}`; did you mean `{nearest}`?",
+            printable(given)
+        ),
+        None => format!(
+            "there is no `{}`; use one of {}",
+            printable(given),
+            known.join(", ")
+        ),
+    }
+}
+
+/// Names appear in commands, links and messages.
+fn check_name(name: &str, keys: &mut Keys<'_, '_>) {
+    let good = !name.is_empty()
+        && !name.starts_with(['-', '.'])
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
+    if !good && let Some(found) = keys.find(name) {
+        keys.complain(
+            found,
+            &printable(name),
+            "a profile's name is made of letters, digits, `-`, `_` and `.`",
+        );
+    }
+}
+
+fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
+    keys.only(["tools", "seal", "user_profiles"]);
+    Policy {
+        tools: keys.texts("tools").map(|(tools, _)| tools),
+        user_profiles: keys.boolean("user_profiles"),
+        seal: keys.text("seal").map(|(seal, _)| seal),
+    }
+}
+
+fn read_urls(keys: &mut Keys<'_, '_>) -> Vec<Pattern> {
+    let Some((written, found)) = keys.texts("urls") else {
+        return Vec::new();
+    };
+    let mut patterns = Vec::new();
+    for url in written {
+        match Pattern::parse(&url) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(problem) => {
+                keys.complain(found, "urls", format!("`{}`: {problem}", printable(&url)));
+            }
+        }
+    }
+    patterns
+}
+
+fn read_profile(
+    keys: &mut Keys<'_, '_>,
+    preset: Option<&Preset>,
+    name: &str,
+    path: &Path,
+    place: &str,
+) -> Option<Profile> {
+    let client_id = keys.text("client_id").map(|(client_id, _)| client_id);
+    let scopes = keys.texts("scopes");
+    let endpoints = keys.table("endpoints", read_endpoints).unwrap_or_default();
+    let authority = read_authority(keys);
+    let grant = read_grant(keys);
+    if let Some((scopes, found)) = &scopes {
+        let bad = |scope: &&String| {
+            !scope
+                .bytes()
+                .all(|byte| (0x21..0x7f).contains(&byte) && byte != b'"' && byte != b'\\')
+        };
+        if let Some(scope) = scopes.iter().find(bad) {
+            // RFC 6749 §3.3: printable ASCII without blank, quote and backslash.
+            let problem = format!("`{}` is no scope; write each as a string", printable(scope));
+            keys.complain(*found, "scopes", problem);
+        }
+    }
+    let needs_device = [EndpointName::DeviceAuthorization, EndpointName::Token];
+    let has_endpoints = needs_device
+        .iter()
+        .all(|name| endpoints.get(*name).is_some());
+    let missing: Vec<&str> = [
+        ("client_id", keys.find("client_id").is_none()),
+        (
+            "authority",
+            keys.find("authority").is_none() && !has_endpoints,
+        ),
+        ("scopes", keys.find("scopes").is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(key, missing)| missing.then_some(key))
+    .collect();
+    let extra = keys.table("extra", read_extra).unwrap_or_default();
+    let claims = keys.text("claims").and_then(|(claims, found)| {
+        let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&claims);
+        if object.is_err() {
+            keys.complain(found, "claims", "it is no JSON object");
+        }
+        object.ok().map(|_| claims)
+    });
+    let ca_file = keys.table("tls", |keys| {
+        keys.only(["ca_file"]);
+        keys.path("ca_file")
+    });
+    let authentication = read_authentication(keys);
+    let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
+    let urls = read_urls(keys);
+    let account = keys.text("account").map(|(account, _)| account);
+    let audience = keys.text("audience").map(|(audience, _)| audience);
+    let resource = keys.text("resource").map(|(resource, _)| resource);
+    let tools = keys.texts("tools").map(|(tools, _)| tools);
+    if !missing.is_empty() {
+        keys.complain_at(
+            place,
+            format!("`profiles.{name}` lacks {}", quoted_list(&missing)),
+        );
+        return None;
+    }
+    Some(Profile {
+        name: name.to_owned(),
+        file: path.to_owned(),
+        client: Client {
+            client_id: client_id?,
+            authority: authority?,
+            endpoints,
+            authentication,
+            ca_file: ca_file.flatten(),
+            exact_scopes,
+            resource,
+            audience,
+            extra,
+        },
+        scopes: scopes?.0,
+        grant: grant?,
+        preset: preset.map(|preset| preset.name.to_owned()),
+        urls,
+        account,
+        claims,
+        tools,
+    })
+}
+
+fn quoted_list(names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" and ")
+}
+
+fn read_authority(keys: &mut Keys<'_, '_>) -> Option<Authority> {
+    let entra = keys.text("kind").is_some_and(|(kind, _)| kind == "entra");
+    if keys.find("authority").is_none() {
+        return Some(Authority::Explicit);
+    }
+    let (written, found) = keys.text("authority")?;
+    let authority = match Endpoint::parse(&written) {
+        Ok(authority) => authority,
+        Err(problem) => {
+            keys.complain(
+                found,
+                "authority",
+                format!("`{}`: {problem}", printable(&written)),
+            );
+            return None;
+        }
+    };
+    let is_entra = entra || entra::is_known_host(&authority);
+    if !is_entra {
+        return Some(Authority::Issuer(authority));
+    }
+    if entra::tenant(&authority).is_none() {
+        keys.complain(
+            found,
+            "authority",
+            "it names no tenant: add `/organizations`, `/common`, or your tenant's domain",
+        );
+        return None;
+    }
+    Some(Authority::Entra(authority))
+}
+
+fn read_endpoints(keys: &mut Keys<'_, '_>) -> Endpoints {
+    keys.only(EndpointName::ALL.map(EndpointName::key));
+    let mut endpoints = Endpoints::default();
+    for name in EndpointName::ALL {
+        let Some((written, found)) = keys.text(name.key()) else {
+            continue;
+        };
+        match Endpoint::parse(&written) {
+            Ok(endpoint) => endpoints.set(name, endpoint),
+            Err(problem) => {
+                keys.complain(
+                    found,
+                    name.key(),
+                    format!("`{}`: {problem}", printable(&written)),
+                );
+            }
+        }
+    }
+    endpoints
+}
+
+fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
+    let mut extra = BTreeMap::new();
+    for name in keys.names() {
+        if let Some((value, _)) = keys.text(name) {
+            extra.insert(name.to_owned(), value);
+        }
+    }
+    extra
+}
+
+fn read_authentication(keys: &mut Keys<'_, '_>) -> ClientAuthentication {
+    let secret: Option<SecretSource> = keys.secret("client_secret");
+    let method = keys.text("client_auth_method").and_then(|(name, found)| {
+        let method = Method::ALL.into_iter().find(|method| method.name() == name);
+        if method.is_none() {
+            let names = Method::ALL.map(Method::name);
+            keys.complain(found, "client_auth_method", one_of(&name, &names));
+        } else if method != Some(Method::None) && keys.find("client_secret").is_none() {
+            keys.complain(found, "client_auth_method", "it needs a `client_secret`");
+        }
+        method
+    });
+    let basic_encoding = keys.text("client_basic_encoding").map(|(name, found)| {
+        if name == "raw" {
+            return BasicEncoding::Raw;
+        }
+        if name != "form" {
+            keys.complain(
+                found,
+                "client_basic_encoding",
+                one_of(&name, &["form", "raw"]),
+            );
+        }
+        BasicEncoding::Form
+    });
+    ClientAuthentication {
+        secret,
+        method,
+        basic_encoding: basic_encoding.unwrap_or_default(),
+    }
+}
+
+fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Box<dyn Grant>> {
+    let Some(found) = keys.find("grant") else {
+        return (GRANTS[0].parse)(toml::Table::new()).ok();
+    };
+    let (name, table) = match found.value.get_ref() {
+        DeValue::String(name) => (name.to_string(), toml::Table::new()),
+        DeValue::Table(_) => keys.table("grant", |keys| {
+            let name = keys.text("type").map(|(name, _)| name);
+            if keys.find("type").is_none() {
+                keys.complain(found, "type", "a `grant` table needs its `type`");
+            }
+            let name = name?;
+            if let Some(entry) = GRANTS.iter().find(|entry| entry.name == name) {
+                keys.only(entry.keys.iter().copied().chain(["type"]));
+            }
+            Some((name, keys.to_table()))
+        })??,
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_) => {
+            keys.complain(found, "grant", "it is no name and no table");
+            return None;
+        }
+    };
+    let Some(entry) = GRANTS.iter().find(|entry| entry.name == name) else {
+        let names: Vec<_> = GRANTS.iter().map(|entry| entry.name).collect();
+        keys.complain(found, "grant", one_of(&name, &names));
+        return None;
+    };
+    match (entry.parse)(table) {
+        Ok(grant) => Some(grant),
+        Err(problem) => {
+            keys.complain(found, "grant", problem);
+            None
+        }
+    }
+}
