@@ -1,0 +1,399 @@
+//! What to do next for one request, decided from what is kept and what time it is. Pure.
+
+use crate::secret::Secret;
+use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
+use crate::token::Timestamp;
+
+/// Which cached tokens must not be handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// None.
+    No,
+    /// Any.
+    All,
+    /// The one that was there when the call began; a newer one was made while it waited.
+    Except(Option<Secret>),
+}
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Which account; `None` is whoever signed in last.
+    pub account: Option<&'a str>,
+    /// What the token is asked with.
+    pub key: &'a RowKey,
+    /// How many seconds the answer must be valid.
+    pub min_valid: Option<i64>,
+    /// Which tokens must not be handed out.
+    pub force: Force,
+    /// Whether the profile's grant asks a person.
+    pub asks_a_person: bool,
+    /// Whether a person may be asked.
+    pub may_ask: bool,
+    /// Whether a token inside its refresh window is handed out at once and refreshed by another
+    /// process.
+    pub in_background: bool,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'s> {
+    /// Hand out this token.
+    Use {
+        /// The account it is of.
+        account: &'s AccountRow,
+        /// The token.
+        token: &'s AccessTokenRow,
+        /// Whether it should be refreshed, and cannot be.
+        stale: bool,
+    },
+    /// Hand out this token, and let another process refresh it.
+    UseAndRefresh {
+        /// The account it is of.
+        account: &'s AccountRow,
+        /// The token.
+        token: &'s AccessTokenRow,
+    },
+    /// Redeem the refresh token, under the session's lock.
+    Refresh {
+        /// Whose.
+        account: &'s AccountRow,
+        /// Which.
+        refresh_token: &'s Secret,
+    },
+    /// Run the grant.
+    Grant,
+    /// A person has to sign in, and may not be asked.
+    LoginRequired(Reason),
+}
+
+/// Why a person has to sign in elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nobody may be asked here.
+    NobodyToAsk,
+    /// Somebody was asked, and refused or did not come.
+    Refused {
+        /// When.
+        at: Option<Timestamp>,
+        /// From when on a person is asked again.
+        until: Option<Timestamp>,
+        /// What happened, in words.
+        what: Option<String>,
+    },
+}
+
+/// How good a token still is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// As good as new.
+    Fresh,
+    /// Valid, and to be refreshed.
+    Aging,
+    /// Over.
+    Expired,
+}
+
+/// How far may the clocks of two moments differ before one of them is wrong?
+const CLOCK_TOLERANCE: i64 = 60;
+/// How long is a token used whose life nobody tells, where a new one costs nobody anything?
+const UNKNOWN_LIFE: i64 = 600;
+/// How long before its end is a token refreshed at the latest?
+const LONGEST_MARGIN: i64 = 300;
+
+/// Judges a token; `refreshable` is whether a new one costs nobody anything.
+pub(super) fn freshness(
+    token: &AccessTokenRow,
+    min_valid: Option<i64>,
+    refreshable: bool,
+    now: Timestamp,
+) -> Freshness {
+    if token.expires_at.is_some_and(|end| end <= now) {
+        return Freshness::Expired;
+    }
+    // Received in the future: a clock was wrong then or is wrong now, and nothing that was
+    // counted from it can be trusted.
+    let doubtful = token.issued_at.since(now) > CLOCK_TOLERANCE;
+    let aging = match (token.expires_at, min_valid) {
+        (Some(end), Some(min_valid)) => end.since(now) < min_valid,
+        (Some(end), None) => {
+            // A short life must not mean a refresh at each call.
+            let margin = LONGEST_MARGIN.min(end.since(token.issued_at).max(0) / 2);
+            end.since(now) < margin || token.refresh_at.is_some_and(|time| time <= now)
+        }
+        (None, _) => refreshable && now.since(token.issued_at) >= UNKNOWN_LIFE,
+    };
+    if doubtful || aging {
+        Freshness::Aging
+    } else {
+        Freshness::Fresh
+    }
+}
+
+/// Decides.
+pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> Step<'s> {
+    let account = session.account(wanted.account);
+    let refresh_token = account.and_then(|account| {
+        let is_over = account.refresh_expires_at.is_some_and(|end| end <= now);
+        account.refresh_token.as_ref().filter(|_| !is_over)
+    });
+    let token = account
+        .and_then(|account| account.access_token(wanted.key))
+        .filter(|token| match &wanted.force {
+            Force::No => true,
+            Force::All => false,
+            Force::Except(seen) => seen.as_ref() != Some(&token.secret),
+        });
+    if let (Some(account), Some(token)) = (account, token) {
+        let judged = freshness(token, wanted.min_valid, refresh_token.is_some(), now);
+        match (judged, refresh_token) {
+            (Freshness::Fresh, _) => {
+                return Step::Use {
+                    account,
+                    token,
+                    stale: false,
+                };
+            }
+            (Freshness::Aging, Some(_)) if wanted.in_background && wanted.min_valid.is_none() => {
+                return Step::UseAndRefresh { account, token };
+            }
+            // Nobody is asked while there is something valid to hand out.
+            (Freshness::Aging, None) if wanted.min_valid.is_none() && wanted.asks_a_person => {
+                return Step::Use {
+                    account,
+                    token,
+                    stale: true,
+                };
+            }
+            (Freshness::Aging | Freshness::Expired, _) => {}
+        }
+    }
+    if let (Some(account), Some(refresh_token)) = (account, refresh_token) {
+        return Step::Refresh {
+            account,
+            refresh_token,
+        };
+    }
+    if !wanted.asks_a_person {
+        return Step::Grant;
+    }
+    if !wanted.may_ask {
+        return Step::LoginRequired(Reason::NobodyToAsk);
+    }
+    if session.sign_in.is_refused(now) {
+        return Step::LoginRequired(Reason::Refused {
+            at: session.sign_in.refused_at,
+            until: session.sign_in.asked_again_after,
+            what: session.sign_in.reason.clone(),
+        });
+    }
+    Step::Grant
+}
+
+/// The token that may be handed out if a better one cannot be had.
+pub fn fallback<'s>(
+    session: &'s Session,
+    wanted: &Wanted<'_>,
+    now: Timestamp,
+) -> Option<(&'s AccountRow, &'s AccessTokenRow)> {
+    if wanted.min_valid.is_some() || wanted.force != Force::No {
+        return None;
+    }
+    let account = session.account(wanted.account)?;
+    let token = account.access_token(wanted.key)?;
+    (freshness(token, None, true, now) != Freshness::Expired).then_some((account, token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Force, Freshness, Reason, Step, Wanted, fallback, freshness, next};
+    use crate::secret::Secret;
+    use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
+    use crate::token::Timestamp;
+
+    const NOW: Timestamp = Timestamp(10_000);
+
+    fn token(issued: i64, expires: Option<i64>, refresh: Option<i64>) -> AccessTokenRow {
+        AccessTokenRow {
+            key: RowKey::default(),
+            secret: Secret::new("access"),
+            token_type: "Bearer".into(),
+            issued_at: NOW.plus(issued),
+            expires_at: expires.map(|seconds| NOW.plus(seconds)),
+            refresh_at: refresh.map(|seconds| NOW.plus(seconds)),
+            scopes: vec![],
+        }
+    }
+
+    fn session(token: Option<AccessTokenRow>, refresh_token: Option<&str>) -> Session {
+        Session {
+            accounts: vec![AccountRow {
+                name: Some("ada@x".into()),
+                subject: None,
+                grant: "device_code".into(),
+                signed_in_at: NOW,
+                refresh_token: refresh_token.map(Secret::new),
+                refresh_expires_at: None,
+                last_refreshed_at: None,
+                id_token: None,
+                access_tokens: token.into_iter().collect(),
+            }],
+            ..Session::default()
+        }
+    }
+
+    fn wanted(key: &RowKey) -> Wanted<'_> {
+        Wanted {
+            account: None,
+            key,
+            min_valid: None,
+            force: Force::No,
+            asks_a_person: true,
+            may_ask: true,
+            in_background: false,
+        }
+    }
+
+    fn step_name(step: &Step<'_>) -> &'static str {
+        match step {
+            Step::Use { stale: false, .. } => "use",
+            Step::Use { stale: true, .. } => "use stale",
+            Step::UseAndRefresh { .. } => "use and refresh",
+            Step::Refresh { .. } => "refresh",
+            Step::Grant => "grant",
+            Step::LoginRequired(Reason::NobodyToAsk) => "nobody",
+            Step::LoginRequired(Reason::Refused { .. }) => "refused",
+        }
+    }
+
+    #[test]
+    fn a_token_is_fresh_until_five_minutes_or_half_its_life_are_left() {
+        use Freshness::{Aging, Expired, Fresh};
+        for (token, expected) in [
+            (token(-10, Some(3590), None), Fresh),
+            (token(-3299, Some(301), None), Fresh),
+            (token(-3301, Some(299), None), Aging),
+            (token(-3600, Some(0), None), Expired),
+            // Five minutes of life: served from the cache for half of it.
+            (token(-149, Some(151), None), Fresh),
+            (token(-151, Some(149), None), Aging),
+            // One second of life.
+            (token(0, Some(1), None), Fresh),
+            (token(-10, Some(3590), Some(1)), Fresh),
+            (token(-10, Some(3590), Some(0)), Aging),
+            (token(-10, Some(-100), None), Expired),
+            (token(-599, None, None), Fresh),
+            (token(-600, None, None), Aging),
+            // Received two hours in the future: the clock jumped back.
+            (token(7200, Some(10_800), None), Aging),
+            (token(7200, None, None), Aging),
+            (token(60, Some(3660), None), Fresh),
+            // The clock jumped forward.
+            (token(-7200, Some(-3600), None), Expired),
+        ] {
+            assert_eq!(freshness(&token, None, true, NOW), expected, "{token:?}");
+        }
+        assert_eq!(
+            freshness(&token(-100_000, None, None), None, false, NOW),
+            Fresh
+        );
+        let short = token(-3300, Some(120), None);
+        assert_eq!(freshness(&short, Some(60), true, NOW), Fresh);
+        assert_eq!(freshness(&short, Some(121), true, NOW), Aging);
+    }
+
+    #[test]
+    fn the_next_step_follows_from_what_is_kept() {
+        let key = RowKey::default();
+        let fresh = || Some(token(-10, Some(3590), None));
+        let aging = || Some(token(-3500, Some(100), None));
+        let expired = || Some(token(-3700, Some(-100), None));
+        let with = |change: fn(&mut Wanted<'_>)| {
+            let mut wanted = wanted(&key);
+            change(&mut wanted);
+            wanted
+        };
+        let plain = || with(|_| {});
+        let silent = || with(|wanted| wanted.may_ask = false);
+        let machine = || with(|wanted| wanted.asks_a_person = false);
+        let forced = || with(|wanted| wanted.force = Force::All);
+        let long = || with(|wanted| wanted.min_valid = Some(1000));
+        let background = || with(|wanted| wanted.in_background = true);
+        let shared = || with(|wanted| wanted.force = Force::Except(Some(Secret::new("older"))));
+        let same = || with(|wanted| wanted.force = Force::Except(Some(Secret::new("access"))));
+        let other = || with(|wanted| wanted.account = Some("eve"));
+        let r = Some("refresh");
+        for (line, token, refresh_token, wanted, expected) in [
+            (line!(), fresh(), r, plain(), "use"),
+            (line!(), fresh(), None, silent(), "use"),
+            (line!(), aging(), r, plain(), "refresh"),
+            (line!(), aging(), r, background(), "use and refresh"),
+            (line!(), aging(), None, plain(), "use stale"),
+            (line!(), aging(), None, machine(), "grant"),
+            (line!(), expired(), r, silent(), "refresh"),
+            (line!(), expired(), r, background(), "refresh"),
+            (line!(), expired(), None, plain(), "grant"),
+            (line!(), expired(), None, silent(), "nobody"),
+            (line!(), expired(), None, machine(), "grant"),
+            (line!(), None, None, plain(), "grant"),
+            (line!(), None, r, silent(), "refresh"),
+            (line!(), fresh(), r, forced(), "refresh"),
+            (line!(), fresh(), None, forced(), "grant"),
+            (line!(), fresh(), r, shared(), "use"),
+            (line!(), fresh(), r, same(), "refresh"),
+            (line!(), aging(), r, long(), "refresh"),
+            (line!(), aging(), None, long(), "grant"),
+            (line!(), fresh(), r, long(), "use"),
+            (line!(), fresh(), r, other(), "grant"),
+        ] {
+            let session = session(token, refresh_token);
+            assert_eq!(
+                step_name(&next(&session, &wanted, NOW)),
+                expected,
+                "line {line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_leaves_people_in_peace_and_stops_nothing_that_is_silent() {
+        let key = RowKey::default();
+        let mut kept = session(None, None);
+        kept.sign_in.refuse(NOW, "no");
+        assert_eq!(step_name(&next(&kept, &wanted(&key), NOW)), "refused");
+        assert_eq!(
+            step_name(&next(&kept, &wanted(&key), NOW.plus(60))),
+            "grant"
+        );
+        let mut kept = session(None, Some("refresh"));
+        kept.sign_in.refuse(NOW, "no");
+        assert_eq!(step_name(&next(&kept, &wanted(&key), NOW)), "refresh");
+    }
+
+    #[test]
+    fn a_refresh_token_that_is_over_is_not_sent() {
+        let key = RowKey::default();
+        let mut kept = session(None, Some("refresh"));
+        kept.accounts[0].refresh_expires_at = Some(NOW);
+        assert_eq!(step_name(&next(&kept, &wanted(&key), NOW)), "grant");
+    }
+
+    #[test]
+    fn only_a_valid_token_stands_in_for_one_that_cannot_be_had() {
+        let key = RowKey::default();
+        let aging = session(Some(token(-3500, Some(100), None)), Some("r"));
+        let expired = session(Some(token(-3700, Some(-1), None)), Some("r"));
+        assert!(fallback(&aging, &wanted(&key), NOW).is_some());
+        assert!(fallback(&expired, &wanted(&key), NOW).is_none());
+        let forced = Wanted {
+            force: Force::All,
+            ..wanted(&key)
+        };
+        assert!(fallback(&aging, &forced, NOW).is_none());
+        let long = Wanted {
+            min_valid: Some(1),
+            ..wanted(&key)
+        };
+        assert!(fallback(&aging, &long, NOW).is_none());
+    }
+}

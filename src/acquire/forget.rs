@@ -1,0 +1,145 @@
+//! Forgetting: a rejected access token, or a whole sign-in.
+
+use super::Call;
+use crate::context::Context;
+use crate::error::Error;
+use crate::oauth::client::EndpointName;
+use crate::oauth::metadata::{self, Server};
+use crate::oauth::request::{self, Form};
+use crate::oauth::response;
+use crate::profile::Profile;
+use crate::secret::Secret;
+use crate::store::Loaded;
+use crate::store::session::{AccountRow, Session};
+
+/// Forgets an access token that a tool saw rejected; the refresh token stays, and the next `get`
+/// refreshes. Whether it was ours.
+///
+/// # Errors
+/// `store`, `busy` or `interrupted`.
+pub fn erase(call: &Call<'_>, rejected: &Secret) -> Result<bool, Error> {
+    // Most of what tools erase was never ours; that costs no lock.
+    let Loaded::Session(mut session, _) = call.store.load()? else {
+        return Ok(false);
+    };
+    if !session.forget_access_token(rejected) {
+        return Ok(false);
+    }
+    let guard = call.store.lock(&call.context)?;
+    let mut session = call.store.load_locked(&guard, &call.context)?;
+    let found = session.forget_access_token(rejected);
+    if found {
+        call.store.save(&mut session, None, &guard)?;
+    }
+    Ok(found)
+}
+
+/// Ends a sign-in: of the account that is named, else of all. Revoked at the authority where it
+/// can be, unless `local`; forgotten here in any case. Returns who it was.
+///
+/// # Errors
+/// `store`, `busy` or `interrupted`.
+pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error> {
+    let context = &call.context;
+    if matches!(call.store.load()?, Loaded::Absent) {
+        return Ok(Vec::new());
+    }
+    let guard = call.store.lock(context)?;
+    let mut session = call.store.load_locked(&guard, context)?;
+    let wanted = call.account();
+    let (leaving, staying): (Vec<AccountRow>, Vec<AccountRow>) = session
+        .accounts
+        .into_iter()
+        .partition(|row| wanted.is_none_or(|wanted| row.is_named(wanted)));
+    if !local {
+        revoke(call.profile, &leaving, context);
+    }
+    if staying.is_empty() {
+        call.store.remove(&guard)?;
+    } else {
+        session = Session {
+            accounts: staying,
+            ..session
+        };
+        call.store.save(&mut session, None, &guard)?;
+    }
+    Ok(leaving
+        .iter()
+        .map(|row| row.label().map(String::from))
+        .collect())
+}
+
+/// Revokes refresh tokens first, then access tokens
+/// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)), and warns of what lives on.
+fn revoke(profile: &Profile, accounts: &[AccountRow], context: &Context<'_>) {
+    let now = context.clock.now();
+    let tokens: Vec<(&Secret, &str)> = accounts
+        .iter()
+        .flat_map(|account| {
+            let refresh = account
+                .refresh_token
+                .iter()
+                .map(|token| (token, "refresh_token"));
+            let access = account
+                .access_tokens
+                .iter()
+                .filter(|row| row.expires_at.is_none_or(|end| end > now))
+                .map(|row| (&row.secret, "access_token"));
+            refresh.chain(access)
+        })
+        .collect();
+    if tokens.is_empty() {
+        return;
+    }
+    let server = metadata::find(&profile.client, &[EndpointName::Revocation], context);
+    let outcome = server.and_then(|server| {
+        let mut kinds = Vec::new();
+        for (token, kind) in tokens {
+            if let Err(reason) = revoke_one(profile, &server, token, kind, context)? {
+                kinds.push(format!("{} ({reason})", kind.replace('_', " ")));
+            }
+        }
+        Ok(kinds)
+    });
+    let lives_on = match outcome {
+        Ok(kinds) if kinds.is_empty() => return,
+        Ok(kinds) => kinds.join(", "),
+        Err(error) => error.to_string(),
+    };
+    let until = accounts
+        .iter()
+        .flat_map(|account| &account.access_tokens)
+        .filter_map(|row| row.expires_at)
+        .max();
+    let until = until.map_or_else(String::new, |end| {
+        format!("; access tokens end at {} at the latest", end.rfc3339())
+    });
+    context.warn(&format!(
+        "the authority did not revoke everything, so it lives on there: {lives_on}{until}"
+    ));
+}
+
+/// The inner error says why this token lives on.
+fn revoke_one(
+    profile: &Profile,
+    server: &Server,
+    token: &Secret,
+    kind: &str,
+    context: &Context<'_>,
+) -> Result<Result<(), String>, Error> {
+    let endpoint = server.endpoint(EndpointName::Revocation)?;
+    let mut form = Form::default();
+    form.add_secret("token", token.clone());
+    form.add("token_type_hint", kind);
+    Ok(
+        match request::post(&profile.client, server, endpoint, form, context)? {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+            Ok(answer) => {
+                let error = response::failure(&answer).into_error("refused");
+                let reason = error.causes().first().cloned();
+                Err(reason.unwrap_or_else(|| format!("HTTP status {}", answer.status)))
+            }
+            Err(failure) => Err(failure.reason().to_owned()),
+        },
+    )
+}

@@ -1,0 +1,369 @@
+//! From a profile to a token: the cached one, else a refresh, else the grant.
+//!
+//! [`decision`] decides, purely. This module does what was decided: it reads without a lock; under
+//! the session's lock it reads again, decides again, redeems and saves. A person is asked under the
+//! sign-in lock alone, so that somebody at a prompt does not hold up refreshes.
+
+pub mod decision;
+mod forget;
+mod refresh;
+mod sign_in;
+mod status;
+
+pub use self::forget::{erase, logout};
+pub use self::sign_in::login;
+pub use self::status::{StatusRow, status};
+
+use self::decision::{Force, Reason, Step, Wanted, fallback, next};
+use self::refresh::Refreshed;
+use crate::context::Context;
+use crate::credential::{Credential, Interactive, Request};
+use crate::error::{Error, ErrorKind};
+use crate::exchange::Exchange;
+use crate::profile::Profile;
+use crate::profile::route::Target;
+use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
+use crate::store::{Loaded, SessionStore};
+use crate::token::Timestamp;
+
+/// A profile, where its session lives, and what is asked of it.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The profile.
+    pub profile: &'a Profile,
+    /// Its session.
+    pub store: &'a SessionStore,
+    /// What the tool wants.
+    pub request: &'a Request,
+    /// Whether a person may be asked, as the tool and the environment say.
+    pub interactive: Interactive,
+    /// The effects.
+    pub context: Context<'a>,
+}
+
+impl<'a> Call<'a> {
+    fn account(&self) -> Option<&'a str> {
+        let asked = self.request.account.as_deref();
+        asked.or(self.profile.account.as_deref())
+    }
+
+    fn scopes(&self) -> &'a [String] {
+        if self.request.scopes.is_empty() {
+            &self.profile.scopes
+        } else {
+            &self.request.scopes
+        }
+    }
+
+    fn claims(&self) -> Option<&'a str> {
+        let asked = self.request.claims.as_deref();
+        asked.or(self.profile.claims.as_deref())
+    }
+
+    fn key(&self) -> RowKey {
+        row_key(self.profile, self.scopes(), self.claims())
+    }
+
+    fn wanted<'w>(&'w self, key: &'w RowKey, may_ask: bool) -> Wanted<'w> {
+        Wanted {
+            account: self.account(),
+            key,
+            min_valid: self
+                .request
+                .min_valid
+                .map(|duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)),
+            force: if self.request.force_refresh {
+                Force::All
+            } else {
+                Force::No
+            },
+            asks_a_person: self.profile.grant.asks_a_person(),
+            may_ask,
+            in_background: false,
+        }
+    }
+
+    /// Whether a person may be asked now, and would see it.
+    fn may_ask(&self) -> bool {
+        let is_ci = || {
+            let variable = self.context.environment.variable("CI");
+            variable.is_some_and(|value| value != "false" && value != "0")
+        };
+        match self.interactive {
+            Interactive::Never => false,
+            Interactive::Auto => !is_ci() && self.context.terminal.is_available(),
+            Interactive::Always => self.context.terminal.is_available(),
+        }
+    }
+
+    fn credential(
+        &self,
+        account: &AccountRow,
+        token: &AccessTokenRow,
+        source: &'static str,
+        stale: bool,
+    ) -> Credential {
+        let now = self.context.clock.now();
+        let asked = self.request.url.as_deref().and_then(Target::parse);
+        let host = match asked {
+            Some(target) => Some(target.host().to_owned()),
+            None => self
+                .profile
+                .urls
+                .iter()
+                .find_map(|pattern| pattern.host().map(String::from)),
+        };
+        Credential {
+            profile: self.profile.name.clone(),
+            account: account.label().map(String::from),
+            token_type: token.token_type.clone(),
+            access_token: token.secret.clone(),
+            id_token: account.id_token.clone(),
+            expires_at: token.expires_at,
+            expires_in: token.expires_at.map(|end| end.since(now).max(0)),
+            scopes: token.scopes.clone(),
+            source,
+            stale,
+            host,
+        }
+    }
+}
+
+/// What an access token of `profile` is asked with.
+fn row_key(profile: &Profile, scopes: &[String], claims: Option<&str>) -> RowKey {
+    let client = &profile.client;
+    RowKey {
+        resource: client.resource.clone(),
+        audience: client.audience.clone(),
+        claims: claims.map(String::from),
+        extra: client.extra.clone(),
+        ..RowKey::default()
+    }
+    .with_scopes(scopes)
+}
+
+/// What the source of a cached answer is called.
+const CACHE: &str = "cache";
+
+/// Answers with a token, and trades it where an exchange is wanted.
+///
+/// # Errors
+/// Any kind; see [`ErrorKind`].
+pub fn acquire(call: &Call<'_>, exchange: Option<&dyn Exchange>) -> Result<Credential, Error> {
+    let credential = token(call)?;
+    let Some(exchange) = exchange else {
+        return Ok(credential);
+    };
+    exchanged(call, exchange, &credential)
+}
+
+/// The token itself.
+fn token(call: &Call<'_>) -> Result<Credential, Error> {
+    let key = call.key();
+    let now = call.context.clock.now();
+    let loaded = call.store.load()?;
+    let empty = Session::default();
+    let (session, damaged) = match &loaded {
+        Loaded::Session(session, _) => (session, false),
+        Loaded::Absent => (&empty, false),
+        // Only under the lock can a second look tell damage from a write that is under way.
+        Loaded::Damaged(_) => (&empty, true),
+    };
+    // Nobody is asked before this look, so that a silent answer never opens the terminal.
+    let mut wanted = call.wanted(&key, false);
+    if let Step::Use {
+        account,
+        token,
+        stale,
+    } = next(session, &wanted, now)
+    {
+        return Ok(call.credential(account, token, CACHE, stale));
+    }
+    let spare = fallback(session, &wanted, now)
+        .map(|(account, token)| call.credential(account, token, CACHE, true));
+    if wanted.force == Force::All {
+        let seen = session
+            .account(wanted.account)
+            .and_then(|account| account.access_token(&key));
+        wanted.force = Force::Except(seen.map(|row| row.secret.clone()));
+    }
+    wanted.may_ask = call.may_ask();
+    let result = match next(session, &wanted, now) {
+        Step::LoginRequired(reason) if !damaged => {
+            if call.interactive != Interactive::Never
+                && reason == Reason::NobodyToAsk
+                && call.store.is_signing_in()
+            {
+                // Somebody is signing in for this session right now; that serves us as well.
+                sign_in::wait_for_another(call, &wanted)
+            } else {
+                Err(login_required(call, &reason))
+            }
+        }
+        Step::Grant if wanted.asks_a_person && !damaged => sign_in::sign_in(call, &wanted),
+        Step::Use { .. }
+        | Step::UseAndRefresh { .. }
+        | Step::Refresh { .. }
+        | Step::Grant
+        | Step::LoginRequired(_) => under_lock(call, &wanted),
+    };
+    match (result, spare) {
+        (Err(error), Some(spare)) if error.kind() != ErrorKind::Interrupted => {
+            call.context.warn(&format!(
+                "the token of profile `{}` could not be refreshed and is still valid: {error}",
+                call.profile.name
+            ));
+            Ok(spare)
+        }
+        (result, _) => result,
+    }
+}
+
+/// Decides again under the session's lock, and does it.
+fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error> {
+    let context = &call.context;
+    let guard = call.store.lock(context)?;
+    let mut session = call.store.load_locked(&guard, context)?;
+    let mut refused: Option<Error> = None;
+    loop {
+        let step = next(&session, wanted, context.clock.now());
+        context.debug(|| format!("profile `{}`: {}", call.profile.name, describe(&step)));
+        match step {
+            Step::Use {
+                account,
+                token,
+                stale,
+            } => return Ok(call.credential(account, token, CACHE, stale)),
+            Step::UseAndRefresh { account, token } => {
+                return Ok(call.credential(account, token, CACHE, false));
+            }
+            Step::Refresh { .. } => match refresh::refresh(call, wanted, &mut session, &guard)? {
+                Refreshed::Done(credential) => return Ok(*credential),
+                Refreshed::DecideAgain(reason) => refused = reason.or(refused),
+            },
+            Step::Grant if wanted.asks_a_person => {
+                // Whoever is at a prompt must not hold up refreshes.
+                drop(guard);
+                return sign_in::sign_in(call, wanted);
+            }
+            Step::Grant => return sign_in::run_machine_grant(call, &mut session, &guard),
+            Step::LoginRequired(reason) => {
+                let error = login_required(call, &reason);
+                return Err(match refused {
+                    Some(refused) => with_cause(error, &refused),
+                    None => error,
+                });
+            }
+        }
+    }
+}
+
+/// A step in words that hold no secret.
+fn describe(step: &Step<'_>) -> &'static str {
+    match step {
+        Step::Use { .. } => "another process has a token",
+        Step::UseAndRefresh { .. } => "the token is good enough",
+        Step::Refresh { .. } => "the token is refreshed",
+        Step::Grant => "a sign-in is needed",
+        Step::LoginRequired(_) => "a sign-in is needed, and nobody is asked",
+    }
+}
+
+fn with_cause(mut error: Error, cause: &Error) -> Error {
+    error = match cause.oauth_error() {
+        Some(said) => error.because(cause.message()).oauth(said.clone()),
+        None => error.because(cause),
+    };
+    error
+}
+
+/// The error for a person who has to sign in elsewhere.
+fn login_required(call: &Call<'_>, reason: &Reason) -> Error {
+    let name = &call.profile.name;
+    let who = call
+        .account()
+        .map_or_else(String::new, |account| format!(" as `{account}`"));
+    let error = match reason {
+        Reason::NobodyToAsk => Error::new(
+            ErrorKind::LoginRequired,
+            format!("profile `{name}` needs a sign-in{who}, and nobody may be asked here"),
+        ),
+        Reason::Refused { at, until, what } => {
+            let time =
+                |time: &Option<Timestamp>| time.map_or_else(|| "?".to_owned(), Timestamp::rfc3339);
+            let error = Error::new(
+                ErrorKind::LoginRequired,
+                format!(
+                    "profile `{name}` needs a sign-in{who}; the last one failed at {}, and nobody \
+                     is asked again before {}",
+                    time(at),
+                    time(until)
+                ),
+            );
+            match what {
+                Some(what) => error.because(what),
+                None => error,
+            }
+        }
+    };
+    error.next(["cred-helper", "login", "-p", name])
+}
+
+/// Trades a token, unless what was traded before is still good. It is kept under the same account.
+fn exchanged(
+    call: &Call<'_>,
+    exchange: &dyn Exchange,
+    credential: &Credential,
+) -> Result<Credential, Error> {
+    let context = &call.context;
+    let url = call.request.url.as_deref();
+    let key = RowKey {
+        exchange: Some(format!(
+            "{} {}",
+            exchange.name(),
+            credential.host.as_deref().unwrap_or("")
+        )),
+        ..call.key()
+    };
+    let cached = |session: &Session| {
+        let account = session.account(call.account())?;
+        let token = account.access_token(&key)?;
+        let min_valid = call.wanted(&key, false).min_valid;
+        let judged = decision::freshness(token, min_valid, true, context.clock.now());
+        (judged == decision::Freshness::Fresh
+            && credential.source == CACHE
+            && !call.request.force_refresh)
+            .then(|| call.credential(account, token, CACHE, false))
+    };
+    if let Loaded::Session(session, _) = call.store.load()?
+        && let Some(credential) = cached(&session)
+    {
+        return Ok(credential);
+    }
+    let guard = call.store.lock(context)?;
+    let mut session = call.store.load_locked(&guard, context)?;
+    if let Some(credential) = cached(&session) {
+        return Ok(credential);
+    }
+    let token_set = exchange.run(credential, url, context)?;
+    let account = session.account_mut(call.account()).ok_or_else(|| {
+        Error::new(
+            ErrorKind::LoginRequired,
+            "the session ended while its token was exchanged",
+        )
+        .next(["cred-helper", "login", "-p", &call.profile.name])
+    })?;
+    // What was traded is of the same sign-in: its own refresh token would replace the session's.
+    let traded = crate::token::TokenSet {
+        refresh_token: None,
+        id_token: None,
+        account: crate::token::Account::default(),
+        ..token_set
+    };
+    account.receive(key.clone(), &traded, context.clock.now());
+    let answer = account
+        .access_token(&key)
+        .map(|token| call.credential(account, token, exchange.name(), false));
+    refresh::save(call, &mut session, None, &guard);
+    answer.ok_or_else(|| Error::new(ErrorKind::Internal, "BUG: an exchanged token was not kept"))
+}

@@ -1,0 +1,204 @@
+//! A refresh, under the session's lock: prove that the answer can be kept, redeem, keep, answer.
+//!
+//! [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6): a new refresh token replaces
+//! the old one at once; where none comes, the old one is kept; the scope is never widened.
+
+use std::time::Duration;
+
+use super::Call;
+use super::decision::Wanted;
+use crate::credential::Credential;
+use crate::error::{Error, ErrorKind};
+use crate::oauth::client::EndpointName;
+use crate::oauth::metadata::{self, Server};
+use crate::oauth::request::{self, Form};
+use crate::oauth::response::{self, Failure};
+use crate::secret::Secret;
+use crate::store::session::{RowKey, Session};
+use crate::store::{Proof, SessionGuard};
+use crate::token::TokenSet;
+
+/// What came of a refresh.
+pub(super) enum Refreshed {
+    /// A token.
+    Done(Box<Credential>),
+    /// What is kept has changed; if a sign-in is needed now, this is why.
+    DecideAgain(Option<Error>),
+}
+
+/// The source of a refreshed answer.
+const REFRESH: &str = "refresh";
+const DOING: &str = "the token could not be refreshed";
+
+/// Redeems the refresh token of the wanted account.
+pub(super) fn refresh(
+    call: &Call<'_>,
+    wanted: &Wanted<'_>,
+    session: &mut Session,
+    guard: &SessionGuard,
+) -> Result<Refreshed, Error> {
+    let context = &call.context;
+    let bug = || {
+        Error::new(
+            ErrorKind::Internal,
+            "BUG: a refresh without a refresh token",
+        )
+    };
+    let account = session.account(wanted.account).ok_or_else(bug)?;
+    let refresh_token = account.refresh_token.clone().ok_or_else(bug)?;
+    let server = metadata::find(&call.profile.client, &[EndpointName::Token], context)?;
+    let proof = call.store.prove_writable(guard)?;
+    // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
+    let _shield = context.signals.shield();
+    match redeem(call, &server, wanted.key, &refresh_token)? {
+        Ok(token_set) => {
+            let now = context.clock.now();
+            let account = session.account_mut(wanted.account).ok_or_else(bug)?;
+            account.receive(wanted.key.clone(), &token_set, now);
+            account.last_refreshed_at = Some(now);
+            let token = account.access_token(wanted.key).ok_or_else(bug)?;
+            let credential = call.credential(account, token, REFRESH, false);
+            save(call, session, Some(proof), guard);
+            warn_if_short(call, wanted, &credential);
+            Ok(Refreshed::Done(Box::new(credential)))
+        }
+        Err((failure, lost)) => {
+            let error = failure.into_error(DOING);
+            if error.kind() != ErrorKind::LoginRequired {
+                return Err(error);
+            }
+            let error = if lost {
+                error.because(
+                    "the authority's answer to a first attempt was lost on its way, and with it \
+                     the refresh token that replaced this one",
+                )
+            } else {
+                error
+            };
+            forget_refused(call, wanted, session, &refresh_token, &error, guard)?;
+            Ok(Refreshed::DecideAgain(Some(error)))
+        }
+    }
+}
+
+/// Asks for new tokens. An answer that was never read is asked for once more with the same token;
+/// the flag tells whether that happened before the failure. The outer error is ours.
+fn redeem(
+    call: &Call<'_>,
+    server: &Server,
+    key: &RowKey,
+    refresh_token: &Secret,
+) -> Result<Result<TokenSet, (Failure, bool)>, Error> {
+    let client = &call.profile.client;
+    let context = &call.context;
+    let endpoint = server.endpoint(EndpointName::Token)?;
+    let attempt = || -> Result<Result<TokenSet, Failure>, Error> {
+        let mut form = Form::new("grant_type", "refresh_token");
+        form.add_secret("refresh_token", refresh_token.clone());
+        form.add("scope", &scope(call, key, server));
+        form.add_parameters(client, key.claims.as_deref());
+        Ok(
+            match request::post(client, server, endpoint, form, context)? {
+                Ok(response) => response::token_set(&response, client, server, context.clock.now()),
+                Err(failure) => Err(failure.into()),
+            },
+        )
+    };
+    let first = attempt()?;
+    if let Err(Failure::Trouble {
+        may_have_happened: true,
+        reason,
+        ..
+    }) = &first
+    {
+        context.debug(|| format!("the answer to a refresh was lost ({reason}); once more"));
+        return Ok(match attempt() {
+            Ok(second) => second.map_err(|failure| (failure, true)),
+            // No time is left for a second attempt.
+            Err(_) => first.map_err(|failure| (failure, false)),
+        });
+    }
+    Ok(first.map_err(|failure| (failure, false)))
+}
+
+/// The scope to name. Entra wants to know the resource; elsewhere an absent scope means what was
+/// granted, and only other scopes than the profile's are named.
+fn scope(call: &Call<'_>, key: &RowKey, server: &Server) -> String {
+    let client = &call.profile.client;
+    if client.is_entra() {
+        return metadata::scopes_to_ask(client, server, &key.scopes).join(" ");
+    }
+    let own = RowKey::default().with_scopes(&call.profile.scopes);
+    if key.scopes == own.scopes {
+        return String::new();
+    }
+    key.scopes.join(" ")
+}
+
+/// Keeps the session. If that fails, it is tried again; the answer leaves in any case, with a loud
+/// warning, since the token in it is good.
+pub(super) fn save(
+    call: &Call<'_>,
+    session: &mut Session,
+    proof: Option<Proof>,
+    guard: &SessionGuard,
+) {
+    /// How long may a disk need to come to itself?
+    const PAUSES: [u64; 2] = [20, 200];
+    let mut result = call.store.save(session, proof, guard);
+    for pause in PAUSES {
+        if result.is_ok() {
+            return;
+        }
+        // A signal waits behind the shield; the pause may end early.
+        drop(call.context.clock.sleep(Duration::from_millis(pause)));
+        result = call.store.save(session, None, guard);
+    }
+    if let Err(error) = result {
+        call.context.warn(&format!(
+            "the new tokens of profile `{0}` could not be kept: {error}; this answer is good, but \
+             the next call may need a new sign-in: mend the disk, then run `cred-helper login -p {0}`",
+            call.profile.name
+        ));
+    }
+}
+
+/// The authority refused the refresh token. Only this one is forgotten: another process without a
+/// lock of its own may have kept a newer one meanwhile.
+fn forget_refused(
+    call: &Call<'_>,
+    wanted: &Wanted<'_>,
+    session: &mut Session,
+    refused: &Secret,
+    error: &Error,
+    guard: &SessionGuard,
+) -> Result<(), Error> {
+    *session = call.store.load_locked(guard, &call.context)?;
+    let Some(account) = session.account_mut(wanted.account) else {
+        return Ok(());
+    };
+    if account.refresh_token.as_ref() != Some(refused) {
+        return Ok(());
+    }
+    account.refresh_token = None;
+    let is_dead = error
+        .oauth_error()
+        .is_some_and(|said| said.error == "invalid_grant");
+    if is_dead && let Err(error) = call.store.save(session, None, guard) {
+        call.context.warn(&format!(
+            "a dead refresh token could not be forgotten: {error}"
+        ));
+    }
+    Ok(())
+}
+
+/// `--min-valid` was met as well as the authority lets it.
+fn warn_if_short(call: &Call<'_>, wanted: &Wanted<'_>, credential: &Credential) {
+    if let (Some(min_valid), Some(expires_in)) = (wanted.min_valid, credential.expires_in)
+        && expires_in < min_valid
+    {
+        call.context.warn(&format!(
+            "tokens of this authority live {expires_in} s, less than the {min_valid} s asked for"
+        ));
+    }
+}
