@@ -1,0 +1,177 @@
+//! From a request to a response: the profile, its session, and what is to be done with them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::acquire::{self, Call};
+use crate::context::{Context, Terminal};
+use crate::credential::{Action, Interactive, Request, Response};
+use crate::error::{Error, ErrorKind};
+use crate::exchange;
+use crate::profile::file::{self, Location};
+use crate::profile::{Configuration, Profile};
+use crate::store::SessionStore;
+
+/// What every request of this process is answered with.
+pub struct Answerer<'a> {
+    /// The effects; the terminal and the deadline are those of the request.
+    pub context: Context<'a>,
+    /// Where the profile files lie.
+    pub location: &'a Location,
+    /// Where sessions are kept.
+    pub state: &'a Path,
+    /// The tool that asks; `None` for a command of a person.
+    pub tool: Option<&'a str>,
+    /// How long one request may take; `None` for a command of a person.
+    pub time_limit: Option<Duration>,
+    /// The terminal for those who said that they are there.
+    pub anywhere: &'a dyn Terminal,
+}
+
+impl Answerer<'_> {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// Any kind.
+    pub fn answer(
+        &self,
+        request: &Request,
+        channel: Option<&dyn Terminal>,
+    ) -> Result<Response, Error> {
+        let sources = file::read(self.location)?;
+        let configuration = Configuration::new(&sources)?;
+        let variable = || self.context.environment.variable("CRED_HELPER_PROFILE");
+        let name = request.profile.clone().or_else(variable);
+        if request.action == Action::Status {
+            return self.status(&configuration, name.as_deref());
+        }
+        let profile = configuration
+            .resolve(name.as_deref(), request.url.as_deref())
+            .map_err(|error| self.with_place(error, &configuration))?;
+        if let Some(tool) = self.tool {
+            configuration.allow(tool, &profile)?;
+        }
+        let interactive = self.interactive(request)?;
+        let asks_anywhere = request.action == Action::Login || interactive == Interactive::Always;
+        let own = if asks_anywhere {
+            self.anywhere
+        } else {
+            self.context.terminal
+        };
+        let store = self.store(&configuration, &profile);
+        let call = Call {
+            profile: &profile,
+            store: &store,
+            request,
+            interactive,
+            context: Context {
+                terminal: channel.unwrap_or(own),
+                deadline: self
+                    .time_limit
+                    .map(|limit| self.context.clock.monotonic() + limit),
+                ..self.context
+            },
+        };
+        let done = |accounts| Response::Done {
+            profile: profile.name.clone(),
+            accounts,
+        };
+        match &request.action {
+            Action::Get => {
+                let exchange = request
+                    .exchange
+                    .map(|name| {
+                        let bug = || format!("BUG: there is no exchange `{name}`");
+                        exchange::find(name).ok_or_else(|| Error::new(ErrorKind::Internal, bug()))
+                    })
+                    .transpose()?;
+                let credential = acquire::acquire(&call, exchange)?;
+                Ok(Response::Token(Box::new(credential)))
+            }
+            Action::Login => Ok(Response::Token(Box::new(acquire::login(&call)?))),
+            Action::Logout { local } => acquire::logout(&call, *local).map(done),
+            Action::Erase(rejected) => {
+                acquire::erase(&call, rejected)?;
+                Ok(done(Vec::new()))
+            }
+            Action::Status => Err(Error::new(
+                ErrorKind::Internal,
+                "BUG: a status has no profile",
+            )),
+        }
+    }
+
+    fn store(&self, configuration: &Configuration<'_>, profile: &Profile) -> SessionStore {
+        SessionStore::own(
+            self.state,
+            profile.identity(),
+            configuration.seal(),
+            configuration.lock_timeout(),
+        )
+    }
+
+    fn status(
+        &self,
+        configuration: &Configuration<'_>,
+        name: Option<&str>,
+    ) -> Result<Response, Error> {
+        let names: Vec<&str> = match name {
+            Some(name) => vec![name],
+            None => configuration.profiles().map(|(name, _)| name).collect(),
+        };
+        let now = self.context.clock.now();
+        let mut rows = Vec::new();
+        for profile in names {
+            // With one name a mistake is an error; among all it must not hide the others.
+            let row = configuration.profile(profile).and_then(|profile| {
+                acquire::status(&profile, &self.store(configuration, &profile), now)
+            });
+            match row {
+                Ok(row) => rows.push(row),
+                Err(error) if name.is_some() => return Err(error),
+                Err(error) => self.context.warn(&error.to_string()),
+            }
+        }
+        serde_json::to_value(rows)
+            .map(|rows| Response::Status(serde_json::json!({ "profiles": rows })))
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Internal,
+                    "BUG: a status cannot be written as JSON",
+                )
+                .because(error)
+            })
+    }
+
+    /// Where nothing is configured yet, the error names the file to write.
+    fn with_place(&self, error: Error, configuration: &Configuration<'_>) -> Error {
+        let is_empty = configuration.profiles().next().is_none();
+        match self.location.user_file() {
+            Some(path) if is_empty && error.kind() == ErrorKind::NoProfile => error.hint(format!(
+                "write `[profiles.NAME]` with `client_id`, `authority` and `scopes` into `{}`",
+                path.display()
+            )),
+            _ => error,
+        }
+    }
+
+    /// The strictest of what the request and the environment say: `never` anywhere is never.
+    fn interactive(&self, request: &Request) -> Result<Interactive, Error> {
+        let variable = self.context.environment.variable("CRED_HELPER_INTERACTIVE");
+        let Some(text) = variable else {
+            return Ok(request.interactive.unwrap_or_default());
+        };
+        let set = Interactive::parse(&text).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("CRED_HELPER_INTERACTIVE `{text}` is unknown"),
+            )
+            .hint("use auto, never or always")
+        })?;
+        Ok(match (request.interactive, set) {
+            (Some(Interactive::Never), _) | (None, Interactive::Never) => Interactive::Never,
+            (Some(asked), _) => asked,
+            (None, set) => set,
+        })
+    }
+}

@@ -1,0 +1,313 @@
+//! Which entry was called, by name or by link, and how its error is shown.
+//!
+//! What tools and scripts call is found in the protocol table and parsed without clap; clap is
+//! built for what people type, from the same tables, and for everything that is wrong.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::command::{self, COMMANDS};
+use crate::context::Level;
+use crate::error::Error;
+use crate::protocol::argument::{self, Arguments, Flag};
+use crate::protocol::{self, PROTOCOLS};
+
+/// The flags that every call takes.
+pub const GLOBAL: &[Flag] = &[
+    Flag::value("config", "FILE", "This profile file instead of all others"),
+    Flag::value(
+        "error-format",
+        "FORMAT",
+        "How errors are written on stderr [default: text]",
+    )
+    .choices(&["text", "json"]),
+    Flag::switch("quiet", "No warnings, and no word of what is waited for").short('q'),
+    Flag::switch("verbose", "Say why, on stderr").short('v'),
+    Flag::value("color", "WHEN", "Colours in help [default: auto]")
+        .choices(&["auto", "always", "never"]),
+];
+
+/// What every call can say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Globals {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--error-format json`.
+    pub json_errors: bool,
+    /// What is shown on stderr.
+    pub shown: Option<Level>,
+}
+
+impl Globals {
+    fn of(arguments: &Arguments) -> Self {
+        Self {
+            config: arguments.get("config").map(PathBuf::from),
+            json_errors: arguments.get("error-format") == Some("json"),
+            shown: match (arguments.has("quiet"), arguments.has("verbose")) {
+                (true, _) => Some(Level::Error),
+                (false, true) => Some(Level::Debug),
+                (false, false) => None,
+            },
+        }
+    }
+}
+
+/// What was called.
+pub enum Called {
+    /// A protocol, with its arguments.
+    Protocol(&'static protocol::Entry, Arguments, Globals),
+    /// A command, with clap's matches.
+    Command(&'static command::Entry, Box<ArgMatches>, Globals),
+    /// Help, a version, or a mistake: clap's text, and whether stderr gets it.
+    Clap(clap::Error, Globals),
+}
+
+/// Finds out what was called.
+pub fn parse(arguments: Vec<OsString>) -> Called {
+    let mut arguments = arguments.into_iter();
+    let program = arguments.next().unwrap_or_default();
+    let rest: Vec<OsString> = arguments.collect();
+    if let Some((entry, profile)) = by_link(&program, PROTOCOLS) {
+        let mut line = vec![OsString::from(entry.name)];
+        line.extend(profile.map(|profile| OsString::from(format!("--profile={profile}"))));
+        line.extend(rest);
+        return parse_line(line);
+    }
+    parse_line(rest)
+}
+
+fn parse_line(line: Vec<OsString>) -> Called {
+    if let Some((entry, arguments)) = quickly(&line) {
+        let globals = Globals::of(&arguments);
+        return Called::Protocol(entry, arguments, globals);
+    }
+    let full = std::iter::once(OsString::from("cred-helper")).chain(line.iter().cloned());
+    let matches = match command_line().try_get_matches_from(full) {
+        Ok(matches) => matches,
+        Err(error) => return Called::Clap(error, globals_of_mistake(&line)),
+    };
+    let globals = Globals::of(&taken(GLOBAL, &matches));
+    match matches.subcommand() {
+        Some((name, matches)) => {
+            if let Some(entry) = PROTOCOLS.iter().find(|entry| entry.name == name) {
+                return Called::Protocol(entry, taken(entry.flags, matches), globals);
+            }
+            let entry = COMMANDS.iter().find(|entry| entry.name == name);
+            let entry = entry.expect("clap knows the names of the tables alone");
+            Called::Command(entry, Box::new(matches.clone()), globals)
+        }
+        None => Called::Clap(
+            command_line().error(
+                clap::error::ErrorKind::MissingSubcommand,
+                "no command is named",
+            ),
+            globals,
+        ),
+    }
+}
+
+/// The protocol that a link's name stands for, and the profile in it.
+fn by_link<'t>(
+    program: &OsString,
+    table: &'t [protocol::Entry],
+) -> Option<(&'t protocol::Entry, Option<String>)> {
+    let name = Path::new(program).file_name()?.to_str()?;
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    table.iter().find_map(|entry| {
+        entry.link_names.iter().find_map(|link| {
+            let rest = name.strip_prefix(link)?;
+            match rest.strip_prefix('-') {
+                Some(profile) if !profile.is_empty() => Some((entry, Some(profile.to_owned()))),
+                _ => rest.is_empty().then_some((entry, None)),
+            }
+        })
+    })
+}
+
+/// Parses a protocol's call without clap. `None` leaves it to clap.
+fn quickly(line: &[OsString]) -> Option<(&'static protocol::Entry, Arguments)> {
+    // The name is the first word; flags before it are rare enough for clap.
+    let (name, rest) = line.split_first()?;
+    let entry = PROTOCOLS.iter().find(|entry| name == entry.name)?;
+    let arguments = argument::parse(rest.iter().cloned(), &[entry.flags, GLOBAL])?;
+    Some((entry, arguments))
+}
+
+/// Takes the values of a table's flags out of clap's matches.
+fn taken(flags: &'static [Flag], matches: &ArgMatches) -> Arguments {
+    let mut arguments = Arguments::default();
+    for flag in flags {
+        if flag.value.is_none() {
+            if matches.get_flag(flag.long) {
+                arguments.add(flag.long, String::new());
+            }
+            continue;
+        }
+        for value in matches.get_many::<String>(flag.long).into_iter().flatten() {
+            arguments.add(flag.long, value.clone());
+        }
+    }
+    arguments
+}
+
+/// `--error-format json` counts also where the rest of the line is wrong.
+fn globals_of_mistake(line: &[OsString]) -> Globals {
+    let words: Vec<&str> = line.iter().filter_map(|word| word.to_str()).collect();
+    let is_json = words.contains(&"--error-format=json")
+        || words
+            .windows(2)
+            .any(|pair| pair == ["--error-format", "json"]);
+    Globals {
+        json_errors: is_json,
+        ..Globals::default()
+    }
+}
+
+/// The whole command line, for clap, help and completions.
+pub fn command_line() -> Command {
+    let mut line = Command::new("cred-helper")
+        .version(env!("CRED_HELPER_VERSION"))
+        .about("One sign-in for every developer tool, through each tool's own protocol")
+        .after_help("A token for a script:\n  cred-helper get -p graph")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(GLOBAL.iter().map(|flag| argument_of(flag).global(true)));
+    for entry in PROTOCOLS {
+        line = line.subcommand(
+            Command::new(entry.name)
+                .about(entry.summary)
+                .after_help(entry.help)
+                .args(entry.flags.iter().map(argument_of)),
+        );
+    }
+    for entry in COMMANDS {
+        line = line.subcommand((entry.command)(Command::new(entry.name)));
+    }
+    line
+}
+
+fn argument_of(flag: &'static Flag) -> Arg {
+    let mut argument = Arg::new(flag.long).long(flag.long).help(flag.help);
+    if let Some(short) = flag.short {
+        argument = argument.short(short);
+    }
+    argument = match flag.value {
+        None => return argument.action(ArgAction::SetTrue),
+        Some(value) => argument.value_name(value),
+    };
+    if !flag.choices.is_empty() {
+        argument = argument.value_parser(PossibleValuesParser::new(flag.choices));
+    }
+    argument.action(if flag.many {
+        ArgAction::Append
+    } else {
+        ArgAction::Set
+    })
+}
+
+/// An error as stderr gets it.
+pub fn render(error: &Error, json: bool) -> String {
+    if json {
+        return format!("{}\n", serde_json::json!({ "error": error.to_json() }));
+    }
+    let mut text = format!("error: {}\n", error.message());
+    for cause in error.causes() {
+        text.push_str(&format!("caused by: {cause}\n"));
+    }
+    if let Some(hint) = error.hint_text() {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::time::Duration;
+
+    use super::{Called, by_link, command_line, parse_line, quickly, taken};
+    use crate::protocol::{Entry, PROTOCOLS};
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command_line().debug_assert();
+    }
+
+    #[test]
+    fn both_parsers_read_the_same_line_alike() {
+        for line in [
+            "get",
+            "get -p graph",
+            "get --profile=graph -o json --scope a --scope b --min-valid 5m",
+            "get --url https://x --force-refresh --interactive never --account ada",
+            "get --claims {} --env-name X -o env",
+            "get -o id-token -v",
+            "serve",
+            "serve --once -q --error-format json",
+        ] {
+            let (entry, quick) = quickly(&words(line)).expect(line);
+            let full = words(&format!("cred-helper {line}"));
+            let matches = command_line().try_get_matches_from(full).expect(line);
+            let (name, matches) = matches.subcommand().expect(line);
+            assert_eq!(entry.name, name);
+            for flag in entry.flags {
+                let clap = taken(std::slice::from_ref(flag), matches);
+                assert_eq!(
+                    quick.all(flag.long),
+                    clap.all(flag.long),
+                    "{line}: {}",
+                    flag.long
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn flags_of_every_call_may_stand_before_the_command() {
+        let Called::Protocol(entry, arguments, globals) =
+            parse_line(words("--config x.toml -q get -p graph"))
+        else {
+            panic!("it is a protocol's call");
+        };
+        assert_eq!(
+            (entry.name, arguments.get("profile")),
+            ("get", Some("graph"))
+        );
+        assert_eq!(globals.config.as_deref(), Some("x.toml".as_ref()));
+    }
+
+    #[test]
+    fn a_link_is_a_protocol_and_may_name_a_profile() {
+        let table = [Entry {
+            link_names: &["git-credential-cred-helper"],
+            name: "git",
+            summary: "",
+            help: "",
+            time_limit: Duration::ZERO,
+            flags: &[],
+            serve: PROTOCOLS[0].serve,
+        }];
+        for (program, expected) in [
+            ("git-credential-cred-helper", Some(None)),
+            ("/usr/bin/git-credential-cred-helper", Some(None)),
+            ("git-credential-cred-helper.exe", Some(None)),
+            ("git-credential-cred-helper-work", Some(Some("work"))),
+            ("git-credential-cred-helperwork", None),
+            ("git-credential-cred-helper-", None),
+            ("cred-helper", None),
+        ] {
+            let found = by_link(&program.into(), &table).map(|(_, profile)| profile);
+            assert_eq!(
+                found,
+                expected.map(|profile: Option<&str>| profile.map(String::from))
+            );
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `completions`: a shell's completion script, generated from the same tables as the help.
+
+use clap::{Arg, ArgMatches, Command};
+use clap_complete::{Shell as CompletionShell, generate};
+
+use super::{Entry, Shell};
+use crate::error::{Error, ErrorKind};
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "completions",
+    command,
+    run,
+};
+
+fn command(command: Command) -> Command {
+    command
+        .about("Print a completion script")
+        .after_help("Example:\n  cred-helper completions bash > ~/.local/share/bash-completion/completions/cred-helper")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .required(true)
+                .value_parser(clap::builder::EnumValueParser::<CompletionShell>::new())
+                .help("The shell"),
+        )
+}
+
+fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
+    let target = matches
+        .get_one::<CompletionShell>("shell")
+        .copied()
+        .ok_or_else(|| Error::new(ErrorKind::Usage, "no shell is named"))?;
+    let mut script = Vec::new();
+    generate(
+        target,
+        &mut (shell.command_line)(),
+        "cred-helper",
+        &mut script,
+    );
+    shell.print(&String::from_utf8_lossy(&script));
+    Ok(())
+}

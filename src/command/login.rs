@@ -1,0 +1,44 @@
+//! `login`: asks a person, whatever is kept.
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::{Entry, Shell, profile_argument, text};
+use crate::credential::{Action, Interactive, Request};
+use crate::error::Error;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "login",
+    command,
+    run,
+};
+
+fn command(command: Command) -> Command {
+    command
+        .about("Sign in, whatever is kept")
+        .after_help("Example:\n  cred-helper login -p graph --account ada@contoso.com")
+        .arg(profile_argument())
+        .arg(
+            Arg::new("account")
+                .long("account")
+                .value_name("HINT")
+                .help("Who signs in; anybody else is refused"),
+        )
+        .arg(
+            Arg::new("interactive")
+                .long("interactive")
+                .value_name("WHEN")
+                .value_parser(clap::builder::PossibleValuesParser::new(Interactive::NAMES))
+                .help("Whether a person may be asked; `always` also where `CI` is set"),
+        )
+}
+
+fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
+    let request = Request {
+        profile: text(matches, "profile"),
+        account: text(matches, "account"),
+        interactive: text(matches, "interactive").and_then(|when| Interactive::parse(&when)),
+        ..Request::new(Action::Login)
+    };
+    (shell.answer)(&request, None).map(drop)
+}

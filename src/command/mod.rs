@@ -1,0 +1,94 @@
+//! One file per command for people.
+//!
+//! To add one: a file with an [`Entry`], and a line in [`COMMANDS`].
+
+mod completions;
+mod login;
+mod logout;
+mod profile;
+mod status;
+
+use clap::{ArgMatches, Command};
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::Io;
+use crate::profile::file::{self, Location, Source};
+use crate::protocol::Answer;
+
+/// What a command works with.
+pub struct Shell<'a, 'io> {
+    /// The streams.
+    pub io: &'a mut Io<'io>,
+    /// The effects, for what is said on stderr.
+    pub context: Context<'a>,
+    /// Where the profile files lie.
+    pub location: &'a Location,
+    /// Answers requests, as it does for tools.
+    pub answer: &'a Answer<'a>,
+    /// The whole command line, for what is generated from it.
+    pub command_line: fn() -> Command,
+}
+
+impl Shell<'_, '_> {
+    /// Writes the answer to stdout. Whoever closed it does not want it.
+    pub fn print(&mut self, text: &str) {
+        drop(
+            self.io
+                .stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| self.io.stdout.flush()),
+        );
+    }
+
+    /// Reads the profile files.
+    ///
+    /// # Errors
+    /// `config`.
+    pub fn sources(&self) -> Result<Vec<Source>, Error> {
+        file::read(self.location)
+    }
+}
+
+/// A command in the table.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its arguments and its help, for clap.
+    pub command: fn(Command) -> Command,
+    /// Does it.
+    pub run: fn(&ArgMatches, &mut Shell<'_, '_>) -> Result<(), Error>,
+}
+
+/// Every command.
+pub const COMMANDS: &[Entry] = &[
+    login::ENTRY,
+    logout::ENTRY,
+    status::ENTRY,
+    profile::ENTRY,
+    completions::ENTRY,
+];
+
+/// `-p`.
+fn profile_argument() -> clap::Arg {
+    clap::Arg::new("profile")
+        .short('p')
+        .long("profile")
+        .value_name("NAME")
+        .help("Profile to use")
+}
+
+/// `-o`.
+fn output_argument(formats: &'static [&'static str]) -> clap::Arg {
+    clap::Arg::new("output")
+        .short('o')
+        .long("output")
+        .value_name("FORMAT")
+        .value_parser(clap::builder::PossibleValuesParser::new(formats))
+        .help("What to print")
+}
+
+/// The text of an argument.
+fn text(matches: &ArgMatches, name: &str) -> Option<String> {
+    matches.get_one::<String>(name).cloned()
+}

@@ -1,0 +1,113 @@
+//! `status`: who is signed in, until when, and how it lies.
+
+use clap::{ArgMatches, Command};
+use serde_json::Value;
+
+use super::{Entry, Shell, output_argument, profile_argument, text};
+use crate::credential::{Action, Request, Response};
+use crate::error::Error;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "status",
+    command,
+    run,
+};
+
+fn command(command: Command) -> Command {
+    command
+        .about("Show who is signed in, and until when")
+        .after_help("Example:\n  cred-helper status -o json")
+        .arg(profile_argument())
+        .arg(output_argument(&["table", "json"]).default_value("table"))
+}
+
+fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
+    let request = Request {
+        profile: text(matches, "profile"),
+        ..Request::new(Action::Status)
+    };
+    let Response::Status(status) = (shell.answer)(&request, None)? else {
+        return Ok(());
+    };
+    let printed = if text(matches, "output").as_deref() == Some("json") {
+        format!("{status}\n")
+    } else {
+        table(&status)
+    };
+    shell.print(&printed);
+    Ok(())
+}
+
+/// The rows of a status as text in columns.
+fn table(status: &Value) -> String {
+    let mut lines = vec![
+        [
+            "PROFILE",
+            "ACCOUNT",
+            "ACCESS UNTIL",
+            "REFRESHABLE",
+            "SEAL",
+            "NOTE",
+        ]
+        .map(String::from),
+    ];
+    let empty = Vec::new();
+    for profile in status["profiles"].as_array().unwrap_or(&empty) {
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let accounts = profile["accounts"].as_array().unwrap_or(&empty);
+        if accounts.is_empty() {
+            let blank = || "-".to_owned();
+            lines.push([
+                text(&profile["profile"]),
+                blank(),
+                blank(),
+                blank(),
+                text(&profile["seal"]),
+                "not signed in".to_owned(),
+            ]);
+        }
+        for account in accounts {
+            let note = match (&account["waiting_since"], &account["asked_again_after"]) {
+                (Value::String(since), _) => format!("sign-in waits since {since}"),
+                (_, Value::String(until)) => format!("refused, asked again after {until}"),
+                _ => String::new(),
+            };
+            let refreshable = if account["refreshable"] == true {
+                "yes"
+            } else {
+                "no"
+            };
+            lines.push([
+                text(&profile["profile"]),
+                text(&account["account"]),
+                text(&account["access_expires_at"]),
+                refreshable.to_owned(),
+                text(&profile["seal"]),
+                note,
+            ]);
+        }
+    }
+    columns(&lines)
+}
+
+/// Pads all columns but the last.
+fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let mut row = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            row.push_str(cell);
+            let padding = width - cell.chars().count() + 2;
+            row.extend(std::iter::repeat_n(' ', padding));
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,221 @@
+//! cred-helper: named OAuth profiles, served to every developer tool in its own protocol.
+//!
+//! This header is the architecture. A test (`tests/it/layer.rs`) checks who imports whom.
+//!
+//! # The path of one request
+//!
+//! ```text
+//! argv ─ cli ─ protocol::X.serve(arguments, Io, answer)
+//!    decode ─► Request { action, profile, url, scopes, min_valid, … }
+//!               ▼ answer(&Request): answer.rs, wired here
+//!    profile::Configuration::resolve ─► Profile                     error: no_profile, config
+//!               ▼
+//!    acquire
+//!       store.load ─► next(session, wanted, now) = Use ─► Credential       no lock, no thread,
+//!       │ otherwise                                                   no HTTP client, no write
+//!       store.lock ─► store.load_locked ─► next()
+//!         ├ Use            another process did it while we waited
+//!         ├ UseAndRefresh  the token is handed out; somebody else refreshes it
+//!         ├ Refresh        store.prove_writable ─► oauth request ─ http ─ response ─► store.save
+//!         ├ Grant          a person's runs under the sign-in lock alone, and takes the session's
+//!         │                lock only to save; a machine's runs under the session's lock
+//!         └ LoginRequired ─► Error { kind, message, hint, next }
+//!               ▼
+//!    exchange, if the request wants one (cached as a token)
+//!               ▼
+//!    Response ─► encode ─► stdout       errors ─► stderr, or the tool's own way
+//! ```
+//!
+//! # Who may import whom: down only
+//!
+//! | layer | modules | must not |
+//! |---|---|---|
+//! | 7 | main, lib, cli | do work: they choose and wire |
+//! | 6 | command, answer | know wires of tools |
+//! | 5 | acquire | know who asks: no protocol, command, clap, toml, reqwest |
+//! | 4 | profile, exchange | run anything (profile); know stores (exchange) |
+//! | 3 | grant | store, profile, stdout |
+//! | 2 | oauth, store; protocol beside them | each other; protocol knows no oauth, store, profile, acquire |
+//! | 1 | system; credential, token, context, endpoint, io, secret_source | know OAuth (system) |
+//! | 0 | error, secret, text, digest | anything of ours |
+//!
+//! (Within layer 0, `error` may use `text`; within layer 1, the types may use each other.)
+//!
+//! # Invariants
+//!
+//! 1. Only `protocol` and the answer of a command write stdout. Only `system/terminal.rs` talks to
+//!    a person, or the program behind `serve`, if it says that it does.
+//! 2. A fresh token is served without a lock, a thread, an HTTP client or a write.
+//! 3. A refresh token is never redeemed outside the session's lock; the lock spans: read again,
+//!    decide, redeem, save.
+//! 4. Before a refresh token is spent, the store has been proved writable. The new one is durable
+//!    (temporary file, fsync, rename, fsync of the directory) before the access token leaves. A
+//!    refresh whose answer was never read is repeated once with the same token; a token known to
+//!    be replaced is never sent again. If saving fails all the same, it is tried again, and the
+//!    access token is delivered in any case, with a loud warning.
+//! 5. `invalid_grant`: read the store again; forget only the refresh token that was just refused.
+//!    Trouble (408, 429, 5xx, timeouts, DNS, unreadable answers) never clears state, never asks a
+//!    person; a token that is still valid is handed out instead, marked stale.
+//! 6. A token leaves only for a target that a profile names: no pattern, no answer; an empty or
+//!    strange host matches nothing.
+//! 7. Secrets are of type [`secret::Secret`]: no `Display`, no `Serialize`, redacted `Debug`, wiped
+//!    on drop; every way out is a visible `expose()`.
+//! 8. Time, environment, network and terminal come through [`context::Context`]. Nothing below
+//!    this file ends the process (a second Ctrl-C excepted). No unsafe code.
+//! 9. Whatever a server sends and a person sees is stripped of control characters; bodies have
+//!    size limits; redirects are not followed; https only, except loopback.
+//!
+//! # How one adds …
+//!
+//! | what | new | one line in |
+//! |---|---|---|
+//! | a tool | `src/protocol/TOOL.rs` and its transcripts | `protocol::PROTOCOLS` |
+//! | a command | `src/command/NAME.rs` | `command::COMMANDS` |
+//! | a grant | `src/grant/NAME.rs` | `grant::GRANTS` |
+//! | an exchange | `src/exchange/NAME.rs` | `exchange::EXCHANGES` |
+//! | a way of sealing | `src/store/seal/NAME.rs` | `store::seal::SEALS` |
+//! | a provider | `profiles/NAME.toml` | `profile::preset::PRESETS` |
+
+pub mod acquire;
+pub mod answer;
+pub mod cli;
+pub mod command;
+pub mod context;
+pub mod credential;
+pub mod digest;
+pub mod endpoint;
+pub mod error;
+pub mod exchange;
+pub mod grant;
+pub mod io;
+pub mod oauth;
+pub mod profile;
+pub mod protocol;
+pub mod secret;
+pub mod secret_source;
+pub mod store;
+pub mod system;
+pub mod text;
+pub mod token;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use answer::Answerer;
+use cli::{Called, Globals};
+use command::Shell;
+use context::{Context, Level};
+use credential::Request;
+use error::{Error, ErrorKind};
+use io::Io;
+use profile::file::Location;
+use system::clock::SystemClock;
+use system::directories;
+use system::documents::DocumentDirectory;
+use system::http::Network;
+use system::notice::Notices;
+use system::signal::ProcessSignals;
+use system::terminal::{ControllingTerminal, TerminalOrStandardError};
+
+/// Runs one call: `arguments` with the program's name first. The binary is nothing but this.
+pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
+    let called = cli::parse(arguments);
+    let (Called::Protocol(_, _, globals)
+    | Called::Command(_, _, globals)
+    | Called::Clap(_, globals)) = &called;
+    let json = globals.json_errors
+        || io
+            .environment
+            .variable("CRED_HELPER_ERROR_FORMAT")
+            .as_deref()
+            == Some("json");
+    match dispatch(&called, globals, &mut io, json) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            // A closed stderr changes nothing about the exit code.
+            drop(io.stderr.write_all(cli::render(&error, json).as_bytes()));
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn dispatch(called: &Called, globals: &Globals, io: &mut Io<'_>, json: bool) -> Result<u8, Error> {
+    let environment = io.environment;
+    let clock = SystemClock::new();
+    let log = environment.variable("CRED_HELPER_LOG");
+    let shown = globals.shown.unwrap_or(Level::Information);
+    let notices = Notices::new(&clock, shown, log.as_deref())?;
+    let http = Network::default();
+    let terminal = ControllingTerminal::default();
+    let anywhere = TerminalOrStandardError::default();
+    let state = directories::state(environment)?;
+    let documents = DocumentDirectory(state.join("documents"));
+    let only = globals.config.clone().or_else(|| {
+        let variable = environment.variable("CRED_HELPER_CONFIG");
+        variable.map(PathBuf::from)
+    });
+    let location = Location::new(only, environment);
+    let context = Context {
+        clock: &clock,
+        environment,
+        http: &http,
+        terminal: &terminal,
+        notice: &notices,
+        documents: &documents,
+        signals: &ProcessSignals,
+        deadline: None,
+    };
+    let mut answerer = Answerer {
+        context,
+        location: &location,
+        state: &state,
+        tool: None,
+        time_limit: None,
+        anywhere: &anywhere,
+    };
+    match called {
+        Called::Protocol(entry, arguments, _) => {
+            answerer.tool = Some(entry.name);
+            answerer.time_limit = Some(entry.time_limit);
+            let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
+                answerer.answer(request, channel)
+            };
+            (entry.serve)(arguments, io, &answer)
+        }
+        Called::Command(entry, matches, _) => {
+            let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
+                answerer.answer(request, channel)
+            };
+            let mut shell = Shell {
+                io,
+                context,
+                location: &location,
+                answer: &answer,
+                command_line: cli::command_line,
+            };
+            (entry.run)(matches, &mut shell).map(|()| 0)
+        }
+        Called::Clap(error, _) => explain(error, io, json),
+    }
+}
+
+/// Help and versions go to stdout; a mistake is a usage error in the wanted form.
+fn explain(error: &clap::Error, io: &mut Io<'_>, json: bool) -> Result<u8, Error> {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        drop(
+            io.stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| io.stdout.flush()),
+        );
+        return Ok(0);
+    }
+    if json {
+        let first = text.lines().next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first);
+        return Err(Error::new(ErrorKind::Usage, message).hint("see `cred-helper --help`"));
+    }
+    drop(io.stderr.write_all(text.as_bytes()));
+    Ok(ErrorKind::Usage.exit_code())
+}

@@ -1,0 +1,19 @@
+//! The binary: the process' streams, given to the library.
+
+use std::process::ExitCode;
+
+use cred_helper::io::Io;
+use cred_helper::run;
+use cred_helper::system::environment::ProcessEnvironment;
+
+fn main() -> ExitCode {
+    run(
+        std::env::args_os().collect(),
+        Io {
+            stdin: &mut std::io::stdin().lock(),
+            stdout: &mut std::io::stdout().lock(),
+            stderr: &mut std::io::stderr(),
+            environment: &ProcessEnvironment,
+        },
+    )
+}

@@ -1,0 +1,187 @@
+//! Command-line arguments of tools: a table of flags, and a parser that costs nothing.
+//!
+//! What people type is parsed by clap, from the same tables; what tools call must not pay for it.
+
+use std::ffi::OsString;
+
+/// A flag in a table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// `--NAME`.
+    pub long: &'static str,
+    /// `-N`.
+    pub short: Option<char>,
+    /// What its value is called; `None` if it takes none.
+    pub value: Option<&'static str>,
+    /// The only values it takes; empty for any.
+    pub choices: &'static [&'static str],
+    /// Whether it may be given several times.
+    pub many: bool,
+    /// One line of help.
+    pub help: &'static str,
+}
+
+impl Flag {
+    /// A flag with a value.
+    pub const fn value(long: &'static str, value: &'static str, help: &'static str) -> Self {
+        Self {
+            long,
+            short: None,
+            value: Some(value),
+            choices: &[],
+            many: false,
+            help,
+        }
+    }
+
+    /// A flag without a value.
+    pub const fn switch(long: &'static str, help: &'static str) -> Self {
+        Self {
+            value: None,
+            ..Self::value(long, "", help)
+        }
+    }
+
+    /// With a short form.
+    #[must_use]
+    pub const fn short(self, short: char) -> Self {
+        Self {
+            short: Some(short),
+            ..self
+        }
+    }
+
+    /// With a set of values.
+    #[must_use]
+    pub const fn choices(self, choices: &'static [&'static str]) -> Self {
+        Self { choices, ..self }
+    }
+
+    /// To be given several times.
+    #[must_use]
+    pub const fn many(self) -> Self {
+        Self { many: true, ..self }
+    }
+}
+
+/// `-p`, as every command has it.
+pub const PROFILE: Flag = Flag::value("profile", "NAME", "Profile to use").short('p');
+
+/// What was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    values: Vec<(&'static str, String)>,
+}
+
+impl Arguments {
+    /// Adds a flag; its value is empty if it takes none.
+    pub fn add(&mut self, long: &'static str, value: String) {
+        self.values.push((long, value));
+    }
+
+    /// Whether the flag was given.
+    pub fn has(&self, long: &str) -> bool {
+        self.values.iter().any(|(name, _)| *name == long)
+    }
+
+    /// The flag's value, the last one if there are several.
+    pub fn get(&self, long: &str) -> Option<&str> {
+        let given = self.values.iter().rev().find(|(name, _)| *name == long);
+        given.map(|(_, value)| value.as_str())
+    }
+
+    /// The flag's values.
+    pub fn all(&self, long: &str) -> Vec<String> {
+        let given = self.values.iter().filter(|(name, _)| *name == long);
+        given.map(|(_, value)| value.clone()).collect()
+    }
+}
+
+/// Reads `arguments` by the tables. `None` for anything unusual (help, a mistake, an operand,
+/// bytes that are not Unicode): clap reads it again, and says what is wrong.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    tables: &[&'static [Flag]],
+) -> Option<Arguments> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut parsed = Arguments::default();
+    loop {
+        let matches = |flag: &&'static Flag, argument: &lexopt::Arg<'_>| match argument {
+            lexopt::Arg::Long(long) => flag.long == *long,
+            lexopt::Arg::Short(short) => flag.short == Some(*short),
+            lexopt::Arg::Value(_) => false,
+        };
+        let Some(argument) = parser.next().ok()? else {
+            return Some(parsed);
+        };
+        let mut flags = tables.iter().copied().flatten();
+        let flag = flags.find(|flag| matches(flag, &argument))?;
+        if parsed.has(flag.long) && !flag.many {
+            return None;
+        }
+        let value = match flag.value {
+            Some(_) => parser.value().ok()?.into_string().ok()?,
+            None => String::new(),
+        };
+        if !flag.choices.is_empty() && !flag.choices.contains(&value.as_str()) {
+            return None;
+        }
+        parsed.add(flag.long, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::{Flag, PROFILE, parse};
+
+    const TABLE: &[Flag] = &[
+        PROFILE,
+        Flag::value("scope", "S", "").many(),
+        Flag::value("output", "F", "")
+            .short('o')
+            .choices(&["a", "b"]),
+        Flag::switch("quiet", "").short('q'),
+    ];
+
+    fn read(line: &str) -> Option<super::Arguments> {
+        parse(line.split_whitespace().map(OsString::from), &[TABLE])
+    }
+
+    #[test]
+    fn flags_are_read_in_every_usual_form() {
+        for line in [
+            "-p x",
+            "-px",
+            "-p=x",
+            "--profile x",
+            "--profile=x",
+            "-qpx",
+            "-q -p x",
+        ] {
+            assert_eq!(read(line).expect(line).get("profile"), Some("x"), "{line}");
+        }
+        assert_eq!(
+            read("--scope a --scope b").unwrap().all("scope"),
+            ["a", "b"]
+        );
+        assert!(read("-q").unwrap().has("quiet"));
+    }
+
+    #[test]
+    fn everything_unusual_is_left_to_clap() {
+        for line in [
+            "--help",
+            "-h",
+            "operand",
+            "--unknown",
+            "-p",
+            "-p x -p y",
+            "-o c",
+            "--quiet=x",
+        ] {
+            assert_eq!(read(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The protocol of scripts: `cred-helper get` prints a token, and nothing else.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::argument::{Arguments, Flag, PROFILE};
+use super::json;
+use super::{Answer, Entry};
+use crate::credential::{Action, Credential, Interactive, Request, Response};
+use crate::error::{Error, ErrorKind};
+use crate::io::Io;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "get",
+    summary: "Print an access token",
+    help: "Examples:\n  cred-helper get -p graph\n  curl -H \"$(cred-helper get -p graph -o header)\" https://graph.microsoft.com/v1.0/me\n  eval \"$(cred-helper get -p graph -o env)\"",
+    link_names: &[],
+    time_limit: Duration::from_secs(60),
+    flags: FLAGS,
+    serve,
+};
+
+const FLAGS: &[Flag] = &[
+    PROFILE,
+    Flag::value(
+        "url",
+        "URL",
+        "Choose the profile whose `urls` match; with -p it must match too",
+    ),
+    Flag::value("output", "FORMAT", "What to print [default: token]")
+        .short('o')
+        .choices(&[
+            "token", "id-token", "bearer", "header", "headers", "json", "env", "netrc",
+        ]),
+    Flag::value("scope", "S", "Ask for this scope instead of the profile's").many(),
+    Flag::value("account", "A", "Which account of several"),
+    Flag::value("min-valid", "D", "Valid for at least this long, as `5m`"),
+    Flag::switch("force-refresh", "Never answer from the cache"),
+    Flag::value("claims", "JSON", "A claims request or challenge"),
+    Flag::value(
+        "interactive",
+        "WHEN",
+        "Whether a person may be asked [default: auto]",
+    )
+    .choices(&Interactive::NAMES),
+    Flag::value(
+        "env-name",
+        "NAME",
+        "The variable of `-o env` [default: ACCESS_TOKEN]",
+    ),
+];
+
+fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
+    let format = arguments.get("output").unwrap_or("token");
+    let variable = arguments.get("env-name").unwrap_or("ACCESS_TOKEN");
+    check_variable(variable)?;
+    let request = request(arguments)?;
+    let Response::Token(credential) = answer(&request, None)? else {
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "BUG: `get` was answered without a token",
+        ));
+    };
+    let text = render(&credential, format, variable)?;
+    // Built first and written once: several writes of a long answer would mix with those of
+    // other processes. Whoever closed the pipe does not want the answer.
+    drop(
+        io.stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| io.stdout.flush()),
+    );
+    Ok(0)
+}
+
+fn request(arguments: &Arguments) -> Result<Request, Error> {
+    let text = |name: &str| arguments.get(name).map(String::from);
+    let min_valid = arguments
+        .get("min-valid")
+        .map(|given| {
+            humantime::parse_duration(given).map_err(|error| {
+                Error::new(
+                    ErrorKind::Usage,
+                    format!("--min-valid `{given}` is no time"),
+                )
+                .because(error)
+                .hint("write it like `90s`, `5m` or `1h`")
+            })
+        })
+        .transpose()?;
+    if let Some(claims) = arguments.get("claims") {
+        json::check_claims(claims)?;
+    }
+    Ok(Request {
+        profile: text("profile"),
+        url: text("url"),
+        scopes: arguments.all("scope"),
+        account: text("account"),
+        min_valid,
+        force_refresh: arguments.has("force-refresh"),
+        claims: text("claims"),
+        interactive: arguments.get("interactive").and_then(Interactive::parse),
+        ..Request::new(Action::Get)
+    })
+}
+
+fn check_variable(name: &str) -> Result<(), Error> {
+    let mut characters = name.chars();
+    let first = characters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+    if first && characters.all(|rest| rest.is_ascii_alphanumeric() || rest == '_') {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        format!("--env-name `{name}` is no name of a variable"),
+    ))
+}
+
+fn render(
+    credential: &Credential,
+    format: &str,
+    variable: &str,
+) -> Result<Zeroizing<String>, Error> {
+    let token = credential.access_token.expose();
+    let mut text = Zeroizing::new(String::with_capacity(token.len() + 256));
+    match format {
+        "id-token" => {
+            let id_token = credential.id_token.as_ref().ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Denied,
+                    format!(
+                        "the authority gave no ID token for profile `{}`",
+                        credential.profile
+                    ),
+                )
+                .hint("add `openid` to its `scopes`, then sign in again")
+            })?;
+            text.push_str(id_token.expose());
+        }
+        "bearer" => write!(text, "Bearer {token}").expect("a String can be written to"),
+        "header" => {
+            write!(text, "Authorization: Bearer {token}").expect("a String can be written to");
+        }
+        "headers" => {
+            let value = Zeroizing::new(format!("Bearer {token}"));
+            let value = serde_json::Value::from(value.as_str());
+            write!(text, "{{\"Authorization\":{value}}}").expect("a String can be written to");
+        }
+        "json" => text.push_str(&json::credential_object(credential)?),
+        "env" => {
+            let quoted = Zeroizing::new(token.replace('\'', r"'\''"));
+            write!(text, "export {variable}='{}'", quoted.as_str())
+                .expect("a String can be written to");
+        }
+        "netrc" => {
+            let host = credential.host.as_deref().ok_or_else(|| {
+                Error::new(ErrorKind::Usage, "`netrc` needs a host, and none is known")
+                    .hint("give --url, or the profile's `urls`")
+            })?;
+            write!(text, "machine {host}\nlogin oauth2\npassword {token}")
+                .expect("a String can be written to");
+        }
+        _ => text.push_str(token),
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_variable, render};
+    use crate::credential::Credential;
+    use crate::secret::Secret;
+    use crate::token::Timestamp;
+
+    #[test]
+    fn each_format_is_what_its_reader_expects() {
+        let credential = Credential {
+            profile: "graph".into(),
+            account: Some("ada@example.test".into()),
+            token_type: "bearer".into(),
+            access_token: Secret::new("a'b"),
+            id_token: Some(Secret::new("id")),
+            expires_at: Some(Timestamp(1_893_456_000)),
+            expires_in: Some(3599),
+            scopes: vec!["User.Read".into()],
+            source: "cache",
+            stale: false,
+            host: Some("api.example".into()),
+        };
+        for (format, expected) in [
+            ("token", "a'b\n"),
+            ("id-token", "id\n"),
+            ("bearer", "Bearer a'b\n"),
+            ("header", "Authorization: Bearer a'b\n"),
+            ("headers", "{\"Authorization\":\"Bearer a'b\"}\n"),
+            ("env", "export TOKEN='a'\\''b'\n"),
+            ("netrc", "machine api.example\nlogin oauth2\npassword a'b\n"),
+            (
+                "json",
+                "{\"kind\":\"get\",\"profile\":\"graph\",\"account\":\"ada@example.test\",\
+                 \"token_type\":\"bearer\",\"access_token\":\"a'b\",\"id_token\":\"id\",\
+                 \"expires_at\":\"2030-01-01T00:00:00Z\",\"expires_in\":3599,\
+                 \"scopes\":[\"User.Read\"],\"source\":\"cache\",\"stale\":false}\n",
+            ),
+        ] {
+            assert_eq!(
+                *render(&credential, format, "TOKEN").unwrap(),
+                expected,
+                "{format}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_variable_has_a_name_that_a_shell_takes() {
+        for (name, good) in [
+            ("TOKEN", true),
+            ("_x1", true),
+            ("1x", false),
+            ("a;b", false),
+            ("", false),
+        ] {
+            assert_eq!(check_variable(name).is_ok(), good, "{name}");
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! The JSON protocol, version 1: `cred-helper serve`, for any program. `docs/protocol.md` is its
+//! specification.
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, Read, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::argument::{Arguments, Flag};
+use super::{Answer, Entry};
+use crate::context::Terminal;
+use crate::credential::{Action, Credential, Interactive, Request, Response};
+use crate::error::{Error, ErrorKind};
+use crate::io::Io;
+use crate::secret::Secret;
+use crate::text::printable;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "serve",
+    summary: "Answer requests of the JSON protocol on stdin",
+    help: "Example:\n  echo '{\"v\":1,\"kind\":\"get\",\"profile\":\"graph\"}' | cred-helper serve --once",
+    link_names: &[],
+    time_limit: Duration::from_secs(60),
+    flags: FLAGS,
+    serve,
+};
+
+const FLAGS: &[Flag] = &[Flag::switch(
+    "once",
+    "No hello, one request up to the end of stdin, one answer, and its exit code",
+)];
+
+/// How long may a line be?
+const LONGEST_LINE: u64 = 1024 * 1024;
+/// The versions that are spoken.
+const HELLO: &str = "{\"v\":[1]}\n";
+
+fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
+    let output = Output(RefCell::new(&mut *io.stdout));
+    if arguments.has("once") {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let read = (&mut *io.stdin)
+            .take(LONGEST_LINE + 1)
+            .read_to_end(&mut bytes);
+        let line = match read {
+            Ok(length) if length as u64 <= LONGEST_LINE => Line::Whole(bytes),
+            Ok(_) => Line::TooLong,
+            Err(_) => Line::End,
+        };
+        let (kind, _) = respond(line, &output, answer);
+        return Ok(kind.map_or(0, ErrorKind::exit_code));
+    }
+    // Whoever closed our stdout wants no more answers.
+    if output.write(HELLO).is_err() {
+        return Ok(0);
+    }
+    loop {
+        let line = match read_line(&mut *io.stdin) {
+            Ok(Line::End) | Err(_) => return Ok(0),
+            Ok(line) => line,
+        };
+        let (_, written) = respond(line, &output, answer);
+        if written.is_err() {
+            return Ok(0);
+        }
+    }
+}
+
+/// A line of stdin. It may hold an access token.
+enum Line {
+    Whole(Zeroizing<Vec<u8>>),
+    TooLong,
+    End,
+}
+
+fn read_line(input: &mut dyn BufRead) -> io::Result<Line> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    (&mut *input)
+        .take(LONGEST_LINE + 1)
+        .read_until(b'\n', &mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(Line::End);
+    }
+    if bytes.last() != Some(&b'\n') && bytes.len() as u64 > LONGEST_LINE {
+        skip_line(input)?;
+        return Ok(Line::TooLong);
+    }
+    Ok(Line::Whole(bytes))
+}
+
+/// Reads to the end of the line without keeping it.
+fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let length = end.map_or(buffer.len(), |end| end + 1);
+        input.consume(length);
+        if end.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// stdout, shared between answers and messages to the person.
+struct Output<'a>(RefCell<&'a mut dyn Write>);
+
+impl Output<'_> {
+    fn write(&self, text: &str) -> io::Result<()> {
+        let mut output = self.0.borrow_mut();
+        output.write_all(text.as_bytes())?;
+        output.flush()
+    }
+}
+
+/// The person, behind the program that asked.
+struct Messages<'m, 'o> {
+    output: &'m Output<'o>,
+    id: Option<&'m Value>,
+}
+
+impl Terminal for Messages<'_, '_> {
+    fn is_available(&self) -> bool {
+        true
+    }
+
+    fn show(&self, text: &str) -> io::Result<()> {
+        let mut message = Map::new();
+        if let Some(id) = self.id {
+            message.insert("id".into(), id.clone());
+        }
+        message.insert("kind".into(), "message".into());
+        message.insert("message".into(), text.trim().into());
+        self.output.write(&format!("{}\n", Value::Object(message)))
+    }
+}
+
+/// Answers one line. Returns the kind of the error that it was answered with, and whether the
+/// answer could be written.
+fn respond(
+    line: Line,
+    output: &Output<'_>,
+    answer: &Answer<'_>,
+) -> (Option<ErrorKind>, io::Result<()>) {
+    let (id, request) = match &line {
+        Line::Whole(bytes) => read_request(bytes),
+        Line::TooLong => (None, Err(usage("a line is longer than 1 MiB"))),
+        Line::End => (None, Err(usage("there is no request"))),
+    };
+    let result = request.and_then(|(kind, request)| {
+        let messages = Messages {
+            output,
+            id: id.as_ref(),
+        };
+        // The program shows what is for a person if it said so; a sign-in is always shown.
+        let is_shown = match request.interactive {
+            Some(Interactive::Always) => true,
+            Some(Interactive::Never) => false,
+            Some(Interactive::Auto) | None => request.action == Action::Login,
+        };
+        let terminal: Option<&dyn Terminal> = is_shown.then_some(&messages as &dyn Terminal);
+        let response = answer(&request, terminal)?;
+        render_response(kind, &response)
+    });
+    let (member, body, kind) = match result {
+        Ok(body) => ("Ok", body, None),
+        Err(error) => (
+            "Err",
+            Zeroizing::new(error.to_json().to_string()),
+            Some(error.kind()),
+        ),
+    };
+    let id = id.map_or_else(String::new, |id| format!("\"id\":{id},"));
+    let text = Zeroizing::new(format!("{{{id}\"{member}\":{}}}\n", body.as_str()));
+    (kind, output.write(&text))
+}
+
+fn usage(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Usage, message).hint("see docs/protocol.md for the form of a request")
+}
+
+/// Whether bytes are a request: what a fuzzer calls.
+pub fn decodes(line: &[u8]) -> bool {
+    read_request(line).1.is_ok()
+}
+
+/// Reads a request, and its id where that can be read.
+fn read_request(line: &[u8]) -> (Option<Value>, Result<(Kind, Request), Error>) {
+    let mut object: Map<String, Value> = match serde_json::from_slice(line) {
+        Ok(object) => object,
+        // The error's own text may show a part of the line.
+        Err(error) => {
+            let place = format!("the request is no JSON object (column {})", error.column());
+            return (None, Err(usage(place)));
+        }
+    };
+    let id = object.remove("id");
+    (id, request(&mut object))
+}
+
+/// The kinds of requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Get,
+    Login,
+    Logout,
+    Status,
+    Erase,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Get,
+        Self::Login,
+        Self::Logout,
+        Self::Status,
+        Self::Erase,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Status => "status",
+            Self::Erase => "erase",
+        }
+    }
+}
+
+fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
+    match object.get("v") {
+        None | Some(Value::Null) => {}
+        Some(version) if version.as_u64() == Some(1) => {}
+        Some(version) => return Err(usage(format!("version {version} is not spoken; 1 is"))),
+    }
+    let kind = text(object, "kind")?.ok_or_else(|| usage("the request has no `kind`"))?;
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|known| known.name() == kind)
+        .ok_or_else(|| usage(format!("there is no kind `{}`", printable(&kind))))?;
+    let action = match kind {
+        Kind::Get => Action::Get,
+        Kind::Login => Action::Login,
+        Kind::Logout => Action::Logout {
+            local: boolean(object, "local")?,
+        },
+        Kind::Status => Action::Status,
+        Kind::Erase => {
+            let token = text(object, "access_token")?;
+            Action::Erase(Secret::new(
+                token.ok_or_else(|| usage("`erase` needs the `access_token`"))?,
+            ))
+        }
+    };
+    let interactive = text(object, "interactive")?
+        .map(|when| {
+            Interactive::parse(&when)
+                .ok_or_else(|| usage("`interactive` is `auto`, `never` or `always`"))
+        })
+        .transpose()?;
+    let claims = match object.get("claims") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(claims)) => {
+            check_claims(claims)?;
+            Some(claims.clone())
+        }
+        Some(Value::Object(claims)) => Some(Value::from(claims.clone()).to_string()),
+        Some(_) => return Err(usage("`claims` is no object and no string")),
+    };
+    let min_valid = match object.get("min_valid") {
+        None | Some(Value::Null) => None,
+        Some(seconds) => {
+            Some(Duration::from_secs(seconds.as_u64().ok_or_else(|| {
+                usage("`min_valid` is no whole number of seconds")
+            })?))
+        }
+    };
+    let request = Request {
+        profile: text(object, "profile")?,
+        url: text(object, "url")?,
+        scopes: texts(object, "scopes")?,
+        account: text(object, "account")?,
+        min_valid,
+        force_refresh: boolean(object, "force_refresh")?,
+        claims,
+        interactive,
+        ..Request::new(action)
+    };
+    Ok((kind, request))
+}
+
+fn text(object: &Map<String, Value>, key: &str) -> Result<Option<String>, Error> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(usage(format!("`{key}` is no string"))),
+    }
+}
+
+fn texts(object: &Map<String, Value>, key: &str) -> Result<Vec<String>, Error> {
+    let items = match object.get(key) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err(usage(format!("`{key}` is no array"))),
+    };
+    items
+        .iter()
+        .map(|item| item.as_str().map(String::from))
+        .collect::<Option<_>>()
+        .ok_or_else(|| usage(format!("`{key}` holds something that is no string")))
+}
+
+fn boolean(object: &Map<String, Value>, key: &str) -> Result<bool, Error> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(value)) => Ok(*value),
+        Some(_) => Err(usage(format!("`{key}` is neither true nor false"))),
+    }
+}
+
+/// Checks that claims are a JSON object (OpenID Connect Core §5.5).
+///
+/// # Errors
+/// `usage`.
+pub fn check_claims(claims: &str) -> Result<(), Error> {
+    match serde_json::from_str::<Map<String, Value>>(claims) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(Error::new(ErrorKind::Usage, "the claims are no JSON object").because(error))
+        }
+    }
+}
+
+fn render_response(kind: Kind, response: &Response) -> Result<Zeroizing<String>, Error> {
+    match response {
+        Response::Token(credential) if kind == Kind::Get => credential_object(credential),
+        Response::Token(credential) => Ok(Zeroizing::new(
+            serde_json::json!({
+                "kind": kind.name(),
+                "profile": credential.profile,
+                "account": credential.account,
+            })
+            .to_string(),
+        )),
+        Response::Done { profile, accounts } => Ok(Zeroizing::new(
+            serde_json::json!({
+                "kind": kind.name(),
+                "profile": profile,
+                "account": accounts.first(),
+                "accounts": accounts,
+            })
+            .to_string(),
+        )),
+        Response::Status(status) => {
+            let mut object = Map::new();
+            object.insert("kind".into(), kind.name().into());
+            if let Value::Object(members) = status {
+                object.extend(members.clone());
+            }
+            Ok(Zeroizing::new(Value::Object(object).to_string()))
+        }
+    }
+}
+
+/// The `Ok` object of a token, as `get -o json` prints it too.
+///
+/// # Errors
+/// `internal`.
+pub fn credential_object(credential: &Credential) -> Result<Zeroizing<String>, Error> {
+    /// The order of the members is part of the documentation.
+    #[derive(Serialize)]
+    struct Object<'a> {
+        kind: &'static str,
+        profile: &'a str,
+        account: Option<&'a str>,
+        token_type: &'a str,
+        access_token: &'a str,
+        id_token: Option<&'a str>,
+        expires_at: Option<String>,
+        expires_in: Option<i64>,
+        scopes: &'a [String],
+        source: &'a str,
+        stale: bool,
+    }
+    let Credential {
+        profile,
+        account,
+        token_type,
+        access_token,
+        id_token,
+        expires_at,
+        expires_in,
+        scopes,
+        source,
+        stale,
+        host: _,
+    } = credential;
+    let object = Object {
+        kind: "get",
+        profile,
+        account: account.as_deref(),
+        token_type,
+        access_token: access_token.expose(),
+        id_token: id_token.as_ref().map(Secret::expose),
+        expires_at: expires_at.map(crate::token::Timestamp::rfc3339),
+        expires_in: *expires_in,
+        scopes,
+        source,
+        stale: *stale,
+    };
+    let text = serde_json::to_string(&object).map_err(|error| {
+        Error::new(
+            ErrorKind::Internal,
+            "BUG: an answer cannot be written as JSON",
+        )
+        .because(error)
+    })?;
+    Ok(Zeroizing::new(text))
+}

@@ -1,0 +1,43 @@
+//! One file per tool: its bytes into a [`Request`], and the answer into its bytes.
+//!
+//! A protocol knows nothing of OAuth, profiles and stores. To add one: a file, and a line in
+//! [`PROTOCOLS`]; subcommand, help, completion, link names and time limit come from the table.
+
+pub mod argument;
+pub mod get;
+pub mod json;
+
+use std::time::Duration;
+
+use self::argument::{Arguments, Flag};
+use crate::context::Terminal;
+use crate::credential::{Request, Response};
+use crate::error::Error;
+use crate::io::Io;
+
+/// Answers a request. What is to be shown to a person goes through the terminal that is given, if
+/// the tool has a way of its own to reach them.
+pub type Answer<'a> = dyn Fn(&Request, Option<&dyn Terminal>) -> Result<Response, Error> + 'a;
+
+/// A tool in the table.
+pub struct Entry {
+    /// The subcommand, and the tool's name in a profile's `tools`.
+    pub name: &'static str,
+    /// One line of help.
+    pub summary: &'static str,
+    /// More help: an example or two.
+    pub help: &'static str,
+    /// Names under which the binary is this tool's helper, without `.exe`; what follows such a
+    /// name and a hyphen is a profile.
+    pub link_names: &'static [&'static str],
+    /// How long a call may take, less than the tool waits.
+    pub time_limit: Duration,
+    /// Its flags.
+    pub flags: &'static [Flag],
+    /// Serves a call. `Ok` is the exit code of a call whose answer was written; an error is one
+    /// that a person reads on stderr.
+    pub serve: fn(&Arguments, &mut Io<'_>, &Answer<'_>) -> Result<u8, Error>,
+}
+
+/// Every protocol.
+pub const PROTOCOLS: &[Entry] = &[get::ENTRY, json::ENTRY];
