@@ -1,0 +1,149 @@
+//! A client for the plain HTTP of servers on loopback, so that the tests judge the helper with a
+//! hand that is not the helper's own.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// How long may a server on this machine stay silent? Longer than its own long polls (20 s).
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// An answer that came whole.
+#[derive(Debug)]
+pub(crate) struct Response {
+    /// The status code, such as 200.
+    pub(crate) status: u16,
+    /// The body, without the framing of chunks.
+    pub(crate) body: String,
+}
+
+impl Response {
+    /// The body as JSON; panics with the body where it is none.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in the answer {} {:?}", self.status, self.body))
+    }
+}
+
+/// Posts JSON and returns the answer.
+///
+/// # Errors
+///
+/// What the connection says, and an answer that is no HTTP/1.1 or ends early.
+pub(crate) fn post_json(url: &str, body: &serde_json::Value) -> io::Result<Response> {
+    let headers = [("Content-Type", "application/json")];
+    request("POST", url, &headers, &body.to_string())
+}
+
+/// Sends one request over a connection of its own and returns the answer.
+///
+/// # Errors
+///
+/// What the connection says, and an answer that is no HTTP/1.1 or ends early.
+pub(crate) fn request(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Response> {
+    let (host, path) = split(url)?;
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_write_timeout(Some(SILENCE))?;
+
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())?;
+
+    read_response(&mut BufReader::new(stream))
+}
+
+/// `http://host:port/path` as `host:port` and `/path`.
+fn split(url: &str) -> io::Result<(&str, &str)> {
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or_else(|| invalid(format!("`{url}` is not http")))?;
+    let slash = rest.find('/').unwrap_or(rest.len());
+    let (host, path) = rest.split_at(slash);
+    Ok((host, if path.is_empty() { "/" } else { path }))
+}
+
+fn read_response(reader: &mut BufReader<TcpStream>) -> io::Result<Response> {
+    let status_line = read_line(reader)?;
+    let status = status_line
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| invalid(format!("`{status_line}` is no status line")))?;
+
+    let mut length = None;
+    let mut chunked = false;
+    loop {
+        let line = read_line(reader)?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse::<usize>().ok();
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = value.trim().eq_ignore_ascii_case("chunked");
+        }
+    }
+
+    let mut body = Vec::new();
+    if chunked {
+        read_chunks(reader, &mut body)?;
+    } else if let Some(length) = length {
+        read_exactly(reader, length, &mut body)?;
+    } else {
+        reader.read_to_end(&mut body)?;
+    }
+    let body = String::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
+    Ok(Response { status, body })
+}
+
+fn read_chunks(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let line = read_line(reader)?;
+        let digits = line.split(';').next().unwrap_or_default().trim();
+        let length = usize::from_str_radix(digits, 16)
+            .map_err(|_| invalid(format!("`{line}` is no length of a chunk")))?;
+        if length == 0 {
+            return Ok(());
+        }
+        read_exactly(reader, length, body)?;
+        read_line(reader)?;
+    }
+}
+
+fn read_exactly(
+    reader: &mut BufReader<TcpStream>,
+    length: usize,
+    body: &mut Vec<u8>,
+) -> io::Result<()> {
+    let start = body.len();
+    body.resize(start + length, 0);
+    reader.read_exact(&mut body[start..])
+}
+
+/// One line without its end; an end of file before it is an error.
+fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    match line.strip_suffix("\r\n") {
+        Some(line) => Ok(line.to_owned()),
+        None => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            format!("the answer ends within the line {line:?}"),
+        )),
+    }
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}

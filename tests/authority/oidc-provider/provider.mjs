@@ -1,0 +1,121 @@
+// The configuration of oidc-provider: its clients, its people, its tokens.
+
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+
+import Provider, { errors } from 'oidc-provider';
+
+import { createMemory } from './memory.mjs';
+
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+const API_SCOPES = ['api:read', 'api:write'];
+
+// Any port will do for these (RFC 8252 §7.3), the path has to match: no path is not `/`.
+const LOOPBACK_REDIRECTS = ['127.0.0.1', '[::1]', 'localhost']
+  .flatMap((host) => ['', '/', '/callback'].map((path) => `http://${host}${path}`));
+
+function clients(serviceSecret) {
+  const service = {
+    client_secret: serviceSecret,
+    grant_types: [DEVICE_CODE, 'refresh_token', 'client_credentials'],
+    response_types: [],
+    redirect_uris: [],
+  };
+  return [
+    {
+      client_id: 'cli',
+      client_name: 'The command line',
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      grant_types: [DEVICE_CODE, 'refresh_token', 'authorization_code'],
+      redirect_uris: LOOPBACK_REDIRECTS,
+    },
+    { client_id: 'service', token_endpoint_auth_method: 'client_secret_basic', ...service },
+    { client_id: 'service-post', token_endpoint_auth_method: 'client_secret_post', ...service },
+  ];
+}
+
+/** Whoever signs in exists. */
+function findAccount(_context, login) {
+  return {
+    accountId: login,
+    claims: () => ({
+      sub: login,
+      preferred_username: `${login}@example.test`,
+      name: `${login[0].toUpperCase()}${login.slice(1)} Example`,
+      email: `${login}@example.test`,
+      email_verified: true,
+    }),
+  };
+}
+
+export function createProvider({ issuer, options, serviceSecret }) {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const memory = createMemory();
+
+  const provider = new Provider(issuer, {
+    adapter: memory.MemoryAdapter,
+    clients: clients(serviceSecret),
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    // Made at every start: nothing that looks like a secret lies in the source.
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] },
+    cookies: { keys: [randomBytes(32).toString('base64url')] },
+    findAccount,
+    claims: {
+      openid: ['sub'],
+      profile: ['preferred_username', 'name'],
+      email: ['email', 'email_verified'],
+    },
+    scopes: ['openid', 'offline_access', 'profile', 'email', ...API_SCOPES],
+    // Claims by scope stand in the ID token, not only in the answer of the userinfo endpoint.
+    conformIdTokenClaims: false,
+    rotateRefreshToken: options.rotate,
+    // A life of one second is to be one second: the default forgives 15.
+    clockTolerance: 0,
+    ttl: {
+      AccessToken: options.accessTokenTtl,
+      ClientCredentials: options.accessTokenTtl,
+      RefreshToken: options.refreshTokenTtl,
+      DeviceCode: options.deviceCodeTtl,
+      AuthorizationCode: 60,
+      IdToken: 3600,
+      Interaction: 3600,
+      Session: 14 * 24 * 3600,
+      Grant: Math.max(14 * 24 * 3600, options.refreshTokenTtl),
+    },
+    features: {
+      devInteractions: { enabled: true },
+      deviceFlow: { enabled: true },
+      clientCredentials: { enabled: true },
+      revocation: { enabled: options.revocation },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_context, _client, oneOf) => (oneOf ? oneOf[0] : options.defaultResource ?? undefined),
+        useGrantedResource: () => options.useGrantedResource,
+        getResourceServerInfo(_context, resource) {
+          if (!options.resources.includes(resource)) throw new errors.InvalidTarget();
+          return {
+            scope: API_SCOPES.join(' '),
+            audience: resource,
+            accessTokenFormat: options.jwt ? 'jwt' : 'opaque',
+            jwt: { sign: { alg: 'ES256' } },
+          };
+        },
+      },
+    },
+  });
+
+  provider.silent = !process.env.DEBUG;
+  // oidc-provider has no setting for it.
+  provider.on('device_authorization.success', (_context, body) => {
+    if (options.interval !== null) body.interval = options.interval;
+  });
+  // Never a test's wish, always a defect in this folder: said whatever DEBUG is.
+  provider.on('server_error', (_context, error) => process.stderr.write(`oidc-provider: ${error.stack}\n`));
+
+  /** The device codes that no person has decided on yet, oldest first. */
+  const pendingUserCodes = () => [...memory.rows('DeviceCode').values()]
+    .filter((code) => !code.accountId && !code.error && !code.inFlight && !code.consumed
+      && code.exp > Date.now() / 1000)
+    .map((code) => code.userCode);
+  return { provider, pendingUserCodes };
+}

@@ -1,0 +1,98 @@
+// A real OAuth authorization server on loopback for the end-to-end tests.
+//
+//     node server.mjs '{"accessTokenTtl": 5}'
+//
+// One JSON line on stdout says that it is ready: `issuer`, `control`, `serviceSecret`.
+// It ends when its standard input does, so that a killed test leaves no orphan.
+
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { inspect } from 'node:util';
+
+import { createControl } from './control.mjs';
+import { createPerson } from './person.mjs';
+import { Traffic } from './traffic.mjs';
+
+// oidc-provider tells of its development defaults through the console, and half of that on
+// stdout, where only the ready line may stand. Hence before the provider is loaded.
+for (const method of ['log', 'info', 'warn', 'error', 'debug']) {
+  console[method] = (...words) => {
+    if (process.env.DEBUG) {
+      process.stderr.write(`${words.map((word) => (typeof word === 'string' ? word : inspect(word))).join(' ')}\n`);
+    }
+  };
+}
+const { createProvider } = await import('./provider.mjs');
+
+const DEFAULTS = {
+  /** Seconds an access token lives, opaque or JWT, a person's or a client's own. */
+  accessTokenTtl: 3600,
+  /** Seconds a refresh token lives; each rotation starts it anew. */
+  refreshTokenTtl: 14 * 24 * 3600,
+  /** Seconds a person has for the device code. */
+  deviceCodeTtl: 600,
+  /** Seconds between polls, as the device answer says; null leaves the member out (RFC 8628: then 5). */
+  interval: 1,
+  /** Every refresh gives a new refresh token, and the use of an old one kills the family. */
+  rotate: true,
+  /** Access tokens are JWTs for a resource. */
+  jwt: false,
+  /** What `resource` may name; anything else is `invalid_target`. */
+  resources: ['https://api.example.test/'],
+  /** The resource of a request that names none; by default the first of `resources` with `jwt`, else none. */
+  defaultResource: undefined,
+  /** A token request without `resource` gets the granted one, even with the scope `openid`; by default as `jwt`. */
+  useGrantedResource: undefined,
+  /** There is a revocation endpoint. */
+  revocation: true,
+  /** Path of the issuer, such as `/realms/x`. */
+  path: '',
+};
+
+function parseOptions(text) {
+  const given = JSON.parse(text || '{}');
+  const unknown = Object.keys(given).filter((name) => !(name in DEFAULTS));
+  if (unknown.length > 0) {
+    throw new Error(`unknown option \`${unknown.join('`, `')}\`; there are \`${Object.keys(DEFAULTS).join('`, `')}\``);
+  }
+  const options = { ...DEFAULTS, ...given };
+  options.path = options.path.replace(/\/+$/, '');
+  if (options.defaultResource === undefined) options.defaultResource = options.jwt ? options.resources[0] : null;
+  if (options.useGrantedResource === undefined) options.useGrantedResource = options.jwt;
+  return options;
+}
+
+const options = parseOptions(process.argv[2]);
+process.stdin.on('end', () => process.exit(0)).on('error', () => process.exit(0)).resume();
+
+const server = createServer();
+await new Promise((resolve, reject) => {
+  server.once('error', reject).listen(0, '127.0.0.1', resolve);
+});
+const origin = `http://127.0.0.1:${server.address().port}`;
+const issuer = `${origin}${options.path}`;
+
+// Every character that Basic (RFC 6749 §2.3.1), a form or a URL could spoil; the rest is
+// random, so that no secret lies in the source and a leak in some output can be found.
+const serviceSecret = `+a/b:c%d&e=f~${randomBytes(18).toString('base64url')}`;
+
+const { provider, pendingUserCodes } = createProvider({ issuer, options, serviceSecret });
+const traffic = new Traffic();
+provider.use(traffic.middleware);
+const serveProvider = provider.callback();
+const person = createPerson({ issuer, mark: traffic.personMark });
+const serveControl = createControl({ provider, pendingUserCodes, traffic, person });
+
+server.on('request', (request, response) => {
+  if (request.url.startsWith('/control/')) {
+    serveControl(request, response);
+    return;
+  }
+  // As Express mounts an application: the provider learns its path from the difference.
+  request.originalUrl = request.url;
+  request.isUnderIssuer = request.url.startsWith(`${options.path}/`);
+  if (request.isUnderIssuer) request.url = request.url.slice(options.path.length);
+  serveProvider(request, response);
+});
+
+process.stdout.write(`${JSON.stringify({ issuer, control: `${origin}/control`, serviceSecret })}\n`);

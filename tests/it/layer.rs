@@ -1,0 +1,139 @@
+//! Who imports whom, as the header of `src/lib.rs` says: arrows go down only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rank of each module of `src/`. `secret_source` and the types of layer 1 lie above `system`,
+/// and `text` below `error`, within their layers.
+const RANKS: &[(&str, u32)] = &[
+    ("main", 70),
+    ("lib", 70),
+    ("cli", 70),
+    ("command", 60),
+    ("answer", 60),
+    ("acquire", 50),
+    ("profile", 40),
+    ("exchange", 40),
+    ("grant", 30),
+    ("oauth", 20),
+    ("store", 20),
+    ("protocol", 20),
+    ("secret_source", 14),
+    ("system", 13),
+    ("io", 12),
+    ("context", 11),
+    ("credential", 11),
+    ("token", 10),
+    ("endpoint", 10),
+    ("error", 2),
+    ("text", 1),
+    ("secret", 0),
+    ("digest", 0),
+];
+
+/// Crates that one place alone may name.
+const CRATES: &[(&str, &[&str])] = &[
+    ("reqwest::", &["system/http.rs"]),
+    ("rustls::", &["system/http.rs"]),
+    ("fs2::", &["store/lock.rs"]),
+    ("signal_hook::", &["system/signal.rs"]),
+    ("directories::ProjectDirs", &["system/directories.rs"]),
+    ("rustix::", &["system/unix.rs"]),
+    ("lexopt::", &["protocol/argument.rs"]),
+    ("ring::", &["digest.rs", "system/http.rs"]),
+    (
+        "base64::",
+        &["oauth/client_authentication.rs", "oauth/id_token.rs"],
+    ),
+    ("clap_complete::", &["command/completions.rs"]),
+];
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("the directory of sources can be read") {
+        let path = entry.expect("its entries can be read").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn rank(module: &str) -> u32 {
+    let found = RANKS.iter().find(|(name, _)| *name == module);
+    found
+        .unwrap_or_else(|| panic!("`{module}` has no layer: give it one here and in lib.rs"))
+        .1
+}
+
+/// Each name that follows `prefix` in `text`.
+fn names_after<'t>(text: &'t str, prefix: &'t str) -> impl Iterator<Item = &'t str> {
+    text.match_indices(prefix).filter_map(move |(start, _)| {
+        let before = text[..start].chars().next_back();
+        let rest = &text[start + prefix.len()..];
+        let end = rest
+            .find(|character: char| !character.is_alphanumeric() && character != '_')
+            .unwrap_or(rest.len());
+        let whole = before.is_none_or(|before| !before.is_alphanumeric() && before != '_');
+        (whole && end > 0).then_some(&rest[..end])
+    })
+}
+
+#[test]
+fn imports_go_down_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 40, "the sources were not found");
+    let mut offences = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).expect("it lies below the root");
+        let shown = relative.display().to_string().replace('\\', "/");
+        let first = shown.split('/').next().expect("a path has a first part");
+        let module = first.trim_end_matches(".rs");
+        let text = fs::read_to_string(&file).expect("a source can be read");
+        let own = rank(module);
+        for used in names_after(&text, "crate::") {
+            if used != module && RANKS.iter().any(|(name, _)| *name == used) && rank(used) >= own {
+                offences.push(format!(
+                    "src/{shown} imports `{used}` from the same layer or above"
+                ));
+            }
+        }
+        for (name, places) in CRATES {
+            let mut uses = text.match_indices(name).map(|(start, _)| &text[..start]);
+            let is_part = |before: &str| before.ends_with(|last: char| last.is_alphanumeric());
+            if uses.any(|before| !is_part(before)) && !places.contains(&shown.as_str()) {
+                offences.push(format!(
+                    "src/{shown} names `{name}`, which is for {places:?}"
+                ));
+            }
+        }
+        let stdout = ["println!", "print!", "stdout()"].iter().any(|word| {
+            text.match_indices(word)
+                .any(|(start, _)| !text[..start].ends_with('e'))
+        });
+        if stdout && shown != "main.rs" {
+            offences.push(format!("src/{shown} writes to stdout by itself"));
+        }
+        if module == "acquire" {
+            for foreign in ["clap", "toml", "reqwest", "protocol", "command"] {
+                if text.contains(&format!("{foreign}::")) {
+                    offences.push(format!("src/{shown} knows who asks: `{foreign}`"));
+                }
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn every_layer_stands_in_the_architecture() {
+    let header = include_str!("../../src/lib.rs");
+    for (module, _) in RANKS {
+        assert!(
+            header.contains(module),
+            "`{module}` is not in the header of lib.rs"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Every test of the whole program, in one binary: the real `cred-helper`, real authorization
+//! servers, real tools.
+//!
+//! `support` has what they share; `authority` and `oidc_provider` are the servers.
+
+#[path = "../../examples/demo/authority/mod.rs"]
+mod authority;
+#[path = "../authority/oidc_provider.rs"]
+mod oidc_provider;
+
+mod layer;
+mod main_job;
+mod support;

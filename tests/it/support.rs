@@ -1,0 +1,279 @@
+//! A place of one's own for each test: home, profiles, sessions, and the binary run in it.
+//!
+//! Every run is scanned: no known secret may appear on stderr, on a terminal or in a log, and on
+//! stdout only where the test says that an answer is expected.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+
+use assert_cmd::cargo::CommandCargoExt;
+use tempfile::TempDir;
+
+/// A home directory with profiles and sessions.
+pub(crate) struct Sandbox {
+    directory: TempDir,
+    secrets: Mutex<Vec<String>>,
+}
+
+/// What a run printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Sandbox {
+    /// A sandbox whose profile file says `profiles`.
+    pub(crate) fn new(profiles: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let sandbox = Self {
+            directory,
+            secrets: Mutex::new(Vec::new()),
+        };
+        fs::create_dir_all(sandbox.state()).expect("the state directory can be made");
+        private(&sandbox.state());
+        sandbox.write_profiles(profiles);
+        sandbox
+    }
+
+    /// Replaces the profile file.
+    pub(crate) fn write_profiles(&self, profiles: &str) {
+        fs::write(self.config(), profiles).expect("the profile file can be written");
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path().join("profiles.toml")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path().join("state")
+    }
+
+    /// The log that every run writes at the most talkative level.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path().join("log")
+    }
+
+    /// Session files, without locks.
+    pub(crate) fn sessions(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.state().join("sessions")) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| entry.expect("a session's entry can be read").path())
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "json")
+            })
+            .collect();
+        paths.sort();
+        paths
+    }
+
+    /// The only session's file.
+    pub(crate) fn session(&self) -> PathBuf {
+        let sessions = self.sessions();
+        assert_eq!(sessions.len(), 1, "there is one session: {sessions:?}");
+        sessions[0].clone()
+    }
+
+    /// Declares a text that must never be shown but in an answer.
+    pub(crate) fn secret(&self, text: &str) {
+        assert!(
+            text.len() >= 8,
+            "a short secret would be found by chance: {text}"
+        );
+        self.secrets
+            .lock()
+            .expect("no test panicked with it")
+            .push(text.to_owned());
+    }
+
+    /// The binary with `arguments`, in this sandbox and without a terminal.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("cred-helper").expect("the binary is built");
+        self.prepare(&mut command);
+        command.args(arguments);
+        command
+    }
+
+    /// Gives any command this sandbox's environment, and nothing else.
+    pub(crate) fn prepare(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .env("CRED_HELPER_CONFIG", self.config())
+            .env("CRED_HELPER_STATE", self.state())
+            .env("CRED_HELPER_LOG", format!("trace,{}", self.log().display()))
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+    }
+
+    /// Runs the binary without a controlling terminal.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_command(self.command(arguments))
+    }
+
+    /// Runs a prepared command in a session of its own, which has no controlling terminal.
+    pub(crate) fn run_command(&self, command: Command) -> Ran {
+        let output = detached(command)
+            .output()
+            .expect("setsid and the binary start");
+        self.checked(output)
+    }
+
+    /// Starts a shell command under a controlling terminal. `cred-helper` is the binary; what the
+    /// command does not redirect is shown on the terminal.
+    pub(crate) fn in_terminal(&self, command: &str) -> InTerminal<'_> {
+        let binary = Command::cargo_bin("cred-helper").expect("the binary is built");
+        let bin = self.path().join("bin");
+        fs::create_dir_all(&bin).expect("a directory can be made");
+        let link = bin.join("cred-helper");
+        if !link.exists() {
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(binary.get_program(), &link).expect("a link can be made");
+        }
+        let mut script = Command::new("script");
+        self.prepare(&mut script);
+        let path = std::env::var("PATH").expect("PATH is set");
+        script
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("SHELL", "/bin/sh")
+            .args(["-qfec", command, "/dev/null"]);
+        InTerminal {
+            sandbox: self,
+            child: script.spawn().expect("script (util-linux) starts"),
+        }
+    }
+
+    /// Checks that the log and stderr of a run hold no secret.
+    pub(crate) fn checked(&self, output: Output) -> Ran {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("all output is UTF-8");
+        let ran = Ran {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        };
+        self.scan("stderr", &ran.stderr);
+        if ran.code != Some(0) {
+            self.scan("the stdout of a failed run", &ran.stdout);
+        }
+        self.scan(
+            "the log",
+            &fs::read_to_string(self.log()).unwrap_or_default(),
+        );
+        ran
+    }
+
+    /// Fails if `text` holds a secret.
+    pub(crate) fn scan(&self, place: &str, text: &str) {
+        for secret in self
+            .secrets
+            .lock()
+            .expect("no test panicked with it")
+            .iter()
+        {
+            assert!(
+                !text.contains(secret.as_str()),
+                "{place} holds a secret: {text}"
+            );
+        }
+    }
+}
+
+/// A shell command under a terminal.
+pub(crate) struct InTerminal<'s> {
+    sandbox: &'s Sandbox,
+    child: Child,
+}
+
+impl InTerminal<'_> {
+    /// Waits for its end, which must be a good one; what the terminal showed.
+    pub(crate) fn wait(self) -> String {
+        let (code, shown) = self.end();
+        assert_eq!(code, Some(0), "{shown}");
+        shown
+    }
+
+    /// Waits for its end; the exit code, and what the terminal showed.
+    pub(crate) fn end(self) -> (Option<i32>, String) {
+        let output = self
+            .child
+            .wait_with_output()
+            .expect("script can be waited for");
+        let shown = String::from_utf8(output.stdout).expect("the terminal shows UTF-8");
+        self.sandbox.scan("the terminal", &shown);
+        (output.status.code(), shown)
+    }
+}
+
+/// The same command in a session of its own: no controlling terminal.
+pub(crate) fn detached(command: Command) -> Command {
+    let mut detached = Command::new("setsid");
+    detached
+        .arg("--wait")
+        .arg(command.get_program())
+        .args(command.get_args());
+    detached.env_clear();
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            detached.env(name, value);
+        }
+    }
+    if let Some(directory) = command.get_current_dir() {
+        detached.current_dir(directory);
+    }
+    detached
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    detached
+}
+
+/// Makes a directory its owner's alone.
+pub(crate) fn private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+            .expect("its permissions can be set");
+    }
+    #[cfg(not(unix))]
+    drop(path);
+}
+
+impl Ran {
+    /// The run went well; its stdout.
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// The run failed with this exit code and printed nothing; its stderr.
+    pub(crate) fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "", "a failed run prints no answer");
+        self.stderr
+    }
+
+    /// The run went well; its stdout as JSON.
+    pub(crate) fn json(self) -> serde_json::Value {
+        let text = self.ok();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}
