@@ -24,7 +24,7 @@ pub struct Location {
     pub only: Option<PathBuf>,
     /// The machine-wide file. Its `[policy]` holds whatever else is read.
     pub machine_wide: PathBuf,
-    /// The user's directory, with `profiles.toml` and `profiles.d/`.
+    /// The user's directory, with `profiles.toml` and `profiles.d/`, unless `only` stands for it.
     pub user: Option<PathBuf>,
 }
 
@@ -32,9 +32,12 @@ impl Location {
     /// Where the files lie for this user, unless `only` one is named.
     pub fn new(only: Option<PathBuf>, environment: &dyn Environment) -> Self {
         Self {
-            only,
             machine_wide: directories::machine_wide_profiles(environment),
-            user: directories::configuration(),
+            user: match only {
+                Some(_) => None,
+                None => directories::configuration(),
+            },
+            only,
         }
     }
 
@@ -185,7 +188,8 @@ fn read_trusted(path: &Path, required: bool) -> Result<Option<(String, bool)>, E
     {
         check_trusted(directory)?;
     }
-    let mut text = String::new();
+    let length = usize::try_from(metadata.len().min(LONGEST_FILE)).unwrap_or_default();
+    let mut text = String::with_capacity(length + 1);
     file.take(LONGEST_FILE + 1)
         .read_to_string(&mut text)
         .map_err(|error| unreadable(path, &error))?;

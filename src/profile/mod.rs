@@ -1,6 +1,6 @@
 //! Profiles: which client, authority, scopes and grant belong to a name or a URL.
 //!
-//! [`file`] finds and reads the files, this module validates them, [`route`] compares URLs, and
+//! [`mod@file`] finds and reads the files, this module validates them, [`route`] compares URLs, and
 //! [`preset`] holds what is known of providers. Nothing here runs anything.
 
 pub mod file;

@@ -8,6 +8,8 @@ mod authority;
 #[path = "../authority/oidc_provider.rs"]
 mod oidc_provider;
 
+mod acquire;
+mod fake;
 mod layer;
 mod main_job;
 mod support;

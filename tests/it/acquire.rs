@@ -1,0 +1,431 @@
+//! The way to a token, through the library with fake effects: what needs a clock of one's own, or
+//! a network that fails at a chosen moment.
+
+use std::time::Duration;
+
+use cred_helper::acquire::{Call, acquire, login};
+use cred_helper::context::{Context, HttpFailure};
+use cred_helper::credential::{Action, Credential, Interactive, Request};
+use cred_helper::error::{Error, ErrorKind};
+use cred_helper::exchange::Exchange;
+use cred_helper::profile::file::Source;
+use cred_helper::profile::{Configuration, Profile};
+use cred_helper::secret::Secret;
+use cred_helper::store::SessionStore;
+use cred_helper::token::{Account, TokenSet};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::fake::World;
+
+/// A profile whose endpoints are explicit, so that every request is one of the flow's own.
+struct Desk {
+    profile: Profile,
+    store: SessionStore,
+    _directory: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(keys: &str) -> Self {
+        let text = format!(
+            "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"read\"]\n\
+             endpoints = {{ token = \"https://id.example/token\", \
+             device_authorization = \"https://id.example/device\" }}\n{keys}"
+        );
+        let mut source = Source::built_in("profiles.toml", &text);
+        source.profiles_count = true;
+        let sources = [source];
+        let configuration = Configuration::new(&sources).expect("the file is good");
+        let profile = configuration.profile("api").expect("the profile is good");
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let store = SessionStore::own(directory.path(), profile.identity(), "none", None);
+        Self {
+            profile,
+            store,
+            _directory: directory,
+        }
+    }
+
+    fn call<'a>(&'a self, world: &'a World, request: &'a Request) -> Call<'a> {
+        // The call begins now.
+        let mut context = world.context();
+        context.deadline = Some(context.clock.monotonic() + Duration::from_secs(60));
+        Call {
+            profile: &self.profile,
+            store: &self.store,
+            request,
+            interactive: Interactive::Auto,
+            context,
+        }
+    }
+
+    fn get(&self, world: &World) -> Result<Credential, Error> {
+        self.ask(world, &Request::new(Action::Get))
+    }
+
+    fn ask(&self, world: &World, request: &Request) -> Result<Credential, Error> {
+        acquire(&self.call(world, request), None)
+    }
+
+    /// Signs in; the access token lives for an hour.
+    fn signed_in(world: &World) -> Self {
+        let desk = Self::new();
+        world
+            .answer(200, device())
+            .answer(200, tokens("first", Some("refresh-1")));
+        desk.get(world).expect("the sign-in goes well");
+        desk
+    }
+}
+
+fn device() -> serde_json::Value {
+    json!({"device_code": "device", "user_code": "ABCD", "verification_uri": "https://id.example/d",
+           "expires_in": 600, "interval": 5})
+}
+
+fn tokens(access: &str, refresh: Option<&str>) -> serde_json::Value {
+    json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh})
+}
+
+fn refusal(code: &str) -> serde_json::Value {
+    json!({ "error": code })
+}
+
+fn forced() -> Request {
+    Request {
+        force_refresh: true,
+        ..Request::new(Action::Get)
+    }
+}
+
+#[test]
+fn a_sign_in_waits_as_the_authority_says_and_longer_in_trouble() {
+    let (world, desk) = (World::default(), Desk::new());
+    world
+        .answer(200, device())
+        .answer(400, refusal("authorization_pending"))
+        .answer(400, refusal("slow_down"))
+        .answer(400, refusal("authorization_pending"))
+        .fail(HttpFailure::NotSent("refused".into()))
+        .answer(503, "")
+        .answer(200, "<html>")
+        .answer(429, refusal("slow_down"))
+        .answer(200, refusal("authorization_pending"))
+        .answer(200, tokens("token", None));
+    let credential = desk.get(&world).expect("it ends well");
+    assert_eq!(credential.access_token.expose(), "token");
+    assert_eq!(credential.source, "device_code");
+    let sent = world.sent.borrow();
+    let mut last = Duration::ZERO;
+    let pauses: Vec<u64> = sent[1..]
+        .iter()
+        .map(|sent| {
+            let pause = sent.at - last;
+            last = sent.at;
+            pause.as_secs()
+        })
+        .collect();
+    // 5 s, 5 s, then 10 s for good; doubling in trouble (the first of which took 30 s by itself);
+    // and 15 s after the second `slow_down`.
+    assert_eq!(pauses, [5, 5, 10, 10, 50, 40, 60, 15, 15]);
+    world.assert_all_asked();
+}
+
+#[test]
+fn the_last_poll_is_at_the_end_of_the_code() {
+    let (world, desk) = (World::default(), Desk::new());
+    let mut device = device();
+    device["expires_in"] = 12.into();
+    world.answer(200, device);
+    for _ in 0..3 {
+        world.answer(400, refusal("authorization_pending"));
+    }
+    let error = desk.get(&world).expect_err("the code runs out");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    let at: Vec<u64> = world.sent.borrow()[1..]
+        .iter()
+        .map(|sent| sent.at.as_secs())
+        .collect();
+    assert_eq!(at, [5, 10, 12]);
+    let again = desk.get(&world).expect_err("the time-out is remembered");
+    assert_eq!(again.kind(), ErrorKind::LoginRequired);
+    assert!(
+        again.message().contains("nobody is asked again before"),
+        "{again}"
+    );
+}
+
+#[test]
+fn a_wall_clock_that_is_set_ends_no_sign_in() {
+    for jump in [-7200, 7200] {
+        let (world, desk) = (World::default(), Desk::new());
+        world
+            .answer(200, device())
+            .answer(400, refusal("authorization_pending"))
+            .answer(200, tokens("token", Some("refresh")));
+        world.jump.set(jump);
+        let credential = desk.get(&world).expect("it ends well");
+        assert_eq!(credential.expires_in, Some(3600), "{jump}");
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_makes_no_token_valid_for_ever_and_loses_no_sign_in() {
+    for jump in [-7200, 7200] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        world.jump.set(jump);
+        world.answer(200, tokens("second", Some("refresh-2")));
+        assert_eq!(
+            desk.get(&world).expect("it is refreshed").source,
+            "refresh",
+            "{jump}"
+        );
+        world.jump.set(0);
+        // What was issued by a wrong clock is over, or lies in the future and is not trusted.
+        world.answer(200, tokens("third", Some("refresh-3")));
+        let credential = desk.get(&world).expect("the sign-in lives");
+        assert_eq!(credential.access_token.expose(), "third");
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn a_five_minute_token_is_served_from_the_cache() {
+    let (world, desk) = (World::default(), Desk::new());
+    let mut short = tokens("short", Some("refresh-1"));
+    short["expires_in"] = 300.into();
+    world.answer(200, device()).answer(200, short);
+    desk.get(&world).expect("the sign-in goes well");
+    world.pass(149);
+    assert_eq!(desk.get(&world).expect("it is cached").source, "cache");
+    world.pass(2);
+    world.answer(200, tokens("next", None));
+    assert_eq!(desk.get(&world).expect("it is refreshed").source, "refresh");
+}
+
+#[test]
+fn trouble_hands_out_what_is_still_valid_and_costs_nothing() {
+    let troubles: [fn(&World); 7] = [
+        |world| {
+            world.fail(HttpFailure::NotSent("no route".into()));
+        },
+        |world| {
+            world.answer(503, "");
+        },
+        |world| {
+            world.answer(429, "{}");
+        },
+        |world| {
+            world.answer(408, "");
+        },
+        |world| {
+            world.answer(302, "");
+        },
+        |world| {
+            world.answer(400, "");
+        },
+        |world| {
+            world.answer(
+                400,
+                json!({"error": "invalid_grant", "error_codes": [50196]}),
+            );
+        },
+    ];
+    for (index, trouble) in troubles.iter().enumerate() {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        let file = std::fs::read(desk.store.path()).expect("the session is there");
+        world.pass(3500);
+        trouble(&world);
+        let credential = desk.get(&world).expect("the old token is still valid");
+        assert!(credential.stale, "trouble {index}");
+        assert_eq!(world.warnings.borrow().len(), 1, "trouble {index}");
+        world.pass(200);
+        trouble(&world);
+        let error = desk.get(&world).expect_err("the old token is over");
+        assert_eq!(
+            error.kind(),
+            ErrorKind::Unavailable,
+            "trouble {index}: {error}"
+        );
+        let kept = std::fs::read(desk.store.path()).expect("the session is there");
+        assert_eq!(file, kept, "trouble {index}");
+        world.answer(200, tokens("second", None));
+        assert_eq!(
+            desk.get(&world).expect("the sign-in lives").source,
+            "refresh"
+        );
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_once_more_with_the_same_token() {
+    let lost: [fn(&World); 2] = [
+        |world| {
+            world.fail(HttpFailure::NotAnswered("reset".into()));
+        },
+        |world| {
+            world.answer(200, "<html>");
+        },
+    ];
+    for lose in lost {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        lose(&world);
+        world.answer(200, tokens("second", Some("refresh-2")));
+        let credential = desk
+            .ask(&world, &forced())
+            .expect("the second attempt goes well");
+        assert_eq!(credential.access_token.expose(), "second");
+        assert_eq!(world.count("refresh_token"), 2);
+
+        // Lost twice: given up, and nothing is forgotten.
+        lose(&world);
+        lose(&world);
+        let error = desk.ask(&world, &forced()).expect_err("it is lost twice");
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(world.count("refresh_token"), 4);
+
+        // Lost, and then refused: that one is dead, and the reason is told.
+        lose(&world);
+        world
+            .answer(400, refusal("invalid_grant"))
+            .answer(200, device());
+        world.answer(400, refusal("access_denied"));
+        let refused = desk.ask(&world, &forced()).expect_err("the person refuses");
+        assert_eq!(refused.kind(), ErrorKind::Denied);
+        assert_eq!(world.count("refresh_token"), 6);
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn a_refused_refresh_token_is_never_sent_again() {
+    let world = World::without_terminal();
+    let desk = Desk::new();
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("refresh-1")));
+    let request = Request::new(Action::Login);
+    let mut call = desk.call(&world, &request);
+    call.interactive = Interactive::Always;
+    let error = login(&call).expect_err("there is no terminal at all");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let silent = |world: &World| {
+        let request = forced();
+        let mut call = desk.call(world, &request);
+        call.interactive = Interactive::Never;
+        acquire(&call, None)
+    };
+    world.answer(400, refusal("invalid_grant"));
+    let error = silent(&world).expect_err("the token is dead");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    assert_eq!(
+        error.oauth_error().expect("its reason is told").error,
+        "invalid_grant"
+    );
+    let error = silent(&world).expect_err("it is still dead");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    assert_eq!(world.count("refresh_token"), 1);
+}
+
+#[test]
+fn a_call_ends_within_its_limit() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    world.pass(4000);
+    let began = world.context().clock.monotonic();
+    for _ in 0..2 {
+        world.fail(HttpFailure::NotAnswered("no answer".into()));
+    }
+    let error = desk.get(&world).expect_err("nothing answers");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let took = world.context().clock.monotonic() - began;
+    assert!(took <= Duration::from_secs(60), "{took:?}");
+}
+
+#[test]
+fn a_sign_in_as_somebody_else_is_refused_and_not_kept() {
+    let world = World::default();
+    let desk = Desk::with("account = \"eve@example.test\"\n");
+    // {"aud":"cli","sub":"ada","preferred_username":"ada@example.test"}
+    let claims =
+        "eyJhdWQiOiJjbGkiLCJzdWIiOiJhZGEiLCJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhZGFAZXhhbXBsZS50ZXN0In0";
+    let mut answer = tokens("token", Some("refresh"));
+    answer["id_token"] = format!("e30.{claims}.").into();
+    world.answer(200, device()).answer(200, &answer);
+    let error = desk.get(&world).expect_err("it is the wrong account");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    let kept = std::fs::read_to_string(desk.store.path()).expect("the session is there");
+    assert!(!kept.contains("refresh\""), "{kept}");
+}
+
+/// Trades any token for one of its own.
+struct Trade;
+
+impl Exchange for Trade {
+    fn name(&self) -> &'static str {
+        "trade"
+    }
+
+    fn run(
+        &self,
+        credential: &Credential,
+        _url: Option<&str>,
+        context: &Context<'_>,
+    ) -> Result<TokenSet, Error> {
+        Ok(TokenSet {
+            access_token: Secret::new(format!("traded-{}", credential.access_token.expose())),
+            token_type: "Bearer".into(),
+            issued_at: context.clock.now(),
+            expires_at: Some(context.clock.now().plus(3600)),
+            refresh_at: None,
+            refresh_token: Some(Secret::new("not the session's")),
+            refresh_expires_at: None,
+            id_token: None,
+            scopes: None,
+            account: Account::default(),
+        })
+    }
+}
+
+#[test]
+fn an_exchanged_token_is_cached_beside_the_one_it_was_made_of() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let trade = || acquire(&desk.call(&world, &request), Some(&Trade)).expect("it is traded");
+    let first = trade();
+    assert_eq!(
+        (first.access_token.expose(), first.source),
+        ("traded-first", "trade")
+    );
+    assert_eq!(trade().source, "cache");
+    assert_eq!(
+        desk.get(&world)
+            .expect("it is cached")
+            .access_token
+            .expose(),
+        "first"
+    );
+    world.answer(200, tokens("second", None));
+    let forced = forced();
+    let again = acquire(&desk.call(&world, &forced), Some(&Trade)).expect("it is traded anew");
+    assert_eq!(again.access_token.expose(), "traded-second");
+    let sent = world.sent.borrow();
+    let redeemed = sent.last().and_then(|sent| sent.form.get("refresh_token"));
+    assert_eq!(
+        redeemed.map(String::as_str),
+        Some("refresh-1"),
+        "the session keeps its own"
+    );
+}

@@ -1,0 +1,192 @@
+//! Effects for tests of the library: a clock whose sleep advances it, a network that is scripted,
+//! a terminal that records.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use cred_helper::context::{
+    Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse, Level,
+    Notice, Shield, Signals, Terminal,
+};
+use cred_helper::error::Error;
+use cred_helper::token::Timestamp;
+
+/// When every test begins.
+pub(crate) const START: Timestamp = Timestamp(1_800_000_000);
+
+/// A request as the network saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    /// Since the beginning of the test.
+    pub(crate) at: Duration,
+    pub(crate) form: BTreeMap<String, String>,
+}
+
+type Answer = Result<(u16, String), HttpFailure>;
+
+/// All effects of one test.
+#[derive(Default)]
+pub(crate) struct World {
+    elapsed: Cell<Duration>,
+    /// How far the wall clock was set, in seconds.
+    pub(crate) jump: Cell<i64>,
+    answers: RefCell<VecDeque<Answer>>,
+    pub(crate) sent: RefCell<Vec<Sent>>,
+    pub(crate) shown: RefCell<String>,
+    pub(crate) warnings: RefCell<Vec<String>>,
+    pub(crate) variables: BTreeMap<&'static str, String>,
+    no_terminal: bool,
+}
+
+impl World {
+    /// A world where nobody can be asked.
+    pub(crate) fn without_terminal() -> Self {
+        Self {
+            no_terminal: true,
+            ..Self::default()
+        }
+    }
+
+    /// The next request is answered with this.
+    pub(crate) fn answer(&self, status: u16, body: impl ToString) -> &Self {
+        self.answers
+            .borrow_mut()
+            .push_back(Ok((status, body.to_string())));
+        self
+    }
+
+    /// The next request fails like this.
+    pub(crate) fn fail(&self, failure: HttpFailure) -> &Self {
+        self.answers.borrow_mut().push_back(Err(failure));
+        self
+    }
+
+    /// Time goes by.
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.elapsed
+            .set(self.elapsed.get() + Duration::from_secs(seconds));
+    }
+
+    /// How often a grant was asked for.
+    pub(crate) fn count(&self, grant: &str) -> usize {
+        let sent = self.sent.borrow();
+        let is_it = |sent: &&Sent| {
+            sent.form
+                .get("grant_type")
+                .is_some_and(|name| name == grant)
+        };
+        sent.iter().filter(is_it).count()
+    }
+
+    /// Every scripted answer was asked for.
+    pub(crate) fn assert_all_asked(&self) {
+        assert_eq!(self.answers.borrow().len(), 0, "answers are left over");
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context {
+            clock: self,
+            environment: self,
+            http: self,
+            terminal: self,
+            notice: self,
+            documents: self,
+            signals: self,
+            deadline: Some(Duration::from_secs(60)),
+        }
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        let elapsed = i64::try_from(self.elapsed.get().as_secs()).expect("a test is short");
+        START.plus(elapsed + self.jump.get())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.elapsed.get()
+    }
+
+    fn sleep(&self, duration: Duration) -> Result<(), Error> {
+        self.elapsed.set(self.elapsed.get() + duration);
+        Ok(())
+    }
+}
+
+impl Environment for World {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+}
+
+impl Http for World {
+    fn send(
+        &self,
+        request: &HttpRequest,
+        _ca_file: Option<&Path>,
+        limit: Duration,
+    ) -> Result<HttpResponse, HttpFailure> {
+        let body = request.body.as_ref().map_or("", |body| body.expose());
+        self.sent.borrow_mut().push(Sent {
+            at: self.elapsed.get(),
+            form: url::form_urlencoded::parse(body.as_bytes())
+                .into_owned()
+                .collect(),
+        });
+        let answer = self.answers.borrow_mut().pop_front();
+        match answer.unwrap_or_else(|| panic!("nothing is scripted for {}", request.url)) {
+            Ok((status, body)) => Ok(HttpResponse {
+                status,
+                retry_after: None,
+                body: body.into_bytes().into(),
+            }),
+            Err(failure) => {
+                // Whoever gets no answer has waited for it.
+                self.elapsed.set(self.elapsed.get() + limit);
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Terminal for World {
+    fn is_available(&self) -> bool {
+        !self.no_terminal
+    }
+
+    fn show(&self, text: &str) -> io::Result<()> {
+        self.shown.borrow_mut().push_str(text);
+        Ok(())
+    }
+}
+
+impl Notice for World {
+    fn is_wanted(&self, _level: Level) -> bool {
+        true
+    }
+
+    fn write(&self, level: Level, line: &str) {
+        if level <= Level::Warning {
+            self.warnings.borrow_mut().push(line.to_owned());
+        }
+    }
+}
+
+impl Documents for World {
+    fn load(&self, _key: &str) -> Option<(Timestamp, Vec<u8>)> {
+        None
+    }
+
+    fn save(&self, _key: &str, _now: Timestamp, _document: &[u8]) {}
+}
+
+impl Signals for World {
+    fn shield(&self) -> Box<dyn Shield + '_> {
+        struct Nothing;
+        impl Shield for Nothing {}
+        Box::new(Nothing)
+    }
+}
