@@ -196,8 +196,12 @@ fn read_request(line: &[u8]) -> (Option<Value>, Result<(Kind, Request), Error>) 
         Ok(object) => object,
         // The error's own text may show a part of the line.
         Err(error) => {
-            let place = format!("the request is no JSON object (column {})", error.column());
-            return (None, Err(usage(place)));
+            let message = format!(
+                "the request is no JSON object (line {}, column {})",
+                error.line(),
+                error.column()
+            );
+            return (None, Err(usage(message)));
         }
     };
     let id = object.remove("id");

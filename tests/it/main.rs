@@ -13,3 +13,4 @@ mod fake;
 mod layer;
 mod main_job;
 mod support;
+mod transcript;

@@ -1,0 +1,228 @@
+//! Transcripts: bytes in, a canned answer, bytes out.
+//!
+//! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `stdin`,
+//! `answers` (a line a request: `token`, `done`, `status`, or `error KIND`), `stdout` and `exit`
+//! (absent: 0). Each request that reached the answer is held against a line of `requests`.
+//! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cred_helper::context::{Environment, Terminal};
+use cred_helper::credential::{Action, Credential, Request, Response};
+use cred_helper::error::{Error, ErrorKind, OAuthError};
+use cred_helper::io::Io;
+use cred_helper::protocol::{PROTOCOLS, argument};
+use cred_helper::secret::Secret;
+use cred_helper::token::Timestamp;
+
+struct NoEnvironment;
+
+impl Environment for NoEnvironment {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+fn token() -> Response {
+    Response::Token(Box::new(Credential {
+        profile: "graph".into(),
+        account: Some("ada@example.test".into()),
+        token_type: "Bearer".into(),
+        access_token: Secret::new("access-token"),
+        id_token: None,
+        expires_at: Some(Timestamp(1_893_456_000)),
+        expires_in: Some(3599),
+        scopes: vec!["User.Read".into()],
+        source: "cache",
+        stale: false,
+        host: Some("graph.example".into()),
+    }))
+}
+
+fn canned(line: &str) -> Result<Response, Error> {
+    match line.split_once(' ') {
+        None if line == "token" => Ok(token()),
+        None if line == "done" => Ok(Response::Done {
+            profile: "graph".into(),
+            accounts: vec![Some("ada@example.test".into())],
+        }),
+        None if line == "status" => Ok(Response::Status(serde_json::json!({ "profiles": [] }))),
+        Some(("error", kind)) => {
+            let kind = ErrorKind::ALL
+                .into_iter()
+                .find(|known| known.name() == kind);
+            let error = Error::new(kind.expect("the kind exists"), "it failed")
+                .because("a cause")
+                .oauth(OAuthError {
+                    error: "invalid_grant".into(),
+                    error_description: Some("it is dead".into()),
+                    error_codes: vec![700_082],
+                    correlation_id: Some("c-1".into()),
+                    ..OAuthError::default()
+                })
+                .next(["cred-helper", "login", "-p", "graph"]);
+            Err(error)
+        }
+        _ => panic!("there is no canned answer `{line}`"),
+    }
+}
+
+/// What a protocol understood, in a form that can be read and compared.
+fn describe(request: &Request) -> String {
+    let Request {
+        action,
+        profile,
+        url,
+        scopes,
+        account,
+        min_valid,
+        force_refresh,
+        claims,
+        interactive,
+        exchange,
+    } = request;
+    let action = match action {
+        Action::Erase(rejected) => format!("Erase({})", rejected.expose()),
+        Action::Get | Action::Login | Action::Logout { .. } | Action::Status => {
+            format!("{action:?}")
+        }
+    };
+    format!(
+        "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \
+         min_valid={min_valid:?} force_refresh={force_refresh} claims={claims:?} \
+         interactive={interactive:?} exchange={exchange:?}\n"
+    )
+}
+
+/// Replays a case: stdout, the requests, the exit code.
+fn replay(tool: &str, case: &Path) -> (String, String, String) {
+    let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
+    let entry = entry.unwrap_or_else(|| panic!("there is no protocol `{tool}`"));
+    let text = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
+    let line = text("arguments");
+    let words = line.split_whitespace().map(OsString::from);
+    let arguments = argument::parse(words, &[entry.flags]).expect("the arguments are good");
+    let answers = RefCell::new(
+        text("answers")
+            .lines()
+            .map(String::from)
+            .collect::<Vec<_>>(),
+    );
+    answers.borrow_mut().reverse();
+    let requests = RefCell::new(String::new());
+    let answer = |request: &Request, terminal: Option<&dyn Terminal>| {
+        requests.borrow_mut().push_str(&describe(request));
+        if let Some(terminal) = terminal {
+            terminal
+                .show("\nOpen https://id.example and enter ABCD\n")
+                .expect("it is shown");
+        }
+        let line = answers.borrow_mut().pop();
+        canned(&line.expect("there is an answer for each request"))
+    };
+    let mut stdin = fs::File::open(case.join("stdin"))
+        .map(std::io::BufReader::new)
+        .expect("the case has stdin");
+    let mut stdout = Vec::new();
+    let result = (entry.serve)(
+        &arguments,
+        &mut Io {
+            stdin: &mut stdin,
+            stdout: &mut stdout,
+            stderr: &mut std::io::sink(),
+            environment: &NoEnvironment,
+        },
+        &answer,
+    );
+    assert_eq!(
+        answers.borrow().len(),
+        0,
+        "{}: answers are left over",
+        case.display()
+    );
+    let exit = match result {
+        Ok(code) => format!("{code}\n"),
+        Err(error) => format!("{} {}\n", error.kind().exit_code(), error.message()),
+    };
+    let stdout = String::from_utf8(stdout).expect("stdout is UTF-8");
+    (stdout, requests.into_inner(), exit)
+}
+
+fn directories(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).expect("the transcripts are there");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("it can be read").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn every_transcript_is_replayed_to_the_byte() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/protocol");
+    let mut count = 0;
+    for tool in directories(&root) {
+        let name = tool
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("it has a name");
+        for case in directories(&tool) {
+            let (stdout, requests, exit) = replay(name, &case);
+            for (file, came) in [("stdout", stdout), ("requests", requests), ("exit", exit)] {
+                let path = case.join(file);
+                if std::env::var_os("BLESS").is_some() {
+                    fs::write(&path, &came).expect("the transcript can be written");
+                }
+                let expected = fs::read_to_string(&path).unwrap_or_default();
+                assert_eq!(came, expected, "{}", path.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 12, "only {count} transcripts were found");
+}
+
+#[test]
+fn a_line_of_more_than_a_mebibyte_is_a_usage_answer_and_the_session_goes_on() {
+    let entry = PROTOCOLS
+        .iter()
+        .find(|entry| entry.name == "serve")
+        .expect("it is there");
+    for length in [1 << 20, (1 << 20) + 1, 3 << 20] {
+        let mut stdin = Vec::from(b"{\"kind\":\"get\",\"x\":\"".as_slice());
+        stdin.resize(length - 2, b'a');
+        stdin.extend(b"\"}");
+        assert_eq!(stdin.len(), length);
+        stdin.extend(b"\n{\"kind\":\"get\",\"id\":2}\n");
+        let mut stdout = Vec::new();
+        let result = (entry.serve)(
+            &argument::Arguments::default(),
+            &mut Io {
+                stdin: &mut stdin.as_slice(),
+                stdout: &mut stdout,
+                stderr: &mut std::io::sink(),
+                environment: &NoEnvironment,
+            },
+            &|_: &Request, _: Option<&dyn Terminal>| Ok(token()),
+        );
+        assert_eq!(result, Ok(0));
+        let stdout = String::from_utf8(stdout).expect("stdout is UTF-8");
+        let lines: Vec<&str> = stdout.lines().collect();
+        assert_eq!(lines.len(), 3, "{length}: {stdout}");
+        let fits = length <= 1 << 20;
+        assert_eq!(
+            lines[1].starts_with("{\"Ok\""),
+            fits,
+            "{length}: {}",
+            lines[1]
+        );
+        assert!(
+            lines[2].starts_with("{\"id\":2,\"Ok\""),
+            "{length}: {}",
+            lines[2]
+        );
+    }
+}
