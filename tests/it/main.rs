@@ -12,5 +12,7 @@ mod acquire;
 mod fake;
 mod layer;
 mod main_job;
+mod scene;
+mod store_fault;
 mod support;
 mod transcript;

@@ -1,0 +1,143 @@
+//! A sandbox and the scripted authority of its profile `api`, where somebody can sign in at once.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::authority::{Authority, Settings};
+use crate::support::{Ran, Sandbox};
+
+/// An authority, and a sandbox whose profile `api` names it.
+pub(crate) struct Scene {
+    pub(crate) authority: Authority,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Scene {
+    /// An authority whose first poll approves, and nobody signed in.
+    pub(crate) fn new() -> Self {
+        Self::of(
+            Settings {
+                approve_at_once: true,
+                ..Settings::default()
+            },
+            |issuer| profile("api", issuer),
+        )
+    }
+
+    /// The same with other settings and profiles.
+    pub(crate) fn of(settings: Settings, profiles: impl FnOnce(&str) -> String) -> Self {
+        let authority = Authority::start(settings).expect("the authority starts");
+        let sandbox = Sandbox::new(&profiles(&authority.issuer()));
+        Self { authority, sandbox }
+    }
+
+    /// Somebody has signed in for `api`.
+    pub(crate) fn signed_in() -> Self {
+        let scene = Self::new();
+        scene.run(&["login", "-p", "api"]).ok();
+        scene
+    }
+
+    /// Runs the binary, and looks for all that the authority has issued meanwhile.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_command(self.sandbox.command(arguments))
+    }
+
+    /// The same with a prepared command.
+    pub(crate) fn run_command(&self, command: Command) -> Ran {
+        let ran = self.sandbox.run_command(command);
+        for secret in self.authority.secrets() {
+            self.sandbox.secret(&secret);
+        }
+        self.sandbox.scan("stderr", &ran.stderr);
+        let log = fs::read_to_string(self.sandbox.log()).unwrap_or_default();
+        self.sandbox.scan("the log", &log);
+        ran
+    }
+
+    /// The binary with `arguments`, run by the words of `wrapper`.
+    pub(crate) fn wrapped(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
+        let own = self.sandbox.command(arguments);
+        let (program, words) = wrapper.split_first().expect("a wrapper is a program");
+        let mut command = Command::new(program);
+        self.sandbox.prepare(&mut command);
+        command
+            .args(words)
+            .arg(own.get_program())
+            .args(own.get_args());
+        command
+    }
+
+    /// How many refresh tokens were sent.
+    pub(crate) fn refreshes(&self) -> usize {
+        self.authority.count("/token", Some("refresh_token"))
+    }
+
+    /// The bytes of the only session.
+    pub(crate) fn session(&self) -> Vec<u8> {
+        fs::read(self.sandbox.session()).expect("the session can be read")
+    }
+
+    /// Changes the only session, in place.
+    pub(crate) fn edit_session(&self, edit: impl FnOnce(&mut Value)) {
+        let mut session = serde_json::from_slice(&self.session()).expect("the session is JSON");
+        edit(&mut session);
+        fs::write(self.sandbox.session(), format!("{session}\n"))
+            .expect("the session can be written");
+    }
+
+    /// Makes the kept access tokens an hour old, with `seconds` of their life left.
+    pub(crate) fn age(&self, seconds: i64) {
+        self.edit_session(|session| {
+            for token in access_tokens(session) {
+                let issued_at = token["issued_at"].as_i64().expect("a time is a number");
+                token["expires_at"] = (issued_at + seconds).into();
+                token["issued_at"] = (issued_at - 3600).into();
+            }
+        });
+    }
+
+    /// What lies beside the session.
+    pub(crate) fn beside_session(&self) -> Vec<String> {
+        let directory = self.sandbox.state().join("sessions");
+        let entries = fs::read_dir(directory).expect("the directory of sessions can be read");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry can be read").file_name())
+            .map(|name| name.into_string().expect("a name is UTF-8"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A file of the sandbox.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.sandbox.path().join(name)
+    }
+}
+
+/// The access tokens of a session's first account.
+pub(crate) fn access_tokens(session: &mut Value) -> &mut Vec<Value> {
+    session["content"]["accounts"][0]["access_tokens"]
+        .as_array_mut()
+        .expect("an account has access tokens")
+}
+
+/// A profile of a public client with the scope `demo`.
+pub(crate) fn profile(name: &str, issuer: &str) -> String {
+    format!(
+        "[profiles.{name}]\nclient_id = \"cli\"\nauthority = \"{issuer}\"\nscopes = [\"demo\"]\n"
+    )
+}
+
+/// Runs the command that an error's hint names, as a person would.
+pub(crate) fn follow_hint(stderr: &str) {
+    let hint = stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("hint: run `")?.strip_suffix('`'));
+    let hint = hint.unwrap_or_else(|| panic!("no hint names a command: {stderr}"));
+    let status = Command::new("sh").args(["-c", hint]).status();
+    assert!(status.expect("sh starts").success(), "{hint}");
+}
