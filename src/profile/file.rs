@@ -282,6 +282,23 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     /// Complains of each key that is not `known`, and proposes the nearest.
     pub fn only<'k>(&mut self, known: impl IntoIterator<Item = &'k str> + Clone) {
+        self.complain_unless(known, |prefix, name| {
+            format!("unknown key `{prefix}{}`", printable(name))
+        });
+    }
+
+    /// The same without showing the key: in `client_secret = {"…"}` it is the secret.
+    fn only_unseen<'k>(&mut self, known: impl IntoIterator<Item = &'k str> + Clone) {
+        self.complain_unless(known, |prefix, _| {
+            format!("unknown key in `{}`", prefix.trim_end_matches('.'))
+        });
+    }
+
+    fn complain_unless<'k>(
+        &mut self,
+        known: impl IntoIterator<Item = &'k str> + Clone,
+        problem: impl Fn(&str, &str) -> String,
+    ) {
         for layer in &self.layers {
             for (key, _) in layer.table {
                 let name = key.get_ref().as_ref();
@@ -292,10 +309,9 @@ impl<'a, 'c> Keys<'a, 'c> {
                     format!("; did you mean `{nearest}`?")
                 });
                 self.complaints.push(Complaint(format!(
-                    "{}: unknown key `{}{}`{proposal}",
+                    "{}: {}{proposal}",
                     layer.source.place(key.span().start),
-                    self.prefix,
-                    printable(name),
+                    problem(&self.prefix, name),
                 )));
             }
         }
@@ -463,7 +479,7 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     fn secret_table(&mut self, found: Found<'a>) -> Option<SecretSource> {
         const WAYS: [&str; 3] = ["env", "file", "command"];
-        self.only(WAYS);
+        self.only_unseen(WAYS);
         // A layer beneath must not add a second way to the profile's own.
         self.layers.truncate(1);
         let given: Vec<&str> = WAYS
