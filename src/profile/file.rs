@@ -317,6 +317,11 @@ impl<'a, 'c> Keys<'a, 'c> {
         }
     }
 
+    /// Drops what was complained of so far.
+    pub fn forget_complaints(&mut self) {
+        self.complaints.clear();
+    }
+
     /// The value of a key.
     pub fn find(&self, key: &str) -> Option<Found<'a>> {
         self.layers.iter().find_map(|layer| {

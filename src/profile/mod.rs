@@ -478,9 +478,15 @@ impl<'s> Configuration<'s> {
             if name.is_some_and(|name| name != candidate) {
                 continue;
             }
-            let patterns = self
-                .with_keys(candidate, &mut complaints, |keys, _| read_urls(keys))
-                .unwrap_or_default();
+            let mut mistakes = Vec::new();
+            let Some(patterns) = self.with_keys(candidate, &mut mistakes, |keys, _| {
+                // Those in its other keys are not of this URL.
+                keys.forget_complaints();
+                read_urls(keys)
+            }) else {
+                continue;
+            };
+            complaints.extend(mistakes);
             let best = patterns
                 .iter()
                 .filter_map(|pattern| {
