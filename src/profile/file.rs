@@ -182,11 +182,10 @@ fn read_trusted(path: &Path, required: bool) -> Result<Option<(String, bool)>, E
     };
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     refuse(platform::trusted_problem(path, &metadata))?;
-    if let Some(directory) = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty())
-    {
-        check_trusted(directory)?;
+    if let Some(directory) = path.parent() {
+        // A bare name lies in the current directory.
+        let is_bare = directory.as_os_str().is_empty();
+        check_trusted(if is_bare { Path::new(".") } else { directory })?;
     }
     let length = usize::try_from(metadata.len().min(LONGEST_FILE)).unwrap_or_default();
     let mut text = String::with_capacity(length + 1);
