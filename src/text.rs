@@ -18,6 +18,19 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// Makes a URL harmless to show: as [`printable`], and without user name and password.
+pub fn printable_url(url: &str) -> String {
+    let url = printable(url);
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url;
+    };
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    match authority.rfind('@') {
+        Some(end) => format!("{scheme}://…{}", &rest[end..]),
+        None => url,
+    }
+}
+
 /// Whether a character can move the cursor, colour the screen, or reorder or hide what is near it.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
@@ -56,7 +69,7 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{nearest, printable};
+    use super::{nearest, printable, printable_url};
 
     #[test]
     fn what_a_person_sees_holds_nothing_that_moves_the_cursor_or_hides_text() {
@@ -72,6 +85,20 @@ mod tests {
             assert_eq!(printable(given), shown);
         }
         assert_eq!(printable(&"x".repeat(1 << 20)).len(), 2000);
+    }
+
+    #[test]
+    fn a_url_is_shown_without_user_name_and_password() {
+        for (given, shown) in [
+            ("https://host/path@x?a@b", "https://host/path@x?a@b"),
+            ("https://name:word@host/path", "https://…@host/path"),
+            ("https://token@host", "https://…@host"),
+            ("https://a@b@host?q", "https://…@host?q"),
+            ("https://name:\u{1b}word@host", "https://…@host"),
+            ("name@host", "name@host"),
+        ] {
+            assert_eq!(printable_url(given), shown);
+        }
     }
 
     #[test]

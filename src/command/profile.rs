@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::profile::file::{self, Location, refuse_complaints};
 use crate::secret_source::SecretSource;
-use crate::text::printable;
+use crate::text::printable_url;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -186,7 +186,7 @@ fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
         let answer = serde_json::json!({ "profile": chosen.name, "matches": rows });
         return Ok(format!("{answer}\n"));
     }
-    let mut text = format!("{} answers for {}\n", chosen.name, printable(&url));
+    let mut text = format!("{} answers for {}\n", chosen.name, printable_url(&url));
     for (index, route) in routes.iter().enumerate() {
         let why = if index == 0 {
             "matches best"

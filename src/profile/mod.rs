@@ -24,7 +24,7 @@ use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::client_authentication::{BasicEncoding, ClientAuthentication, Method};
 use crate::oauth::entra;
 use crate::secret_source::SecretSource;
-use crate::text::{nearest, printable};
+use crate::text::{nearest, printable, printable_url};
 
 /// The keys of a profile, with what they mean: documentation and checks are made of them.
 pub const PROFILE_KEYS: &[(&str, &str)] = &[
@@ -451,7 +451,7 @@ impl<'s> Configuration<'s> {
                             "the profiles `{}` and `{}` both answer for `{}` equally well",
                             best.profile,
                             second.profile,
-                            printable(url)
+                            printable_url(url)
                         ),
                     )
                     .hint("make one of their `urls` longer, or name a profile with -p"));
@@ -626,7 +626,7 @@ pub struct Route {
 }
 
 fn no_answer(name: Option<&str>, url: &str) -> Error {
-    let url = printable(url);
+    let url = printable_url(url);
     match name {
         Some(name) => Error::new(
             ErrorKind::NoProfile,
@@ -689,7 +689,11 @@ fn read_urls(keys: &mut Keys<'_, '_>) -> Vec<Pattern> {
         match Pattern::parse(&url) {
             Ok(pattern) => patterns.push(pattern),
             Err(problem) => {
-                keys.complain(found, "urls", format!("`{}`: {problem}", printable(&url)));
+                keys.complain(
+                    found,
+                    "urls",
+                    format!("`{}`: {problem}", printable_url(&url)),
+                );
             }
         }
     }
@@ -802,7 +806,7 @@ fn read_authority(keys: &mut Keys<'_, '_>) -> Option<Authority> {
             keys.complain(
                 found,
                 "authority",
-                format!("`{}`: {problem}", printable(&written)),
+                format!("`{}`: {problem}", printable_url(&written)),
             );
             return None;
         }
@@ -835,7 +839,7 @@ fn read_endpoints(keys: &mut Keys<'_, '_>) -> Endpoints {
                 keys.complain(
                     found,
                     name.key(),
-                    format!("`{}`: {problem}", printable(&written)),
+                    format!("`{}`: {problem}", printable_url(&written)),
                 );
             }
         }
