@@ -373,7 +373,12 @@ impl<'a, 'c> Keys<'a, 'c> {
             Some(value) => Some((value, found)),
             None => {
                 let is = found.value.get_ref().type_str();
-                self.complain(found, key, format!("it is a {is}, not {expected}"));
+                let article = if is.starts_with(['a', 'i']) {
+                    "an"
+                } else {
+                    "a"
+                };
+                self.complain(found, key, format!("it is {article} {is}, not {expected}"));
                 None
             }
         }
