@@ -213,7 +213,10 @@ fn explain(error: &clap::Error, io: &mut Io<'_>, json: bool) -> Result<u8, Error
     }
     if json {
         let first = text.lines().next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first);
+        // Without a command clap shows help alone, which begins with what the program is.
+        let message = first
+            .strip_prefix("error: ")
+            .unwrap_or("no command is named");
         return Err(Error::new(ErrorKind::Usage, message).hint("see `cred-helper --help`"));
     }
     drop(io.stderr.write_all(text.as_bytes()));
