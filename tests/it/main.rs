@@ -12,6 +12,7 @@ mod acquire;
 mod fake;
 mod layer;
 mod main_job;
+mod profile_file;
 mod scene;
 mod store_fault;
 mod support;

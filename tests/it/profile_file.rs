@@ -1,0 +1,648 @@
+//! Profile files: what is found, what is refused and how, and which profile answers.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, follow_hint, profile};
+use crate::support::{Ran, Sandbox};
+
+const NOBODY: &str = "https://login.example";
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
+/// A sandbox whose files are those of a user, by name below `~/.config/cred-helper`.
+fn user_files(files: &[(&str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::new("");
+    for (name, text) in files {
+        let path = sandbox.path().join(".config/cred-helper").join(name);
+        fs::create_dir_all(path.parent().expect("it lies in a directory")).expect("it is ours");
+        fs::write(path, text).expect("it is ours");
+    }
+    sandbox
+}
+
+/// A call that reads the user's files.
+fn as_user(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+    let mut command = sandbox.command(arguments);
+    command.env_remove("CRED_HELPER_CONFIG");
+    sandbox.run_command(command)
+}
+
+/// The profile that answers without a sign-in, as the error names it.
+fn asked_for(ran: Ran) -> String {
+    let error = ran.failed(4);
+    let name = error
+        .strip_prefix("error: profile `")
+        .and_then(|rest| rest.split('`').next());
+    name.unwrap_or_else(|| panic!("no profile is named: {error}"))
+        .to_owned()
+}
+
+#[test]
+fn all_complaints_come_at_once_each_with_its_place_and_the_nearest_key() {
+    let text = r#"default_profile = "api"
+[profiles.api]
+client_id = 7
+authority = "http://login.example/"
+scopes = "User.Read"
+scope = ["s"]
+urls = ["https://*", "https://good.example/", "ftp://x/"]
+grant = "device-code"
+extra = { a = 1 }
+client_secret = { enw = "X" }
+tls = { ca = "x" }
+endpoints = { tokens = "https://x.example/" }
+exact_scopes = "yes"
+claims = "[]"
+tools = "get"
+[profiles.second]
+preset = "entr"
+[profiles.entra]
+client_id = "x"
+authority = "https://login.microsoftonline.com/"
+scopes = ["a b"]
+[profiles.user]
+client_id = "x"
+authority = "https://ada:canary-password@login.example/"
+scopes = ["Grüße, 世界", "s"]
+urls = ["https://ada:canary-password@x.example/"]
+client_auth_method = "client_secret_basik"
+[store]
+seal = "keyrign"
+[lock]
+timeout = "long"
+"#;
+    let sandbox = Sandbox::new(text);
+    sandbox.secret("canary-password");
+    let error = sandbox.run(&["profile", "check"]).failed(3);
+    let lines: Vec<&str> = error.lines().collect();
+    let (hint, complaints) = lines.split_last().expect("there are lines");
+    assert_eq!(
+        *hint,
+        "hint: `cred-helper profile check` reads every file again"
+    );
+    let config = sandbox.config();
+    let mut found: Vec<String> = Vec::new();
+    for (index, line) in complaints.iter().enumerate() {
+        let lead = if index == 0 { "error: " } else { "caused by: " };
+        let place = format!("{lead}{}:", config.display());
+        let rest = line.strip_prefix(&place);
+        found.push(rest.unwrap_or_else(|| panic!("{line}")).to_owned());
+    }
+    let mut expected = [
+        "3:13: `profiles.api.client_id`: it is an integer, not a string",
+        "4:13: `profiles.api.authority`: `http://login.example/`: `http` is allowed on loopback only; use `https`",
+        "5:10: `profiles.api.scopes`: it is a string, not an array of strings",
+        "6:1: unknown key `profiles.api.scope`; did you mean `scopes`?",
+        "7:8: `profiles.api.urls`: `https://*`: it is no `https://host[:port]/path` (or `http` on loopback) with a plain host",
+        "7:8: `profiles.api.urls`: `ftp://x/`: it is no `https://host[:port]/path` (or `http` on loopback) with a plain host",
+        "8:9: `profiles.api.grant`: there is no `device-code`; did you mean `device_code`?",
+        "9:15: `profiles.api.extra.a`: it is an integer, not a string",
+        "10:19: unknown key in `profiles.api.client_secret`; did you mean `env`?",
+        "10:17: `profiles.api.client_secret` needs exactly one of `env`, `file` and `command`",
+        "11:9: unknown key `profiles.api.tls.ca`",
+        "12:15: unknown key `profiles.api.endpoints.tokens`; did you mean `token`?",
+        "13:16: `profiles.api.exact_scopes`: it is a string, not true or false",
+        "14:10: `profiles.api.claims`: it is no JSON object",
+        "15:9: `profiles.api.tools`: it is a string, not an array of strings",
+        "16:1: `profiles.second` lacks `client_id` and `authority` and `scopes`",
+        "17:10: `profiles.second.preset`: there is no `entr`; did you mean `entra`?",
+        "20:13: `profiles.entra.authority`: it names no tenant: add `/organizations`, `/common`, or your tenant's domain",
+        "21:10: `profiles.entra.scopes`: `a b` is no scope; write each as a string",
+        "24:13: `profiles.user.authority`: `https://…@login.example/`: it holds a user name or a password",
+        "25:10: `profiles.user.scopes`: `Grüße, 世界` is no scope; write each as a string",
+        "26:8: `profiles.user.urls`: `https://…@x.example/`: it is no `https://host[:port]/path` (or `http` on loopback) with a plain host",
+        "27:22: `profiles.user.client_auth_method`: there is no `client_secret_basik`; did you mean `client_secret_basic`?",
+        "29:8: `store.seal`: there is no `keyrign`; use one of auto, none",
+        "31:11: `lock.timeout`: it is no time like \"60s\"",
+    ];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+
+    let json = sandbox
+        .run(&["profile", "check", "--error-format", "json"])
+        .failed(3);
+    let json: Value = serde_json::from_str(&json).expect("it is JSON");
+    let causes = json["error"]["caused_by"].as_array().expect("a list");
+    assert_eq!(causes.len(), expected.len() - 1, "the first is the message");
+}
+
+#[test]
+fn a_secret_is_never_shown_whatever_is_wrong_with_its_line() {
+    let canary = "canary-of-a-secret";
+    for line in [
+        r#"client_secret = "canary-of-a-secret"#,
+        r"client_secret = 'canary-of-a-secret",
+        r#"client_secret = """canary-of-a-secret"#,
+        r"client_secret = canary-of-a-secret",
+        r"client_secret = canary-of-a-secret==",
+        r#"client_secret = x canary-of-a-secret = "y""#,
+        r#"client_secret = "canary-of-a-secret" rest"#,
+        r#"client_secret = "canary-of-a-secret\q""#,
+        r#"client_secret "canary-of-a-secret""#,
+        r"client_secret: canary-of-a-secret",
+        r#"client_secret = ["canary-of-a-secret"]"#,
+        r#"client_secret = [ "canary-of-a-secret""#,
+        r#"client_secret = {"canary-of-a-secret"}"#,
+        r"client_secret = { canary-of-a-secret }",
+        r#"client_secret = { env "canary-of-a-secret" }"#,
+        r#"client_secret = { value = "canary-of-a-secret" }"#,
+        r#"client_secret = { command = "canary-of-a-secret" }"#,
+        r#"client_secret = { env = "X", file = "canary-of-a-secret" }"#,
+        "client_secret = \"canary-of-a-secret\"\nclient_secret = \"canary-of-a-secret\"",
+        r#"clientsecret = "canary-of-a-secret""#,
+        r#"client_passphrase = "canary-of-a-secret""#,
+        r#"authority = { secret = "canary-of-a-secret" }"#,
+    ] {
+        let sandbox = Sandbox::new(&format!(
+            "[profiles.api]\nclient_id = \"x\"\nscopes = [\"s\"]\n{line}\n"
+        ));
+        set_mode(&sandbox.config(), 0o600);
+        sandbox.secret(canary);
+        for arguments in [
+            &["profile", "check"][..],
+            &["get"],
+            &["profile", "show", "api"],
+        ] {
+            let error = sandbox.run(arguments).failed(3);
+            let place = format!("{}:4:", sandbox.config().display());
+            // What never ends is noticed at its end.
+            let end = format!("{}:5:", sandbox.config().display());
+            let is_placed = |line: &str| line.contains(&place) || line.contains(&end);
+            assert!(error.lines().any(is_placed), "{line}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_literal_secret_works_only_in_a_file_that_nobody_else_can_read() {
+    let scene = Scene::new();
+    let canary = "canary-of-a-literal";
+    scene.sandbox.secret(canary);
+    scene.sandbox.write_profiles(&format!(
+        "{}client_secret = \"{canary}\"\nclient_auth_method = \"client_secret_post\"\n",
+        profile("api", &scene.authority.issuer())
+    ));
+    scene.authority.set(|settings| {
+        settings.clients.push(crate::authority::ClientRow {
+            id: "cli".to_owned(),
+            secret: Some(canary.to_owned()),
+            method: crate::authority::ClientAuthentication::ClientSecretPost,
+        });
+    });
+    for mode in [0o644, 0o640, 0o604] {
+        set_mode(&scene.sandbox.config(), mode);
+        for arguments in [&["login"][..], &["get"], &["profile", "check"]] {
+            let error = scene.run(arguments).failed(3);
+            assert!(
+                error.contains(":5:17: `profiles.api.client_secret`: a literal secret in a file"),
+                "{error}"
+            );
+            assert!(error.contains("`chmod 600 "), "{error}");
+        }
+    }
+    set_mode(&scene.sandbox.config(), 0o600);
+    let ran = scene.run(&["profile", "check"]);
+    assert!(ran.stderr.starts_with("warning: "), "{ran:?}");
+    assert!(
+        ran.stderr.contains("`profiles.api.client_secret`"),
+        "{ran:?}"
+    );
+    assert!(ran.ok().contains("nothing to complain of"));
+    for format in ["toml", "json"] {
+        let shown = scene.run(&["profile", "show", "api", "-o", format]).ok();
+        scene.sandbox.scan("profile show", &shown);
+        assert!(shown.contains("literal, not shown"), "{shown}");
+    }
+    scene.run(&["login"]).ok();
+}
+
+#[test]
+fn a_file_that_others_can_write_is_refused_until_the_hint_was_followed() {
+    let sandbox = Sandbox::new(&profile("api", NOBODY));
+    let directory = sandbox.path().join("shared, for all");
+    fs::create_dir(&directory).expect("it is ours");
+    let inside = directory.join("profiles.toml");
+    fs::write(&inside, profile("api", NOBODY)).expect("it is ours");
+    for (path, config, mode) in [
+        (sandbox.config(), sandbox.config(), 0o666),
+        (sandbox.config(), sandbox.config(), 0o620),
+        (directory.clone(), inside.clone(), 0o777),
+        (directory.clone(), inside, 0o730),
+    ] {
+        set_mode(&path, mode);
+        let config = config.display().to_string();
+        for arguments in [
+            &["get", "--config", &config][..],
+            &["profile", "list", "--config", &config],
+            &["profile", "check", &config],
+            &["status", "--config", &config],
+        ] {
+            let error = sandbox.run(arguments).failed(3);
+            assert!(
+                error.starts_with(&format!("error: others can write `{}`", path.display())),
+                "{error}"
+            );
+        }
+        let error = sandbox.run(&["get", "--config", &config]).failed(3);
+        follow_hint(&error);
+        sandbox.run(&["get", "--config", &config]).failed(4);
+    }
+    // Named without its directory, it lies in the current one.
+    set_mode(&directory, 0o777);
+    let mut command = sandbox.command(&["get", "--config", "profiles.toml"]);
+    command.current_dir(&directory);
+    let error = sandbox.run_command(command).failed(3);
+    assert!(error.starts_with("error: others can write `.`"), "{error}");
+    // Nobody can replace another's files in a directory like /tmp.
+    set_mode(&directory, 0o1777);
+    let mut command = sandbox.command(&["get", "--config", "profiles.toml"]);
+    command.current_dir(&directory);
+    sandbox.run_command(command).failed(4);
+}
+
+#[test]
+fn a_users_directories_are_refused_too_if_others_can_write_them() {
+    let text = profile("api", NOBODY);
+    let sandbox = user_files(&[("profiles.toml", &text), ("profiles.d/more.toml", "")]);
+    let own = sandbox.path().join(".config/cred-helper");
+    for path in [
+        own.clone(),
+        own.join("profiles.d"),
+        own.join("profiles.d/more.toml"),
+    ] {
+        let mode = if path.is_dir() { 0o777 } else { 0o666 };
+        as_user(&sandbox, &["get"]).failed(4);
+        set_mode(&path, mode);
+        let error = as_user(&sandbox, &["get"]).failed(3);
+        assert!(
+            error.starts_with(&format!("error: others can write `{}`", path.display())),
+            "{error}"
+        );
+        follow_hint(&error);
+    }
+    // A link into a place that others can write is no way around it.
+    let elsewhere = sandbox.path().join("elsewhere.toml");
+    fs::write(&elsewhere, "").expect("it is ours");
+    set_mode(&elsewhere, 0o666);
+    symlink(&elsewhere, own.join("profiles.d/link.toml")).expect("it is ours");
+    let error = as_user(&sandbox, &["get"]).failed(3);
+    assert!(error.contains("link.toml`"), "{error}");
+}
+
+#[test]
+fn a_file_of_another_user_is_refused() {
+    let sandbox = Sandbox::new(&profile("api", NOBODY));
+    chown(sandbox.config(), Some(65534), None).expect("the tests run as root");
+    let error = sandbox.run(&["get"]).failed(3);
+    let config = sandbox.config().display().to_string();
+    assert!(
+        error.starts_with(&format!("error: `{config}` belongs to another user")),
+        "{error}"
+    );
+    assert!(
+        error.ends_with(&format!("hint: run `sudo chown 0 {config}`\n")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_later_file_replaces_a_profile_whole_and_other_tables_key_by_key() {
+    let with_urls = |url: &str| format!("{}urls = [\"{url}\"]\n", profile("a", NOBODY));
+    let first = format!(
+        "default_profile = \"a\"\n[lock]\ntimeout = \"7s\"\n{}{}",
+        with_urls("https://first.example/"),
+        profile("b", NOBODY)
+    );
+    let second = profile("a", "https://second.example");
+    let third = format!("default_profile = \"b\"\n[lock]\n{}", profile("c", NOBODY));
+    let sandbox = user_files(&[
+        ("profiles.toml", &first),
+        ("profiles.d/10-second.toml", &second),
+        ("profiles.d/9-third.toml", &third),
+        (
+            "profiles.d/00-lost.toml",
+            &with_urls("https://lost.example/"),
+        ),
+        ("profiles.d/not-toml.txt", "[profiles.x"),
+    ]);
+    let own = sandbox.path().join(".config/cred-helper");
+    let place = |name: &str| own.join(name).display().to_string();
+    let second = place("profiles.d/10-second.toml");
+    let third = place("profiles.d/9-third.toml");
+    assert_eq!(
+        as_user(&sandbox, &["profile", "list"]).ok(),
+        format!(
+            "a\t{second}\nb (default)\t{}\nc\t{third}\n",
+            place("profiles.toml")
+        )
+    );
+    let list = as_user(&sandbox, &["profile", "list", "-o", "json"]).json();
+    assert_eq!(
+        list,
+        json!({ "profiles": [
+            { "profile": "a", "file": second, "default": false },
+            { "profile": "b", "file": place("profiles.toml"), "default": true },
+            { "profile": "c", "file": third, "default": false },
+        ]})
+    );
+    let shown = as_user(&sandbox, &["profile", "show", "a", "-o", "json"]).json();
+    assert_eq!(shown["authority"], "https://second.example");
+    assert_eq!(
+        shown["urls"],
+        Value::Null,
+        "nothing of the earlier one is left"
+    );
+    assert_eq!(asked_for(as_user(&sandbox, &["get"])), "b");
+
+    // --config and its variable replace them all; the flag wins over the variable.
+    fs::write(sandbox.path().join("other.toml"), profile("other", NOBODY)).expect("it is ours");
+    sandbox.write_profiles(&profile("only", NOBODY));
+    assert_eq!(asked_for(sandbox.run(&["get"])), "only");
+    assert_eq!(
+        asked_for(sandbox.run(&["get", "--config", "other.toml"])),
+        "other"
+    );
+}
+
+#[test]
+fn nothing_is_read_from_the_current_directory() {
+    let sandbox = user_files(&[]);
+    let here = sandbox.path().join("here");
+    fs::create_dir_all(here.join("profiles.d")).expect("it is ours");
+    for name in [
+        "profiles.toml",
+        "cred-helper.toml",
+        ".cred-helper.toml",
+        "profiles.d/x.toml",
+    ] {
+        fs::write(here.join(name), profile("here", NOBODY)).expect("it is ours");
+    }
+    let mut command = sandbox.command(&["get"]);
+    command.env_remove("CRED_HELPER_CONFIG").current_dir(&here);
+    sandbox.run_command(command).failed(8);
+}
+
+#[test]
+fn without_any_file_the_hint_names_the_file_to_write() {
+    let sandbox = user_files(&[]);
+    let file = sandbox.path().join(".config/cred-helper/profiles.toml");
+    for arguments in [
+        &["get"][..],
+        &["login"],
+        &["profile", "list"],
+        &["profile", "check"],
+        &["get", "--url", "https://api.example/"],
+    ] {
+        let error = as_user(&sandbox, arguments).failed(8);
+        assert!(error.contains("\nhint: write `[profiles.NAME]`"), "{error}");
+        assert!(error.contains(&file.display().to_string()), "{error}");
+    }
+    let error = sandbox.run(&["get", "--config", "absent.toml"]).failed(8);
+    assert!(
+        error.starts_with("error: there is no profile file `absent.toml`\nhint: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_profile_is_the_first_that_is_named_routed_default_or_the_only_one() {
+    let two = format!("{}{}", profile("a", NOBODY), profile("b", NOBODY));
+    let with_default = format!("default_profile = \"a\"\n{two}");
+    for (text, variable, arguments, expected) in [
+        (&profile("solo", NOBODY), None, &["get"][..], Ok("solo")),
+        (&with_default, None, &["get"], Ok("a")),
+        (&with_default, Some("b"), &["get"], Ok("b")),
+        (&with_default, Some("a"), &["get", "-p", "b"], Ok("b")),
+        (&two, None, &["get"], Err("hint: name one with -p: a, b\n")),
+        (&two, Some("b"), &["get"], Ok("b")),
+        (
+            &two,
+            None,
+            &["get", "-p", "bb"],
+            Err("hint: did you mean `b`?\n"),
+        ),
+        (
+            &two,
+            Some("nobody"),
+            &["get"],
+            Err("hint: name one with -p: a, b\n"),
+        ),
+    ] {
+        let sandbox = Sandbox::new(text);
+        let mut command = sandbox.command(arguments);
+        if let Some(name) = variable {
+            command.env("CRED_HELPER_PROFILE", name);
+        }
+        let ran = sandbox.run_command(command);
+        match expected {
+            Ok(name) => assert_eq!(asked_for(ran), name, "{variable:?} {arguments:?}"),
+            Err(hint) => {
+                let error = ran.failed(8);
+                assert!(error.ends_with(hint), "{variable:?} {arguments:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_url_is_answered_by_the_profile_that_names_it_best_and_by_nobody_else() {
+    let with = |name: &str, url: &str| format!("{}urls = [\"{url}\"]\n", profile(name, NOBODY));
+    let sandbox = Sandbox::new(
+        &[
+            "default_profile = \"wide\"\n",
+            &with("wide", "https://*.corp.example/"),
+            &with("host", "https://api.corp.example/"),
+            &with("path", "https://api.corp.example/team"),
+            &with("tie-a", "https://tie.example/x"),
+            &with("tie-b", "https://tie.example/x/"),
+            &with("local", "http://127.0.0.1:5000/"),
+        ]
+        .concat(),
+    );
+    for (url, expected) in [
+        ("https://a.corp.example/", Ok("wide")),
+        ("https://api.corp.example/teams", Ok("host")),
+        ("https://API.corp.example/team/x?y", Ok("path")),
+        ("grpcs://api.corp.example/", Ok("host")),
+        ("http://127.0.0.1:5000/v2/", Ok("local")),
+        ("http://api.corp.example/", Err(8)),
+        ("https://corp.example/", Err(8)),
+        ("https://api.corp.example./", Err(8)),
+        ("https://api.corp.example:444/", Err(8)),
+        ("https://u@api.corp.example/", Err(8)),
+        ("https://unknown.example/", Err(8)),
+        ("", Err(8)),
+        ("https://tie.example/x/y", Err(3)),
+    ] {
+        let get = sandbox.run(&["get", "--url", url]);
+        let route = sandbox.run(&["profile", "route", url, "-o", "json"]);
+        match expected {
+            Ok(name) => {
+                assert_eq!(asked_for(get), name, "{url}");
+                assert_eq!(route.json()["profile"], name, "{url}");
+            }
+            Err(code) => {
+                let error = get.failed(code);
+                assert_eq!(route.failed(code), error, "{url}");
+                if code == 3 {
+                    assert!(error.contains("`tie-a` and `tie-b`"), "{error}");
+                }
+            }
+        }
+    }
+    // -p chooses among those that answer, and only among them.
+    let url = "https://api.corp.example/team";
+    for (name, code) in [
+        ("path", 4),
+        ("host", 4),
+        ("wide", 4),
+        ("local", 8),
+        ("pth", 8),
+    ] {
+        let error = sandbox.run(&["get", "-p", name, "--url", url]).failed(code);
+        assert!(error.contains(&format!("`{name}`")), "{error}");
+    }
+    sandbox
+        .run(&["get", "-p", "tie-b", "--url", "https://tie.example/x"])
+        .failed(4);
+    let text = sandbox.run(&["profile", "route", url]).ok();
+    assert_eq!(
+        text,
+        format!(
+            "path answers for {url}\n  path: `https://api.corp.example/team` matches best\n  \
+             host: `https://api.corp.example/` matches less exactly\n  \
+             wide: `https://*.corp.example/` matches less exactly\n"
+        )
+    );
+    let hint = sandbox
+        .run(&["get", "--url", "https://token@x.example/"])
+        .failed(8);
+    assert!(
+        !hint.contains("token"),
+        "what is before the @ is secret: {hint}"
+    );
+}
+
+#[test]
+fn only_the_tools_that_a_profile_names_may_use_it() {
+    let sandbox = Sandbox::new(&format!("{}tools = [\"serve\"]\n", profile("api", NOBODY)));
+    let error = sandbox.run(&["get"]).failed(8);
+    assert!(
+        error.starts_with("error: the profile `api` may not be used by `get`\nhint: "),
+        "{error}"
+    );
+    let ran = sandbox.run(&["status", "-o", "json"]);
+    assert_eq!(ran.json()["profiles"][0]["profile"], "api");
+    sandbox.write_profiles(&format!("{}tools = [\"get\"]\n", profile("api", NOBODY)));
+    sandbox.run(&["get"]).failed(4);
+}
+
+#[test]
+fn profile_show_names_everything_but_secrets() {
+    let text = r#"[profiles.full]
+client_id = "x"
+authority = "https://login.example/realm"
+scopes = ["b", "a"]
+exact_scopes = true
+endpoints = { token = "https://tokens.example/t" }
+grant = "device_code"
+urls = ["https://api.example/"]
+client_secret = { command = ["secret-tool", "--password=canary-argument"] }
+client_auth_method = "client_secret_post"
+client_basic_encoding = "raw"
+account = "ada@example.test"
+audience = "aud"
+resource = "urn:r"
+claims = "{}"
+extra = { tenant = "t" }
+tools = ["get"]
+tls = { ca_file = "ca.pem" }
+"#;
+    let sandbox = Sandbox::new(text);
+    let expected = json!({
+        "client_id": "x",
+        "authority": "https://login.example/realm",
+        "scopes": ["b", "a"],
+        "exact_scopes": true,
+        "endpoints": { "token": "https://tokens.example/t" },
+        "grant": "device_code",
+        "urls": ["https://api.example/"],
+        "client_secret": "command secret-tool",
+        "client_auth_method": "client_secret_post",
+        "client_basic_encoding": "raw",
+        "account": "ada@example.test",
+        "audience": "aud",
+        "resource": "urn:r",
+        "claims": "{}",
+        "extra": { "tenant": "t" },
+        "tools": ["get"],
+        "tls": { "ca_file": sandbox.path().join("ca.pem").display().to_string() },
+    });
+    let shown = sandbox
+        .run(&["profile", "show", "full", "-o", "json"])
+        .json();
+    assert_eq!(shown, expected);
+    let text = sandbox.run(&["profile", "show", "full"]).ok();
+    let place = format!("# {}\n", sandbox.config().display());
+    assert!(text.starts_with(&place), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+    assert!(text.contains("[profiles.full]\n"), "{text}");
+    let error = sandbox.run(&["profile", "show", "ful"]).failed(8);
+    assert!(error.ends_with("hint: did you mean `full`?\n"), "{error}");
+}
+
+#[test]
+fn a_mistake_in_one_profile_does_not_stop_another() {
+    let sandbox = Sandbox::new(&format!(
+        "{}urls = [\"https://api.example/\"]\n[profiles.wrong]\nclient_id = 7\nurl = 3\n\
+         [profiles]\nworse = 1\n",
+        profile("good", NOBODY)
+    ));
+    assert_eq!(asked_for(sandbox.run(&["get", "-p", "good"])), "good");
+    let routed = sandbox.run(&["get", "--url", "https://api.example/x"]);
+    assert_eq!(asked_for(routed), "good");
+    for wrong in ["wrong", "worse"] {
+        sandbox.run(&["get", "-p", wrong]).failed(3);
+        sandbox.run(&["status", "-p", wrong]).failed(3);
+    }
+    let ran = sandbox.run(&["status", "-o", "json"]);
+    assert_eq!(ran.stderr.matches("warning: ").count(), 2, "{ran:?}");
+    let status = ran.json();
+    let names: Vec<_> = status["profiles"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .collect();
+    assert_eq!(names.len(), 1);
+    assert_eq!(names[0]["profile"], "good");
+    assert_eq!(sandbox.run(&["profile", "list"]).ok().lines().count(), 3);
+    sandbox.run(&["profile", "check"]).failed(3);
+}
+
+#[test]
+fn a_thousand_profiles_work() {
+    let mut text = "default_profile = \"p999\"\n".to_owned();
+    for number in 0..1000 {
+        let name = format!("p{number}");
+        let url = format!("urls = [\"https://h{number}.example/\"]\n");
+        write!(text, "{}{url}", profile(&name, NOBODY)).expect("a String takes it");
+    }
+    let sandbox = Sandbox::new(&text);
+    assert_eq!(asked_for(sandbox.run(&["get"])), "p999");
+    assert_eq!(asked_for(sandbox.run(&["get", "-p", "p500"])), "p500");
+    let routed = sandbox.run(&["get", "--url", "https://h7.example/"]);
+    assert_eq!(asked_for(routed), "p7");
+    let checked = sandbox.run(&["profile", "check"]).ok();
+    assert!(checked.starts_with("1000 profiles"), "{checked}");
+    assert_eq!(sandbox.run(&["profile", "list"]).ok().lines().count(), 1000);
+    let status = sandbox.run(&["status", "-o", "json"]).json();
+    assert_eq!(status["profiles"].as_array().expect("a list").len(), 1000);
+}
