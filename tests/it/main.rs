@@ -15,5 +15,7 @@ mod main_job;
 mod profile_file;
 mod scene;
 mod store_fault;
+mod oidc_ground;
+mod oidc_refresh;
 mod support;
 mod transcript;

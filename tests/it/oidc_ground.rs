@@ -1,0 +1,206 @@
+//! A sandbox beside a real provider: what the tests of `oidc_*.rs` share.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::oidc_provider::OidcProvider;
+use crate::support::{Ran, Sandbox};
+
+/// A provider, and a home whose only profile, `api`, is of it.
+pub(crate) struct Ground {
+    pub(crate) authority: OidcProvider,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Ground {
+    /// A provider with these options; the profile is a public client's, for the scope `api:read`.
+    pub(crate) fn new(options: Value) -> Self {
+        Self::with_profile(options, "client_id = \"cli\"\nscopes = [\"api:read\"]\n")
+    }
+
+    /// The same with other keys in the profile; `authority` is added.
+    pub(crate) fn with_profile(options: Value, keys: &str) -> Self {
+        let authority = OidcProvider::start(options);
+        let sandbox = Sandbox::new(&profiles(&authority, keys));
+        sandbox.secret(authority.service_secret());
+        Self { authority, sandbox }
+    }
+
+    /// Gives the profile other keys.
+    pub(crate) fn set_profile(&self, keys: &str) {
+        self.sandbox
+            .write_profiles(&profiles(&self.authority, keys));
+    }
+
+    /// A sandbox in which somebody is signed in; counting begins anew.
+    pub(crate) fn signed_in(options: Value) -> Self {
+        let ground = Self::new(options);
+        ground.sign_in("ada");
+        ground.authority.reset_requests();
+        ground
+    }
+
+    /// Signs somebody in at a terminal; the access token.
+    pub(crate) fn sign_in(&self, login: &str) -> String {
+        let terminal = self.sandbox.in_terminal("cred-helper login >/dev/null");
+        self.authority.approve(None, login);
+        let shown = terminal.wait();
+        assert!(
+            shown.contains(&format!("Signed in as {login}@example.test")),
+            "{shown}"
+        );
+        self.learn();
+        self.sandbox.scan("the terminal", &shown);
+        let account = format!("{login}@example.test");
+        self.get(&["--account", &account])
+    }
+
+    /// Runs the binary without a terminal. What it brought is secret from then on, also in what
+    /// this run has shown.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.check(self.sandbox.run(arguments))
+    }
+
+    /// The same for a command that was prepared.
+    pub(crate) fn run_command(&self, command: Command) -> Ran {
+        self.check(self.sandbox.run_command(command))
+    }
+
+    fn check(&self, ran: Ran) -> Ran {
+        self.learn();
+        self.sandbox.scan("stderr", &ran.stderr);
+        self.scan_log();
+        ran
+    }
+
+    /// `get` without a terminal, which must go well; the token.
+    pub(crate) fn get(&self, arguments: &[&str]) -> String {
+        let mut line = vec!["get"];
+        line.extend(arguments);
+        self.run(&line).ok().trim_end().to_owned()
+    }
+
+    /// `get -o json` without a terminal, which must go well; the answer.
+    pub(crate) fn get_json(&self, arguments: &[&str]) -> Value {
+        let mut line = vec!["get", "-o", "json"];
+        line.extend(arguments);
+        self.run(&line).json()
+    }
+
+    /// Declares every token in the session as a secret.
+    pub(crate) fn learn(&self) {
+        if self.sandbox.sessions().is_empty() {
+            return;
+        }
+        for account in self.accounts() {
+            let access_tokens = account["access_tokens"].as_array().into_iter().flatten();
+            let secrets = access_tokens
+                .map(|row| &row["secret"])
+                .chain([&account["refresh_token"], &account["id_token"]]);
+            for secret in secrets.filter_map(Value::as_str) {
+                self.sandbox.secret(secret);
+            }
+        }
+    }
+
+    /// Fails if the log holds a secret.
+    pub(crate) fn scan_log(&self) {
+        let log = fs::read_to_string(self.sandbox.log()).unwrap_or_default();
+        self.sandbox.scan("the log", &log);
+    }
+
+    /// The session file's bytes.
+    pub(crate) fn session_bytes(&self) -> Vec<u8> {
+        fs::read(self.sandbox.session()).expect("the session can be read")
+    }
+
+    /// What the session file holds.
+    pub(crate) fn session(&self) -> Value {
+        serde_json::from_slice(&self.session_bytes()).expect("the session is JSON")
+    }
+
+    /// The accounts of the session.
+    pub(crate) fn accounts(&self) -> Vec<Value> {
+        let session = self.session();
+        let accounts = session["content"]["accounts"].as_array();
+        accounts.expect("the session has accounts").clone()
+    }
+
+    /// The only account's refresh token.
+    pub(crate) fn refresh_token(&self) -> String {
+        let accounts = self.accounts();
+        assert_eq!(accounts.len(), 1, "one account is signed in");
+        let token = accounts[0]["refresh_token"].as_str();
+        token.expect("there is a refresh token").to_owned()
+    }
+
+    /// Makes every access token that is kept `seconds` older than it is.
+    pub(crate) fn age(&self, seconds: i64) {
+        let mut session = self.session();
+        let accounts = session["content"]["accounts"].as_array_mut();
+        for account in accounts.expect("the session has accounts") {
+            let rows = account["access_tokens"].as_array_mut();
+            for row in rows.expect("the account has access tokens") {
+                for time in ["issued_at", "expires_at"] {
+                    let then = row[time].as_i64().expect("the time is a number");
+                    row[time] = json!(then - seconds);
+                }
+            }
+        }
+        // Written in place: the file keeps its permissions.
+        fs::write(self.sandbox.session(), session.to_string()).expect("it can be written");
+    }
+
+    /// Makes every access token that is kept expired.
+    pub(crate) fn expire(&self) {
+        self.age(24 * 3600);
+    }
+
+    /// A file of the sandbox as text, without the line's end.
+    pub(crate) fn read(&self, name: &str) -> String {
+        let path = self.sandbox.path().join(name);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        text.trim_end().to_owned()
+    }
+
+    /// How often a line of the log holds this text.
+    pub(crate) fn logged(&self, text: &str) -> usize {
+        let log = fs::read_to_string(self.sandbox.log()).unwrap_or_default();
+        log.matches(text).count()
+    }
+
+    /// The only account's row in `status`.
+    pub(crate) fn status(&self) -> Value {
+        let status = self.run(&["status", "-o", "json"]).json();
+        let accounts = status["profiles"][0]["accounts"].as_array();
+        let accounts = accounts.expect("the profile has accounts");
+        assert_eq!(accounts.len(), 1, "{status}");
+        accounts[0].clone()
+    }
+}
+
+fn profiles(authority: &OidcProvider, keys: &str) -> String {
+    let issuer = authority.issuer();
+    format!("[store]\nseal = \"none\"\n\n[profiles.api]\nauthority = \"{issuer}\"\n{keys}")
+}
+
+/// Returns once the condition holds; for conditions that no event tells.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    /// How long may something take that should happen at once on a busy machine?
+    const LOOKS: u32 = 4000;
+    for _ in 0..LOOKS {
+        if condition() {
+            return;
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "between two looks at a condition the processors are left to others"
+        )]
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("waited in vain: {what}");
+}
