@@ -16,6 +16,7 @@ mod profile_file;
 mod scene;
 mod store_fault;
 mod oidc_ground;
+mod oidc_many;
 mod oidc_refresh;
 mod support;
 mod transcript;
