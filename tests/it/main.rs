@@ -10,6 +10,7 @@ mod oidc_provider;
 
 mod acquire;
 mod fake;
+mod completion;
 mod layer;
 mod main_job;
 mod profile_file;

@@ -1,0 +1,203 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_cred_helper_global_optspecs
+    string join \n config= error-format= q/quiet v/verbose color= h/help V/version
+end
+
+function __fish_cred_helper_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_cred_helper_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_cred_helper_using_subcommand
+    set -l cmd (__fish_cred_helper_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -s V -l version -d 'Print version'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "get" -d 'Print an access token'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "serve" -d 'Answer requests of the JSON protocol on stdin'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "login" -d 'Sign in, whatever is kept'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "status" -d 'Show who is signed in, and until when'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "profile" -d 'Show and check profiles'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "completions" -d 'Print a completion script'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l url -d 'Choose the profile whose `urls` match; with -p it must match too' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s o -l output -d 'What to print [default: token]' -r -f -a "token\t''
+id-token\t''
+bearer\t''
+header\t''
+headers\t''
+json\t''
+env\t''
+netrc\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l scope -d 'Ask for this scope instead of the profile\'s' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l account -d 'Which account of several' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l min-valid -d 'Valid for at least this long, as `5m`' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l claims -d 'A claims request or challenge' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l interactive -d 'Whether a person may be asked [default: auto]' -r -f -a "auto\t''
+never\t''
+always\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l env-name -d 'The variable of `-o env` [default: ACCESS_TOKEN]' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l force-refresh -d 'Never answer from the cache'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l once -d 'No hello, one request up to the end of stdin, one answer, and its exit code'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l account -d 'Who signs in; anybody else is refused' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l interactive -d 'Whether a person may be asked; `always` also where `CI` is set' -r -f -a "auto\t''
+never\t''
+always\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l account -d 'This account alone' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l all -d 'Every profile'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l local -d 'Revoke nothing at the authority'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s o -l output -d 'What to print' -r -f -a "table\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "list" -d 'List the profiles, and the file of each'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "show" -d 'Show a profile; secrets are named by their source'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "check" -d 'Read every profile, and complain of everything at once'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "route" -d 'Show which profile answers for a URL, and why'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -s o -l output -d 'What to print' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -s o -l output -d 'What to print' -r -f -a "toml\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s o -l output -d 'What to print' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the profiles, and the file of each'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a profile; secrets are named by their source'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read every profile, and complain of everything at once'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "route" -d 'Show which profile answers for a URL, and why'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "get" -d 'Print an access token'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "serve" -d 'Answer requests of the JSON protocol on stdin'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "login" -d 'Sign in, whatever is kept'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "status" -d 'Show who is signed in, and until when'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "profile" -d 'Show and check profiles'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "completions" -d 'Print a completion script'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "list" -d 'List the profiles, and the file of each'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show a profile; secrets are named by their source'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "check" -d 'Read every profile, and complain of everything at once'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "route" -d 'Show which profile answers for a URL, and why'
