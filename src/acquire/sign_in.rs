@@ -132,6 +132,10 @@ fn ask(call: &Call<'_>, _guard: &SignInGuard) -> Result<(Credential, Result<(), 
             keep(call, &token_set)
         }
         Err(error) => {
+            if error.kind() == ErrorKind::Interrupted {
+                // The terminal's line holds `^C`.
+                drop(context.terminal.show("\n"));
+            }
             let now = context.clock.now();
             let refused = is_refusal(&error);
             let noted = change(call, |session| {
@@ -237,10 +241,17 @@ pub(super) fn run_machine_grant(
     let key = call.key();
     let name = call.profile.grant.name();
     let token_set = run(call)?;
-    let account = session.sign_in(name, key.clone(), &token_set, now);
-    let answer = account
-        .access_token(&key)
-        .map(|token| call.credential(account, token, name, false));
+    // A machine has one account, with a token for each set of scopes.
+    if let Some(account) = session.account_mut(call.account()) {
+        account.receive(key.clone(), &token_set, now);
+    } else {
+        session.sign_in(name, key.clone(), &token_set, now);
+    }
+    let account = session.account(call.account());
+    let answer = account.and_then(|account| {
+        let token = account.access_token(&key)?;
+        Some(call.credential(account, token, name, false))
+    });
     refresh::save(call, session, None, guard);
     answer.ok_or_else(|| Error::new(ErrorKind::Internal, "BUG: a token was not kept"))
 }

@@ -35,7 +35,8 @@ impl Form {
     }
 
     /// Adds what the client sends with each authorization and token request: `resource`,
-    /// `audience`, and further ones, none of which replaces a field that is there.
+    /// `audience`, and further ones, none of which replaces a field that is there. Entra is asked
+    /// for `client_info`, which names the account also where there is no ID token.
     pub fn add_parameters(&mut self, client: &Client, claims: Option<&str>) {
         let own = [
             ("resource", &client.resource),
@@ -48,6 +49,9 @@ impl Form {
         }
         if let Some(claims) = claims {
             self.add("claims", claims);
+        }
+        if client.is_entra() {
+            self.add("client_info", "1");
         }
         for (name, value) in &client.extra {
             if !self.0.iter().any(|(there, _)| there == name) {
