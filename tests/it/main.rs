@@ -11,6 +11,7 @@ mod oidc_provider;
 mod acquire;
 mod completion;
 mod fake;
+mod cached_path;
 mod layer;
 mod main_job;
 mod oidc_ground;
