@@ -45,7 +45,18 @@ impl Failure {
                         "conditional access refuses this sign-in; ask whoever runs the directory",
                     );
                 }
-                error.oauth(*said)
+                let hint = match said.error.as_str() {
+                    "invalid_client" => {
+                        "check the profile's `client_id`, and how the client authenticates"
+                    }
+                    "unauthorized_client" => {
+                        "check the profile's `client_id`, and that the client is registered for \
+                         its `grant`"
+                    }
+                    "invalid_scope" => "check the profile's `scopes`",
+                    _ => return error.oauth(*said),
+                };
+                error.oauth(*said).hint(hint)
             }
             Self::Trouble { reason, said, .. } => {
                 let error = Error::new(ErrorKind::Unavailable, doing).because(reason);
