@@ -26,6 +26,9 @@ pub struct Wanted<'a> {
     pub min_valid: Option<i64>,
     /// Which tokens must not be handed out.
     pub force: Force,
+    /// The refresh token that the authority refused during this call. It is not sent again, also
+    /// where it is kept: because it is not dead, or because it could not be forgotten.
+    pub refused: Option<Secret>,
     /// Whether the profile's grant asks a person.
     pub asks_a_person: bool,
     /// Whether a person may be asked.
@@ -135,7 +138,8 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
     let account = session.account(wanted.account);
     let refresh_token = account.and_then(|account| {
         let is_over = account.refresh_expires_at.is_some_and(|end| end <= now);
-        account.refresh_token.as_ref().filter(|_| !is_over)
+        let usable = |token: &&Secret| !is_over && wanted.refused.as_ref() != Some(*token);
+        account.refresh_token.as_ref().filter(usable)
     });
     let token = account
         .and_then(|account| account.access_token(wanted.key))
@@ -248,6 +252,7 @@ mod tests {
             key,
             min_valid: None,
             force: Force::No,
+            refused: None,
             asks_a_person: true,
             may_ask: true,
             in_background: false,
@@ -322,6 +327,8 @@ mod tests {
         let shared = || with(|wanted| wanted.force = Force::Except(Some(Secret::new("older"))));
         let same = || with(|wanted| wanted.force = Force::Except(Some(Secret::new("access"))));
         let other = || with(|wanted| wanted.account = Some("eve"));
+        let refused = || with(|wanted| wanted.refused = Some(Secret::new("refresh")));
+        let newer = || with(|wanted| wanted.refused = Some(Secret::new("older")));
         let r = Some("refresh");
         for (line, token, refresh_token, wanted, expected) in [
             (line!(), fresh(), r, plain(), "use"),
@@ -345,6 +352,9 @@ mod tests {
             (line!(), aging(), None, long(), "grant"),
             (line!(), fresh(), r, long(), "use"),
             (line!(), fresh(), r, other(), "grant"),
+            (line!(), expired(), r, refused(), "grant"),
+            (line!(), aging(), r, refused(), "use stale"),
+            (line!(), expired(), r, newer(), "refresh"),
         ] {
             let session = session(token, refresh_token);
             assert_eq!(

@@ -77,6 +77,7 @@ impl<'a> Call<'a> {
             } else {
                 Force::No
             },
+            refused: None,
             asks_a_person: self.profile.grant.asks_a_person(),
             may_ask,
             in_background: false,
@@ -224,9 +225,10 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
     let context = &call.context;
     let guard = call.store.lock(context)?;
     let mut session = call.store.load_locked(&guard, context)?;
+    let mut wanted = wanted.clone();
     let mut refused: Option<Error> = None;
     loop {
-        let step = next(&session, wanted, context.clock.now());
+        let step = next(&session, &wanted, context.clock.now());
         context.debug(|| format!("profile `{}`: {}", call.profile.name, describe(&step)));
         match step {
             Step::Use {
@@ -237,14 +239,20 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
             Step::UseAndRefresh { account, token } => {
                 return Ok(call.credential(account, token, CACHE, false));
             }
-            Step::Refresh { .. } => match refresh::refresh(call, wanted, &mut session, &guard)? {
-                Refreshed::Done(credential) => return Ok(*credential),
-                Refreshed::DecideAgain(reason) => refused = reason.or(refused),
-            },
+            Step::Refresh { refresh_token, .. } => {
+                let sent = refresh_token.clone();
+                match refresh::refresh(call, &wanted, &mut session, &guard)? {
+                    Refreshed::Done(credential) => return Ok(*credential),
+                    Refreshed::Refused(error) => {
+                        wanted.refused = Some(sent);
+                        refused = Some(error);
+                    }
+                }
+            }
             Step::Grant if wanted.asks_a_person => {
                 // Whoever is at a prompt must not hold up refreshes.
                 drop(guard);
-                return sign_in::sign_in(call, wanted);
+                return sign_in::sign_in(call, &wanted);
             }
             Step::Grant => return sign_in::run_machine_grant(call, &mut session, &guard),
             Step::LoginRequired(reason) => {

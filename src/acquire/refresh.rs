@@ -22,8 +22,8 @@ use crate::token::TokenSet;
 pub(super) enum Refreshed {
     /// A token.
     Done(Box<Credential>),
-    /// What is kept has changed; if a sign-in is needed now, this is why.
-    DecideAgain(Option<Error>),
+    /// The refresh token was refused; if a sign-in is needed now, this is why.
+    Refused(Error),
 }
 
 /// The source of a refreshed answer.
@@ -76,7 +76,7 @@ pub(super) fn refresh(
                 error
             };
             forget_refused(call, wanted, session, &refresh_token, &error, guard)?;
-            Ok(Refreshed::DecideAgain(Some(error)))
+            Ok(Refreshed::Refused(error))
         }
     }
 }
@@ -177,14 +177,15 @@ fn forget_refused(
     let Some(account) = session.account_mut(wanted.account) else {
         return Ok(());
     };
-    if account.refresh_token.as_ref() != Some(refused) {
-        return Ok(());
-    }
-    account.refresh_token = None;
+    // After anything else a sign-in may make it good again, or it is good for other scopes.
     let is_dead = error
         .oauth_error()
         .is_some_and(|said| said.error == "invalid_grant");
-    if is_dead && let Err(error) = call.store.save(session, None, guard) {
+    if !is_dead || account.refresh_token.as_ref() != Some(refused) {
+        return Ok(());
+    }
+    account.refresh_token = None;
+    if let Err(error) = call.store.save(session, None, guard) {
         call.context.warn(&format!(
             "a dead refresh token could not be forgotten: {error}"
         ));
