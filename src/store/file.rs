@@ -53,8 +53,30 @@ pub enum Loaded {
 
 /// Room for the next content, proved to be writable.
 pub(super) struct Reservation {
-    path: PathBuf,
+    temporary: Temporary,
     file: File,
+}
+
+/// A temporary file's name. What does not become the session is removed.
+struct Temporary(Option<PathBuf>);
+
+impl Temporary {
+    fn rename(mut self, path: &Path) -> io::Result<()> {
+        if let Some(own) = &self.0 {
+            fs::rename(own, path)?;
+        }
+        self.0 = None;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Where this fails, the next holder of the lock does it.
+            drop(fs::remove_file(path));
+        }
+    }
 }
 
 /// A session's file and its temporary neighbours.
@@ -146,7 +168,10 @@ impl SessionFile {
             file.sync_all()?;
             let path = self.temporary("room");
             fs::rename(&temporary, &path)?;
-            Ok(Reservation { path, file })
+            Ok(Reservation {
+                temporary: Temporary(Some(path)),
+                file,
+            })
         };
         prove().map_err(|error| {
             self.remove_temporaries();
@@ -165,18 +190,24 @@ impl SessionFile {
     ) -> Result<(), Error> {
         let text = encode(session, seal)?;
         let write = || -> io::Result<()> {
-            let (path, mut file) = match reservation {
-                Some(Reservation { path, mut file }) => {
+            let (temporary, mut file) = match reservation {
+                Some(Reservation {
+                    temporary,
+                    mut file,
+                }) => {
                     file.rewind()?;
-                    (path, file)
+                    (temporary, file)
                 }
-                None => self.create_temporary("new")?,
+                None => {
+                    let (path, file) = self.create_temporary("new")?;
+                    (Temporary(Some(path)), file)
+                }
             };
             file.write_all(text.as_bytes())?;
             file.set_len(text.len() as u64)?;
             file.sync_all()?;
             drop(file);
-            fs::rename(path, self.path())?;
+            temporary.rename(&self.path())?;
             platform::sync_directory(&self.directory)
         };
         write().map_err(|error| {
