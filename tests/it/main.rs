@@ -20,5 +20,6 @@ mod oidc_refresh;
 mod profile_file;
 mod scene;
 mod store_fault;
+mod readme;
 mod support;
 mod transcript;
