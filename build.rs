@@ -1,20 +1,37 @@
 //! Puts the commit into `--version`, where there is one to name.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo:rerun-if-changed=.git/HEAD");
-    println!("cargo:rerun-if-changed=.git/refs/heads");
-    let commit = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output()
-        .ok()
-        .filter(|output| output.status.success())
-        .and_then(|output| String::from_utf8(output.stdout).ok());
+    println!("cargo:rerun-if-changed=build.rs");
+    // A worktree's `HEAD` lies elsewhere than its `.git`; a file that is not there would make
+    // every build a new one.
+    for path in ["HEAD", "refs/heads", "packed-refs"] {
+        if let Some(path) = git(&["rev-parse", "--git-path", path])
+            && Path::new(&path).exists()
+        {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
     let version = env!("CARGO_PKG_VERSION");
-    let named = match commit {
-        Some(commit) => format!("{version} ({})", commit.trim()),
+    let named = match commit() {
+        Some(commit) => format!("{version} ({commit})"),
         None => version.to_owned(),
     };
     println!("cargo:rustc-env=CRED_HELPER_VERSION={named}");
+}
+
+/// The commit that is built. Sources unpacked inside another repository have none.
+fn commit() -> Option<String> {
+    let below = git(&["rev-parse", "--show-prefix"])?;
+    below
+        .is_empty()
+        .then(|| git(&["rev-parse", "--short=12", "HEAD"]))?
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
