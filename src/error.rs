@@ -137,6 +137,15 @@ impl Error {
         self
     }
 
+    /// Adds another error as what lies behind it, with its own causes and what the authority said.
+    #[must_use]
+    pub fn because_of(mut self, cause: &Self) -> Self {
+        self = self.because(cause.message());
+        self.0.caused_by.extend_from_slice(cause.causes());
+        self.0.oauth.clone_from(&cause.0.oauth);
+        self
+    }
+
     /// Says in words what to do; replaces an earlier hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -258,7 +258,7 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
             Step::LoginRequired(reason) => {
                 let error = login_required(call, &reason);
                 return Err(match refused {
-                    Some(refused) => with_cause(error, &refused),
+                    Some(refused) => error.because_of(&refused),
                     None => error,
                 });
             }
@@ -275,14 +275,6 @@ fn describe(step: &Step<'_>) -> &'static str {
         Step::Grant => "a sign-in is needed",
         Step::LoginRequired(_) => "a sign-in is needed, and nobody is asked",
     }
-}
-
-fn with_cause(mut error: Error, cause: &Error) -> Error {
-    error = match cause.oauth_error() {
-        Some(said) => error.because(cause.message()).oauth(said.clone()),
-        None => error.because(cause),
-    };
-    error
 }
 
 /// The error for a person who has to sign in elsewhere.
