@@ -15,6 +15,7 @@ mod cached_path;
 mod layer;
 mod main_job;
 mod oidc_ground;
+mod oidc_killed;
 mod oidc_many;
 mod oidc_refresh;
 mod profile_file;
