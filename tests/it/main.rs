@@ -22,5 +22,6 @@ mod profile_file;
 mod scene;
 mod store_fault;
 mod readme;
+mod oidc_sign_in;
 mod support;
 mod transcript;
