@@ -23,5 +23,6 @@ mod scene;
 mod store_fault;
 mod readme;
 mod oidc_sign_in;
+mod oidc_trouble;
 mod support;
 mod transcript;
