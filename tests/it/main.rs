@@ -16,6 +16,7 @@ mod layer;
 mod main_job;
 mod oidc_ground;
 mod oidc_killed;
+mod oidc_logout;
 mod oidc_many;
 mod oidc_refresh;
 mod profile_file;
