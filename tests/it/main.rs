@@ -14,6 +14,7 @@ mod fake;
 mod cached_path;
 mod layer;
 mod main_job;
+mod oidc_client;
 mod oidc_ground;
 mod oidc_killed;
 mod oidc_logout;
