@@ -24,6 +24,7 @@ mod profile_file;
 mod scene;
 mod store_fault;
 mod readme;
+mod oidc_serve;
 mod oidc_sign_in;
 mod oidc_trouble;
 mod support;
