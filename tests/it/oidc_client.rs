@@ -4,20 +4,21 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, for_each};
 
 const SCOPES: &str = "scopes = [\"api:read\"]\n";
 
 #[test]
 fn a_confidential_client_proves_itself_in_the_way_the_profile_says() {
-    for (client_id, keys, method) in [
+    let rows = [
         ("service", "", "client_secret_basic"),
         (
             "service-post",
             "client_auth_method = \"client_secret_post\"\n",
             "client_secret_post",
         ),
-    ] {
+    ];
+    for_each(rows, |(client_id, keys, method)| {
         let ground = Ground::new(json!({}));
         let secret = ground.sandbox.path().join("secret");
         // One line end at the end is the editor's, not the secret's.
@@ -49,7 +50,7 @@ fn a_confidential_client_proves_itself_in_the_way_the_profile_says() {
             [(method.to_owned(), 3 + polls)].into(),
             "every token request, and no other way"
         );
-    }
+    });
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn a_wrong_client_secret_is_denied_and_costs_no_sign_in() {
 #[test]
 fn an_issuer_with_a_path_is_found_and_gives_jwts_for_its_resource() {
     const RESOURCE: &str = "https://api.example.test/";
-    for (options, keys) in [
+    let rows = [
         (json!({ "jwt": true, "path": "/realms/x" }), String::new()),
         // The resource has to be named again with each refresh here.
         (
@@ -95,7 +96,8 @@ fn an_issuer_with_a_path_is_found_and_gives_jwts_for_its_resource() {
             }),
             format!("resource = \"{RESOURCE}\"\n"),
         ),
-    ] {
+    ];
+    for_each(rows, |(options, keys)| {
         let ground = Ground::with_profile(options, &format!("client_id = \"cli\"\n{SCOPES}{keys}"));
         assert!(ground.authority.issuer().ends_with("/realms/x"));
         let first = ground.sign_in("ada");
@@ -112,5 +114,5 @@ fn an_issuer_with_a_path_is_found_and_gives_jwts_for_its_resource() {
             assert_eq!(known["sub"], "ada", "{keys}");
         }
         assert_eq!(ground.authority.requests().discovery, 1, "it is kept");
-    }
+    });
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -187,6 +188,15 @@ fn profiles(authority: &OidcProvider, keys: &str) -> String {
     format!("[store]\nseal = \"none\"\n\n[profiles.api]\nauthority = \"{issuer}\"\n{keys}")
 }
 
+/// Runs a test for each row at the same time: with a provider for each, most of it is waiting.
+pub(crate) fn for_each<T: Send>(rows: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        for row in rows {
+            scope.spawn(|| test(row));
+        }
+    });
+}
+
 /// Returns once the condition holds; for conditions that no event tells.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
@@ -200,7 +210,7 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
             clippy::disallowed_methods,
             reason = "between two looks at a condition the processors are left to others"
         )]
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     panic!("waited in vain: {what}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, for_each};
 
 #[test]
 fn logout_revokes_at_the_authority_and_forgets_here() {
@@ -31,7 +31,7 @@ fn logout_revokes_at_the_authority_and_forgets_here() {
 #[test]
 fn logout_warns_where_the_authority_revokes_nothing_and_forgets_all_the_same() {
     // Without the endpoint, and with one that is in trouble.
-    for revocation in [false, true] {
+    for_each([false, true], |revocation| {
         let ground = Ground::signed_in(json!({ "revocation": revocation }));
         let tokens = [ground.get(&[]), ground.refresh_token()];
         ground.authority.fault(json!({
@@ -46,7 +46,7 @@ fn logout_warns_where_the_authority_revokes_nothing_and_forgets_all_the_same() {
         }
         assert_eq!(ground.sandbox.sessions().len(), 0);
         ground.run(&["get"]).failed(4);
-    }
+    });
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, for_each};
 
 #[test]
 fn each_refresh_replaces_the_refresh_token_where_the_authority_rotates_and_keeps_it_elsewhere() {
-    for rotate in [true, false] {
+    for_each([true, false], |rotate| {
         let ground = Ground::signed_in(json!({ "rotate": rotate }));
         let mut access_tokens = vec![ground.get(&[])];
         let mut refresh_tokens = vec![ground.refresh_token()];
@@ -28,7 +28,7 @@ fn each_refresh_replaces_the_refresh_token_where_the_authority_rotates_and_keeps
         access_tokens.sort();
         access_tokens.dedup();
         assert_eq!(access_tokens.len(), 5, "each refresh gave another token");
-    }
+    });
 }
 
 #[test]

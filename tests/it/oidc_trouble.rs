@@ -1,10 +1,8 @@
 //! Trouble in the network and at the authority: it never costs a sign-in, and never asks a person.
 
-use std::thread;
-
 use serde_json::{Value, json};
 
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, for_each};
 
 const DEVICE_CODE: &str = "device_code";
 const REFRESH: &str = "refresh_token";
@@ -87,31 +85,35 @@ fn a_token_that_is_still_valid_is_handed_out_stale_in_trouble() {
 
 #[test]
 fn a_refresh_whose_answer_was_lost_is_repeated_once_with_the_same_token() {
-    for name in ["lost", "cut"] {
-        // Where refresh tokens stay, the second attempt brings what the first one lost.
-        let ground = Ground::signed_in(json!({ "rotate": false }));
-        ground.expire();
-        ground.authority.fault(fault(REFRESH, name, 1));
-        assert_eq!(ground.get_json(&[])["source"], "refresh", "{name}");
-        assert_eq!(ground.authority.requests().token(REFRESH), 2, "{name}");
-
-        // Where they are replaced, the new one went with the answer, and that is said.
-        let ground = Ground::signed_in(json!({}));
-        ground.expire();
-        let spent = ground.refresh_token();
-        ground.authority.fault(fault(REFRESH, name, 1));
-        let error = ground.run(&["get"]).failed(4);
-        assert!(error.contains("invalid_grant"), "{name}: {error}");
-        assert!(
-            error.contains("answer to a first attempt was lost on its way"),
-            "{name}: {error}"
-        );
-        assert_eq!(ground.authority.requests().token(REFRESH), 2, "{name}");
-        assert_eq!(ground.authority.introspect(&spent)["active"], false);
-        // It is known to be dead, and not sent a third time.
-        ground.run(&["get"]).failed(4);
-        assert_eq!(ground.authority.requests().token(REFRESH), 2, "{name}");
-    }
+    for_each([false, true], |rotate| {
+        let ground = Ground::new(json!({ "rotate": rotate }));
+        for name in ["lost", "cut"] {
+            ground.sign_in("ada");
+            ground.expire();
+            let sent = ground.refresh_token();
+            ground.authority.reset_requests();
+            ground.authority.fault(fault(REFRESH, name, 1));
+            let ran = ground.run(&["get", "-o", "json"]);
+            assert_eq!(ground.authority.requests().token(REFRESH), 2, "{name}");
+            if !rotate {
+                // The second attempt brings what the first one lost.
+                assert_eq!(ran.json()["source"], "refresh", "{name}");
+                assert_eq!(ground.refresh_token(), sent);
+                continue;
+            }
+            // The new refresh token went with the answer, and that is said.
+            let error = ran.failed(4);
+            assert!(error.contains("invalid_grant"), "{name}: {error}");
+            assert!(
+                error.contains("answer to a first attempt was lost on its way"),
+                "{name}: {error}"
+            );
+            assert_eq!(ground.authority.introspect(&sent)["active"], false);
+            // It is known to be dead, and not sent a third time.
+            ground.run(&["get"]).failed(4);
+            assert_eq!(ground.authority.requests().token(REFRESH), 2, "{name}");
+        }
+    });
 }
 
 #[test]
@@ -119,35 +121,30 @@ fn a_sign_in_that_a_person_has_begun_survives_every_trouble_alone_and_in_pairs()
     /// A request that is served as it should be; it ends what was trouble in a row.
     const GOOD: &str = "delay";
     const FAULTS: [&str; 6] = ["503", "reset", "garbage", "cut", "429", "lost"];
-    // Most of it is waiting from poll to poll, so all of them wait at the same time.
-    thread::scope(|scope| {
-        for (index, first) in FAULTS.into_iter().enumerate() {
-            scope.spawn(move || {
-                let second = FAULTS[(index + 1) % FAULTS.len()];
-                let ground = Ground::new(json!({}));
-                let queue = [first, GOOD, first, second].map(|name| {
-                    let mut fault = fault(DEVICE_CODE, name, 1);
-                    fault["milliseconds"] = json!(0);
-                    fault
-                });
-                let polls = queue.len();
-                ground.authority.fault(json!(queue));
-                let terminal = ground
-                    .sandbox
-                    .in_terminal("cred-helper get >answer 2>errors");
-                ground
-                    .authority
-                    .wait_for(json!({ "token": { DEVICE_CODE: polls } }));
-                assert_eq!(ground.authority.faults_left(), 0);
-                ground.authority.approve(None, "ada");
-                let shown = terminal.wait();
-                assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
-                assert_eq!(ground.read("errors"), "", "{first}, {second}");
-                assert_eq!(ground.read("answer"), ground.get(&[]));
-                let requests = ground.authority.requests();
-                assert_eq!(requests.device_authorization, 1);
-            });
-        }
+    for_each(0..FAULTS.len(), |index| {
+        let (first, second) = (FAULTS[index], FAULTS[(index + 1) % FAULTS.len()]);
+        let ground = Ground::new(json!({}));
+        let queue = [first, GOOD, first, second].map(|name| {
+            let mut fault = fault(DEVICE_CODE, name, 1);
+            fault["milliseconds"] = json!(0);
+            fault
+        });
+        let polls = queue.len();
+        ground.authority.fault(json!(queue));
+        let terminal = ground
+            .sandbox
+            .in_terminal("cred-helper get >answer 2>errors");
+        ground
+            .authority
+            .wait_for(json!({ "token": { DEVICE_CODE: polls } }));
+        assert_eq!(ground.authority.faults_left(), 0);
+        ground.authority.approve(None, "ada");
+        let shown = terminal.wait();
+        assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
+        assert_eq!(ground.read("errors"), "", "{first}, {second}");
+        assert_eq!(ground.read("answer"), ground.get(&[]));
+        let requests = ground.authority.requests();
+        assert_eq!(requests.device_authorization, 1);
     });
 }
 
