@@ -266,14 +266,12 @@ pub struct Keys<'a, 'c> {
 }
 
 impl<'a, 'c> Keys<'a, 'c> {
-    /// The keys of `layers`, the first of which wins.
-    pub fn new(
-        prefix: impl Into<String>,
-        layers: Vec<Layer<'a>>,
-        complaints: &'c mut Vec<Complaint>,
-    ) -> Self {
+    /// The keys of `layers`, the first of which wins. `prefix` is what complaints name before a
+    /// key.
+    pub fn new(prefix: &str, layers: Vec<Layer<'a>>, complaints: &'c mut Vec<Complaint>) -> Self {
         Self {
-            prefix: prefix.into(),
+            // A quoted key can hold anything.
+            prefix: printable(prefix),
             layers,
             complaints,
         }
@@ -335,9 +333,10 @@ impl<'a, 'c> Keys<'a, 'c> {
     /// Complains of the value of `key`.
     pub fn complain(&mut self, found: Found<'_>, key: &str, problem: impl std::fmt::Display) {
         self.complaints.push(Complaint(format!(
-            "{}: `{}{key}`: {problem}",
+            "{}: `{}{}`: {problem}",
             found.place(),
-            self.prefix
+            self.prefix,
+            printable(key)
         )));
     }
 
@@ -431,7 +430,7 @@ impl<'a, 'c> Keys<'a, 'c> {
             })
             .collect();
         let prefix = format!("{}{key}.", self.prefix);
-        Some(read(&mut Keys::new(prefix, layers, self.complaints)))
+        Some(read(&mut Keys::new(&prefix, layers, self.complaints)))
     }
 
     /// The names in this table, each once, with the place of the first.

@@ -551,14 +551,15 @@ impl<'s> Configuration<'s> {
         let Some(table) = value.get_ref().as_table() else {
             let found = file::Found { source, value };
             complaints.push(Complaint(format!(
-                "{}: `profiles.{name}`: it is no table",
-                found.place()
+                "{}: `profiles.{}`: it is no table",
+                found.place(),
+                printable(name)
             )));
             return None;
         };
         let own = Layer { source, table };
         let preset = {
-            let mut keys = Keys::new(prefix.clone(), vec![own], complaints);
+            let mut keys = Keys::new(&prefix, vec![own], complaints);
             keys.only(PROFILE_KEYS.iter().map(|(key, _)| *key));
             keys.text("preset").and_then(|(preset, found)| {
                 let known = PRESETS.iter().find(|known| known.name == preset);
@@ -570,7 +571,7 @@ impl<'s> Configuration<'s> {
             })
         };
         let Some(preset) = preset else {
-            let mut keys = Keys::new(prefix, vec![own], complaints);
+            let mut keys = Keys::new(&prefix, vec![own], complaints);
             return Some(read(&mut keys, None));
         };
         let beneath = Source::built_in(&format!("preset {}", preset.name), preset.text);
@@ -579,7 +580,7 @@ impl<'s> Configuration<'s> {
             source: &beneath,
             table: table.get_ref(),
         };
-        let mut keys = Keys::new(prefix, vec![own, under], complaints);
+        let mut keys = Keys::new(&prefix, vec![own, under], complaints);
         Some(read(&mut keys, Some(preset)))
     }
 
@@ -598,7 +599,8 @@ impl<'s> Configuration<'s> {
         .place();
         if self.policy.user_profiles == Some(false) && !source.machine_wide {
             complaints.push(Complaint(format!(
-                "{place}: `profiles.{name}`: this machine's policy allows no profiles of users"
+                "{place}: `profiles.{}`: this machine's policy allows no profiles of users",
+                printable(name)
             )));
         }
         let profile = self.with_keys(name, &mut complaints, |keys, preset| {
@@ -761,7 +763,11 @@ fn read_profile(
     if !missing.is_empty() {
         keys.complain_at(
             place,
-            format!("`profiles.{name}` lacks {}", quoted_list(&missing)),
+            format!(
+                "`profiles.{}` lacks {}",
+                printable(name),
+                quoted_list(&missing)
+            ),
         );
         return None;
     }
