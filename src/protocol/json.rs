@@ -185,9 +185,12 @@ fn usage(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Usage, message).hint("see docs/protocol.md for the form of a request")
 }
 
-/// Whether bytes are a request: what a fuzzer calls.
-pub fn decodes(line: &[u8]) -> bool {
-    read_request(line).1.is_ok()
+/// Reads bytes as a request: what a fuzzer calls.
+///
+/// # Errors
+/// `usage`.
+pub fn decodes(line: &[u8]) -> Result<Request, Error> {
+    read_request(line).1.map(|(_, request)| request)
 }
 
 /// Reads a request, and its id where that can be read.
@@ -242,7 +245,10 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
     match object.get("v") {
         None | Some(Value::Null) => {}
         Some(version) if version.as_u64() == Some(1) => {}
-        Some(version) => return Err(usage(format!("version {version} is not spoken; 1 is"))),
+        Some(version) => {
+            let version = printable(&version.to_string());
+            return Err(usage(format!("version {version} is not spoken; 1 is")));
+        }
     }
     let kind = text(object, "kind")?.ok_or_else(|| usage("the request has no `kind`"))?;
     let kind = Kind::ALL
