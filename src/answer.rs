@@ -11,6 +11,7 @@ use crate::exchange;
 use crate::profile::file::{self, Location};
 use crate::profile::{Configuration, Profile};
 use crate::store::SessionStore;
+use crate::text::printable;
 
 /// What every request of this process is answered with.
 pub struct Answerer<'a> {
@@ -164,14 +165,42 @@ impl Answerer<'_> {
         let set = Interactive::parse(&text).ok_or_else(|| {
             Error::new(
                 ErrorKind::Usage,
-                format!("CRED_HELPER_INTERACTIVE `{text}` is unknown"),
+                format!("CRED_HELPER_INTERACTIVE `{}` is unknown", printable(&text)),
             )
             .hint("use auto, never or always")
         })?;
-        Ok(match (request.interactive, set) {
-            (Some(Interactive::Never), _) | (None, Interactive::Never) => Interactive::Never,
-            (Some(asked), _) => asked,
-            (None, set) => set,
-        })
+        Ok(permitted(request.interactive, set))
+    }
+}
+
+/// What a request may do where the environment says `set`: a person is asked only if both permit
+/// it.
+fn permitted(asked: Option<Interactive>, set: Interactive) -> Interactive {
+    match (asked, set) {
+        (Some(Interactive::Never), _) | (_, Interactive::Never) => Interactive::Never,
+        (Some(asked), _) => asked,
+        (None, set) => set,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::permitted;
+    use crate::credential::Interactive::{Always, Auto, Never};
+
+    #[test]
+    fn a_person_is_asked_only_if_the_request_and_the_environment_permit_it() {
+        for (asked, set, expected) in [
+            (None, Auto, Auto),
+            (None, Never, Never),
+            (None, Always, Always),
+            (Some(Auto), Never, Never),
+            (Some(Always), Never, Never),
+            (Some(Never), Always, Never),
+            (Some(Auto), Always, Auto),
+            (Some(Always), Auto, Always),
+        ] {
+            assert_eq!(permitted(asked, set), expected, "{asked:?} {set:?}");
+        }
     }
 }

@@ -71,7 +71,10 @@ pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
             ),
         );
         return Err(match call.interactive {
-            Interactive::Never => error.hint("leave out --interactive never"),
+            Interactive::Never => error.hint(
+                "`never` was asked for: by --interactive, by the request, or by \
+                 CRED_HELPER_INTERACTIVE",
+            ),
             Interactive::Auto | Interactive::Always => {
                 error.hint("`CI` is set; a person who is there says --interactive always")
             }
