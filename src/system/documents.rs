@@ -1,7 +1,7 @@
 //! Public documents (authorities' metadata) on disk, in `documents/` of the state directory.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use super::platform;
@@ -16,19 +16,25 @@ impl DocumentDirectory {
     fn path(&self, key: &str) -> PathBuf {
         self.0.join(format!("{}.json", digest(key.as_bytes())))
     }
+
+    /// Whether nobody else can have put anything here: a document says where refresh tokens are
+    /// sent to.
+    fn is_trusted(&self) -> bool {
+        let is_ours = |metadata| platform::trusted_problem(&self.0, &metadata).is_none();
+        fs::metadata(&self.0).is_ok_and(is_ours)
+    }
 }
 
 impl Documents for DocumentDirectory {
     fn load(&self, key: &str) -> Option<(Timestamp, Vec<u8>)> {
         let path = self.path(key);
-        // What others can write could send tokens to an endpoint of theirs.
-        for trusted in [&self.0, &path] {
-            let metadata = fs::metadata(trusted).ok()?;
-            if platform::trusted_problem(trusted, &metadata).is_some() {
-                return None;
-            }
+        let mut file = fs::File::open(&path).ok()?;
+        let metadata = file.metadata().ok()?;
+        if !self.is_trusted() || platform::trusted_problem(&path, &metadata).is_some() {
+            return None;
         }
-        let bytes = fs::read(path).ok()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let stored = std::str::from_utf8(&bytes[..end]).ok()?.parse().ok()?;
         Some((Timestamp(stored), bytes[end + 1..].to_vec()))
@@ -37,6 +43,9 @@ impl Documents for DocumentDirectory {
     fn save(&self, key: &str, now: Timestamp, document: &[u8]) {
         let save = || -> std::io::Result<()> {
             platform::create_private_directory(&self.0)?;
+            if !self.is_trusted() {
+                return Err(std::io::Error::other("others can write the directory"));
+            }
             let path = self.path(key);
             let temporary = self.0.join(format!(
                 ".tmp-{}-{}",
@@ -55,5 +64,35 @@ impl Documents for DocumentDirectory {
         };
         // What cannot be kept is asked for again.
         drop(save());
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::DocumentDirectory;
+    use crate::context::Documents;
+    use crate::token::Timestamp;
+
+    #[test]
+    fn what_others_could_have_written_is_neither_read_nor_added_to() {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let documents = DocumentDirectory(directory.path().join("documents"));
+        let permit = |path: &std::path::Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+        };
+        documents.save("a", Timestamp(1), b"{}");
+        assert_eq!(documents.load("a"), Some((Timestamp(1), b"{}".to_vec())));
+        permit(&documents.path("a"), 0o666);
+        assert_eq!(documents.load("a"), None);
+        permit(&documents.path("a"), 0o600);
+        permit(&documents.0, 0o777);
+        assert_eq!(documents.load("a"), None);
+        documents.save("b", Timestamp(1), b"{}");
+        permit(&documents.0, 0o700);
+        assert_eq!(documents.load("b"), None);
+        assert!(documents.load("a").is_some());
     }
 }
