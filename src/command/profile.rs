@@ -168,7 +168,8 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
     if count == 0 {
         return Err(no_file(&location));
     }
-    Ok(format!("{count} profiles, nothing to complain of\n"))
+    let profiles = if count == 1 { "profile" } else { "profiles" };
+    Ok(format!("{count} {profiles}, nothing to complain of\n"))
 }
 
 fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
