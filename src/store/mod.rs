@@ -214,12 +214,12 @@ fn name(identity: &[(String, String)]) -> String {
     digest(text.as_bytes())
 }
 
-/// Whether bytes are a session file: what a fuzzer calls.
-pub fn decodes(bytes: &[u8]) -> bool {
-    matches!(
-        file::decode(bytes, Path::new("fuzz")),
-        Ok(Loaded::Session(..))
-    )
+/// What bytes are as a session's file: what a fuzzer calls.
+///
+/// # Errors
+/// `store`, for a file that is not ours to touch.
+pub fn decodes(bytes: &[u8]) -> Result<Loaded, Error> {
+    file::decode(bytes, Path::new("fuzz"))
 }
 
 /// The error for a session that a command was told of and that is not there.

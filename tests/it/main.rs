@@ -2,6 +2,10 @@
 //! servers, real tools.
 //!
 //! `support` has what they share; `authority` and `oidc_provider` are the servers.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test is the world around the program: its environment and its clock are real"
+)]
 
 #[path = "../../examples/demo/authority/mod.rs"]
 mod authority;
@@ -12,6 +16,7 @@ mod acquire;
 mod completion;
 mod fake;
 mod cached_path;
+mod decoder;
 mod layer;
 mod main_job;
 mod oidc_client;

@@ -1,0 +1,241 @@
+//! Every decoder of bytes that somebody else wrote, as a function that a fuzzer and a test call:
+//! it must not panic, and it returns what of the bytes a person would be shown.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cred_helper::cli::{self, Called};
+use cred_helper::context::HttpResponse;
+use cred_helper::endpoint::Endpoint;
+use cred_helper::error::Error;
+use cred_helper::grant::device_code;
+use cred_helper::oauth::client::{Authority, Client, Endpoints};
+use cred_helper::oauth::client_authentication::ClientAuthentication;
+use cred_helper::oauth::metadata::{self, Server};
+use cred_helper::oauth::{id_token, response};
+use cred_helper::profile::Configuration;
+use cred_helper::profile::file::Source;
+use cred_helper::profile::route::{Pattern, Target};
+use cred_helper::protocol::json;
+use cred_helper::store::{self, Loaded};
+use cred_helper::text::printable;
+use cred_helper::token::{Account, Timestamp};
+
+/// A decoder, and the name of its seeds and of its fuzz target.
+pub(crate) type Decoder = (&'static str, fn(&[u8]) -> Vec<String>);
+
+/// Every decoder.
+#[allow(dead_code, reason = "a fuzz target has one, the test has all")]
+pub(crate) const DECODERS: &[Decoder] = &[
+    ("token_response", token_response),
+    ("device_authorization", device_authorization),
+    ("metadata", server_metadata),
+    ("id_token", id_token_claims),
+    ("session", session),
+    ("profile", profile),
+    ("route", route),
+    ("request", request),
+    ("argument", argument),
+];
+
+/// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
+/// it. A line feed is allowed: what has several lines is ours.
+pub(crate) fn assert_harmless(shown: &[String]) {
+    for text in shown {
+        let bad = text
+            .chars()
+            .find(|character| *character != '\n' && !is_harmless(*character));
+        assert!(bad.is_none(), "{bad:?} would be shown: {text:?}");
+    }
+}
+
+fn is_harmless(character: char) -> bool {
+    !character.is_control() && printable(&format!("a{character}b")) != "ab"
+}
+
+fn told(error: &Error) -> Vec<String> {
+    let mut shown = vec![error.message().to_owned()];
+    shown.extend(error.causes().iter().cloned());
+    shown.extend(error.hint_text().map(String::from));
+    shown
+}
+
+fn named(account: &Account) -> Vec<String> {
+    [&account.name, &account.subject]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect()
+}
+
+fn client() -> Client {
+    Client {
+        client_id: "c".to_owned(),
+        authority: Authority::Explicit,
+        endpoints: Endpoints::default(),
+        authentication: ClientAuthentication::default(),
+        ca_file: None,
+        exact_scopes: false,
+        resource: None,
+        audience: None,
+        extra: BTreeMap::new(),
+    }
+}
+
+/// What a token endpoint answers, under a good, a bad and a troubled status.
+pub(crate) fn token_response(bytes: &[u8]) -> Vec<String> {
+    let mut shown = Vec::new();
+    for status in [200, 400, 503] {
+        let answer = HttpResponse {
+            status,
+            retry_after: None,
+            body: bytes.to_vec().into(),
+        };
+        match response::token_set(&answer, &client(), &Server::default(), Timestamp(1000)) {
+            Ok(set) => {
+                assert_eq!(status, 200, "a token comes with a good status alone");
+                let token = set.access_token.expose();
+                assert!(token.bytes().all(|byte| (0x21..0x7f).contains(&byte)));
+                assert!(set.expires_at.is_none_or(|end| end.0 >= 1000));
+                shown.push(set.token_type);
+                shown.extend(set.scopes.into_iter().flatten());
+                shown.extend(named(&set.account));
+            }
+            Err(failure) => shown.extend(told(&failure.into_error("it failed"))),
+        }
+    }
+    shown
+}
+
+/// What a device authorization endpoint answers.
+pub(crate) fn device_authorization(bytes: &[u8]) -> Vec<String> {
+    device_code::decodes(bytes).into_iter().collect()
+}
+
+/// An authority's metadata.
+pub(crate) fn server_metadata(bytes: &[u8]) -> Vec<String> {
+    let issuer = Endpoint::parse("https://issuer.example").expect("it is an https URL");
+    match metadata::decodes(bytes, &issuer) {
+        Ok(server) => {
+            for name in cred_helper::oauth::client::EndpointName::ALL {
+                let endpoint = server.endpoints.get(name).map(Endpoint::as_str);
+                assert!(endpoint.is_none_or(|url| Endpoint::parse(url).is_ok()));
+            }
+            Vec::new()
+        }
+        // Shown as a cause, and causes are made printable.
+        Err(problem) => vec![printable(&problem)],
+    }
+}
+
+/// An ID token, its claims, and Entra's `client_info`.
+pub(crate) fn id_token_claims(bytes: &[u8]) -> Vec<String> {
+    let mut shown = Vec::new();
+    let encoded = URL_SAFE_NO_PAD.encode(bytes);
+    let mut tokens = vec![format!("e30.{encoded}.")];
+    tokens.extend(std::str::from_utf8(bytes).map(String::from));
+    for token in tokens {
+        match id_token::account(&token, "c", Some("https://issuer.example")) {
+            Ok(account) => shown.extend(named(&account)),
+            Err(problem) => shown.push(problem),
+        }
+    }
+    let account = id_token::account_of_client_info(&encoded);
+    shown.extend(account.iter().flat_map(named));
+    shown
+}
+
+/// A session's file.
+pub(crate) fn session(bytes: &[u8]) -> Vec<String> {
+    match store::decodes(bytes) {
+        Ok(Loaded::Session(session, _)) => {
+            for account in &session.accounts {
+                assert!(session.account(account.label()).is_some());
+            }
+            Vec::new()
+        }
+        Ok(Loaded::Absent) => Vec::new(),
+        Ok(Loaded::Damaged(reason)) => vec![reason],
+        Err(error) => told(&error),
+    }
+}
+
+/// A profile file.
+pub(crate) fn profile(bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Vec::new();
+    };
+    let sources = [Source {
+        path: PathBuf::from("profiles.toml"),
+        text: text.to_owned(),
+        machine_wide: false,
+        profiles_count: true,
+        private: true,
+    }];
+    let (configuration, complaints) = Configuration::check(&sources);
+    let is_good = complaints.is_empty();
+    let mut shown: Vec<String> = complaints
+        .into_iter()
+        .map(|complaint| complaint.0)
+        .collect();
+    let names: Vec<&str> = configuration.profiles().map(|(name, _)| name).collect();
+    for name in names {
+        match configuration.profile(name) {
+            // As the file has it, for a program as much as for a person.
+            Ok(profile) => drop(profile.to_toml().to_string()),
+            Err(error) => {
+                assert!(!is_good, "a checked profile is good: {error}");
+                shown.extend(told(&error));
+            }
+        }
+    }
+    for url in ["https://a.example/x", "nonsense"] {
+        if let Err(error) = configuration.resolve(None, Some(url)) {
+            shown.extend(told(&error));
+        }
+    }
+    shown
+}
+
+/// A URL, and the same text as a pattern, or a pattern and a URL in two lines.
+pub(crate) fn route(bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Vec::new();
+    };
+    let (pattern, url) = text.split_once('\n').unwrap_or((text, text));
+    let Some(target) = Target::parse(url) else {
+        return Vec::new();
+    };
+    // Whoever connects must read the same host out of what was let through.
+    let read = url::Url::parse(&url.to_ascii_lowercase().replacen("grpcs:", "https:", 1));
+    if let Ok(read) = read {
+        assert_eq!(read.host_str(), Some(target.host()), "{url:?}");
+    }
+    if let Ok(pattern) = Pattern::parse(pattern)
+        && pattern.matches(&target).is_some()
+    {
+        let named = pattern.host();
+        assert!(named.is_none_or(|host| host == target.host()), "{text:?}");
+    }
+    Vec::new()
+}
+
+/// A line of the JSON protocol.
+pub(crate) fn request(bytes: &[u8]) -> Vec<String> {
+    json::decodes(bytes).map_or_else(|error| told(&error), |_| Vec::new())
+}
+
+/// A command line, its words separated by line feeds.
+pub(crate) fn argument(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let words = text.split('\n').map(OsString::from);
+    let line = std::iter::once(OsString::from("cred-helper")).chain(words);
+    if let Called::Clap(error, _) = cli::parse(line.collect()) {
+        // It shows the caller's own words.
+        drop(error.render().to_string());
+    }
+    Vec::new()
+}
