@@ -17,6 +17,7 @@ mod completion;
 mod fake;
 mod cached_path;
 mod decoder;
+mod error_format;
 mod layer;
 mod main_job;
 mod oidc_client;
