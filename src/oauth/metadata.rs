@@ -66,7 +66,8 @@ struct Document {
 /// Finds the endpoints of `client`'s authority; nothing is asked if all of `needed` are known.
 ///
 /// # Errors
-/// `unavailable` for trouble, `config` for an authority that has no metadata.
+/// `unavailable` for trouble, `config` for an authority that has no metadata, or lacks an endpoint
+/// that is `needed`.
 pub fn find(
     client: &Client,
     needed: &[EndpointName],
@@ -92,6 +93,9 @@ pub fn find(
         if let Some(endpoint) = client.endpoints.get(name) {
             server.endpoints.set(name, endpoint.clone());
         }
+    }
+    for name in needed {
+        server.endpoint(*name)?;
     }
     Ok(server)
 }
