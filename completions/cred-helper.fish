@@ -27,7 +27,7 @@ end
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_needs_command" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -63,7 +63,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l env-name
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l force-refresh -d 'Never answer from the cache'
@@ -73,7 +73,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s h -l hel
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l once -d 'No hello, one request up to the end of stdin, one answer, and its exit code'
@@ -88,7 +88,7 @@ always\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -99,7 +99,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l accou
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l all -d 'Every profile'
@@ -113,7 +113,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -122,7 +122,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s h -l 
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -138,7 +138,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -149,7 +149,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -158,7 +158,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __f
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -169,7 +169,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -183,7 +183,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __f
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l color -d 'Colours in help [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s q -l quiet -d 'No warnings, and no word of what is waited for'

@@ -26,7 +26,7 @@ pub const GLOBAL: &[Flag] = &[
     .choices(&["text", "json"]),
     Flag::switch("quiet", "No warnings, and no word of what is waited for").short('q'),
     Flag::switch("verbose", "Say why, on stderr").short('v'),
-    Flag::value("color", "WHEN", "Colours in help [default: auto]")
+    Flag::value("color", "WHEN", "Colours in errors [default: auto]")
         .choices(&["auto", "always", "never"]),
 ];
 
@@ -39,6 +39,32 @@ pub struct Globals {
     pub json_errors: bool,
     /// What is shown on stderr.
     pub shown: Option<Level>,
+    /// `--color`.
+    pub color: Color,
+}
+
+/// Whether errors are coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// If stderr is a terminal, and `NO_COLOR` is not set.
+    #[default]
+    Auto,
+    /// Also elsewhere.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How errors are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorFormat {
+    /// Lines for a person.
+    Text {
+        /// Whether their labels are coloured.
+        colored: bool,
+    },
+    /// One line for a program.
+    Json,
 }
 
 impl Globals {
@@ -50,6 +76,11 @@ impl Globals {
                 (true, _) => Some(Level::Error),
                 (false, true) => Some(Level::Debug),
                 (false, false) => None,
+            },
+            color: match arguments.get("color") {
+                Some("always") => Color::Always,
+                Some("never") => Color::Never,
+                _ => Color::Auto,
             },
         }
     }
@@ -209,16 +240,26 @@ fn argument_of(flag: &'static Flag) -> Arg {
 }
 
 /// An error as stderr gets it.
-pub fn render(error: &Error, json: bool) -> String {
-    if json {
-        return format!("{}\n", serde_json::json!({ "error": error.to_json() }));
-    }
-    let mut text = format!("error: {}\n", error.message());
+pub fn render(error: &Error, format: ErrorFormat) -> String {
+    let colored = match format {
+        ErrorFormat::Json => {
+            return format!("{}\n", serde_json::json!({ "error": error.to_json() }));
+        }
+        ErrorFormat::Text { colored } => colored,
+    };
+    let line = |color: &str, label: &str, text: &str| {
+        if colored {
+            format!("\u{1b}[1;{color}m{label}:\u{1b}[0m {text}\n")
+        } else {
+            format!("{label}: {text}\n")
+        }
+    };
+    let mut text = line("31", "error", error.message());
     for cause in error.causes() {
-        text.push_str(&format!("caused by: {cause}\n"));
+        text.push_str(&line("33", "caused by", cause));
     }
     if let Some(hint) = error.hint_text() {
-        text.push_str(&format!("hint: {hint}\n"));
+        text.push_str(&line("36", "hint", hint));
     }
     text
 }
@@ -228,7 +269,8 @@ mod tests {
     use std::ffi::OsString;
     use std::time::Duration;
 
-    use super::{Called, by_link, command_line, parse_line, quickly, taken};
+    use super::{Called, ErrorFormat, by_link, command_line, parse_line, quickly, render, taken};
+    use crate::error::{Error, ErrorKind};
     use crate::protocol::{Entry, PROTOCOLS};
 
     fn words(line: &str) -> Vec<OsString> {
@@ -238,6 +280,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command_line().debug_assert();
+    }
+
+    #[test]
+    fn colours_are_on_labels_alone() {
+        let error = Error::new(ErrorKind::Usage, "it failed")
+            .because("b")
+            .hint("c");
+        let render = |colored| render(&error, ErrorFormat::Text { colored });
+        assert_eq!(render(false), "error: it failed\ncaused by: b\nhint: c\n");
+        assert_eq!(
+            render(true),
+            "\u{1b}[1;31merror:\u{1b}[0m it failed\n\u{1b}[1;33mcaused by:\u{1b}[0m b\n\
+             \u{1b}[1;36mhint:\u{1b}[0m c\n"
+        );
     }
 
     #[test]

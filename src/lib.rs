@@ -103,9 +103,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use answer::Answerer;
-use cli::{Called, Globals};
+use cli::{Called, Color, ErrorFormat, Globals};
 use command::Shell;
-use context::{Context, Level};
+use context::{Context, Environment, Level};
 use credential::Request;
 use error::{Error, ErrorKind};
 use io::Io;
@@ -116,7 +116,7 @@ use system::documents::DocumentDirectory;
 use system::http::Network;
 use system::notice::Notices;
 use system::signal::ProcessSignals;
-use system::terminal::{ControllingTerminal, TerminalOrStandardError};
+use system::terminal::{self, ControllingTerminal, TerminalOrStandardError};
 
 /// Runs one call: `arguments` with the program's name first. The binary is nothing but this.
 pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
@@ -124,30 +124,48 @@ pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
     let (Called::Protocol(_, _, globals)
     | Called::Command(_, _, globals)
     | Called::Clap(_, globals)) = &called;
-    let json = globals.json_errors
-        || io
-            .environment
-            .variable("CRED_HELPER_ERROR_FORMAT")
-            .as_deref()
-            == Some("json");
-    match dispatch(&called, globals, &mut io, json) {
+    let environment = io.environment;
+    // Asked for only where something is wrong: a silent answer does not pay for it.
+    let format = || error_format(globals, environment);
+    match dispatch(&called, globals, &mut io, &format) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // A closed stderr changes nothing about the exit code.
-            drop(io.stderr.write_all(cli::render(&error, json).as_bytes()));
+            drop(
+                io.stderr
+                    .write_all(cli::render(&error, format()).as_bytes()),
+            );
             ExitCode::from(error.kind().exit_code())
         }
     }
 }
 
-fn dispatch(called: &Called, globals: &Globals, io: &mut Io<'_>, json: bool) -> Result<u8, Error> {
+fn error_format(globals: &Globals, environment: &dyn Environment) -> ErrorFormat {
+    let variable = || environment.variable("CRED_HELPER_ERROR_FORMAT");
+    if globals.json_errors || variable().as_deref() == Some("json") {
+        return ErrorFormat::Json;
+    }
+    let colored = match globals.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => environment.variable("NO_COLOR").is_none() && terminal::is_standard_error(),
+    };
+    ErrorFormat::Text { colored }
+}
+
+fn dispatch(
+    called: &Called,
+    globals: &Globals,
+    io: &mut Io<'_>,
+    format: &dyn Fn() -> ErrorFormat,
+) -> Result<u8, Error> {
     let environment = io.environment;
     let clock = SystemClock::new();
     let log = environment.variable("CRED_HELPER_LOG");
     let shown = globals.shown.unwrap_or(Level::Information);
     let notices = Notices::new(&clock, shown, log.as_deref())?;
     let http = Network::default();
-    let terminal = ControllingTerminal::default();
+    let controlling = ControllingTerminal::default();
     let anywhere = TerminalOrStandardError::default();
     let state = directories::state(environment)?;
     let documents = DocumentDirectory(state.join("documents"));
@@ -160,7 +178,7 @@ fn dispatch(called: &Called, globals: &Globals, io: &mut Io<'_>, json: bool) -> 
         clock: &clock,
         environment,
         http: &http,
-        terminal: &terminal,
+        terminal: &controlling,
         notice: &notices,
         documents: &documents,
         signals: &ProcessSignals,
@@ -196,12 +214,12 @@ fn dispatch(called: &Called, globals: &Globals, io: &mut Io<'_>, json: bool) -> 
             };
             (entry.run)(matches, &mut shell).map(|()| 0)
         }
-        Called::Clap(error, _) => explain(error, io, json),
+        Called::Clap(error, _) => explain(error, io, format()),
     }
 }
 
 /// Help and versions go to stdout; a mistake is a usage error in the wanted form.
-fn explain(error: &clap::Error, io: &mut Io<'_>, json: bool) -> Result<u8, Error> {
+fn explain(error: &clap::Error, io: &mut Io<'_>, format: ErrorFormat) -> Result<u8, Error> {
     let text = error.render().to_string();
     if !error.use_stderr() {
         drop(
@@ -211,7 +229,7 @@ fn explain(error: &clap::Error, io: &mut Io<'_>, json: bool) -> Result<u8, Error
         );
         return Ok(0);
     }
-    if json {
+    if format == ErrorFormat::Json {
         let first = text.lines().next().unwrap_or_default();
         // Without a command clap shows help alone, which begins with what the program is.
         let message = first

@@ -65,7 +65,14 @@ pub(super) fn refresh(
         Err((failure, lost)) => {
             let error = failure.into_error(DOING);
             if error.kind() != ErrorKind::LoginRequired {
-                return Err(error);
+                return Err(if lost && error.kind() == ErrorKind::Unavailable {
+                    error.hint(
+                        "try again soon: two answers were lost, and the authority may have \
+                         replaced the refresh token",
+                    )
+                } else {
+                    error
+                });
             }
             let error = if lost {
                 error.because(

@@ -80,7 +80,7 @@ pub fn endpoints(authority: &Endpoint) -> Endpoints {
 pub fn is_trouble(error_codes: &[i64]) -> bool {
     error_codes
         .iter()
-        .any(|code| matches!(code, 50196 | 90024 | 90025 | 90033))
+        .any(|code| matches!(code, 50196 | 90024 | 90025 | 90030..=90039))
 }
 
 /// Whether the numbers say: conditional access, which a sign-in does not mend.

@@ -5,10 +5,15 @@
 
 use std::cell::OnceCell;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use super::platform;
 use crate::context::Terminal;
+
+/// Whether stderr is a terminal, and so may be coloured.
+pub fn is_standard_error() -> bool {
+    io::stderr().is_terminal()
+}
 
 /// The controlling terminal, opened when it is first needed.
 #[derive(Default)]
