@@ -1,4 +1,5 @@
-//! A real OAuth authorization server: `oidc-provider` in node, on loopback, one for each test.
+//! A real OAuth authorization server: `oidc-provider` in node, on loopback, one for each test, all
+//! of them in one process.
 //!
 //! What it can be asked to do (options, faults, holding requests, playing the person) is told in
 //! `oidc-provider/server.mjs`, `traffic.mjs` and `control.mjs` beside this file.
@@ -8,10 +9,11 @@ pub(crate) mod http;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -29,7 +31,6 @@ const START: Duration = Duration::from_secs(60);
 /// A running authorization server; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct OidcProvider {
-    child: Child,
     issuer: String,
     control: String,
     service_secret: String,
@@ -72,15 +73,7 @@ impl OidcProvider {
     /// tests prove nothing.
     pub(crate) fn start(options: Value) -> Self {
         install_packages();
-        let mut child = Command::new("node")
-            .arg("server.mjs")
-            .arg(options.to_string())
-            .current_dir(FOLDER)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`node` (20 or newer) is on the PATH: the test authority runs on it");
-        let ready = read_ready_line(&mut child);
+        let ready = Node::ask(&options);
         let member = |name: &str| {
             let value = ready[name].as_str();
             value.expect("the ready line has it").to_owned()
@@ -89,7 +82,6 @@ impl OidcProvider {
             issuer: member("issuer"),
             control: member("control"),
             service_secret: member("serviceSecret"),
-            child,
         }
     }
 
@@ -227,30 +219,72 @@ impl OidcProvider {
 
 impl Drop for OidcProvider {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill, and the wait reaps it.
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
+        // It ends without an answer; where node is gone, there is nothing to end.
+        let _ended = http::request("POST", &format!("{}/close", self.control), &[], "");
     }
 }
 
-fn read_ready_line(child: &mut Child) -> Value {
-    let stdout = child.stdout.take().expect("stdout is piped");
-    let (sender, receiver) = mpsc::channel();
-    // A thread, as a pipe has no time limit; it ends with the line or with node.
-    thread::spawn(move || {
-        let mut line = String::new();
-        let _length = BufReader::new(stdout).read_line(&mut line);
-        let _delivered = sender.send(line);
-    });
-    let line = receiver.recv_timeout(START).unwrap_or_default();
-    serde_json::from_str(&line).unwrap_or_else(|_| {
-        let _ended = child.kill();
-        let status = child.wait();
-        panic!(
-            "the test authority is not ready ({status:?}, said {line:?}, its stderr is above); \
-             if its packages are damaged: {INSTALL}"
-        )
-    })
+/// The process of all servers. It ends with this one, whose end closes its stdin.
+struct Node {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Node {
+    /// Has it start a server; what it says when that is ready.
+    fn ask(options: &Value) -> Value {
+        static NODE: Mutex<Option<Node>> = Mutex::new(None);
+        // A test that panicked here left nothing half done: the process answers line by line.
+        let mut node = NODE.lock().unwrap_or_else(PoisonError::into_inner);
+        let Node {
+            child,
+            stdin,
+            lines,
+        } = node.get_or_insert_with(Self::start);
+        let written = writeln!(stdin, "{options}");
+        let line = lines.recv_timeout(START).unwrap_or_default();
+        match serde_json::from_str::<Value>(&line) {
+            Ok(ready) if ready["error"].is_null() => ready,
+            Ok(ready) => panic!("the test authority does not take its options: {ready}"),
+            Err(_) => {
+                let _ended = child.kill();
+                let status = child.wait();
+                *node = None;
+                panic!(
+                    "the test authority is not ready ({written:?}, {status:?}, said {line:?}, its \
+                     stderr is above); if its packages are damaged: {INSTALL}"
+                )
+            }
+        }
+    }
+
+    fn start() -> Self {
+        let mut child = Command::new("node")
+            .arg("server.mjs")
+            .current_dir(FOLDER)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`node` (20 or newer) is on the PATH: the test authority runs on it");
+        let stdin = child.stdin.take().expect("stdin is piped");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let (sender, lines) = mpsc::channel();
+        // A thread, as a pipe has no time limit; it ends with node.
+        thread::spawn(move || {
+            let mut lines = BufReader::new(stdout).lines();
+            while let Some(Ok(line)) = lines.next() {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            stdin,
+            lines,
+        }
+    }
 }
 
 /// Installs the server's packages where that has not been done, once for all test processes.

@@ -1,12 +1,15 @@
-// A real OAuth authorization server on loopback for the end-to-end tests.
+// Real OAuth authorization servers on loopback for the end-to-end tests.
 //
-//     node server.mjs '{"accessTokenTtl": 5}'
+//     node server.mjs <<<'{"accessTokenTtl": 5}'
 //
-// One JSON line on stdout says that it is ready: `issuer`, `control`, `serviceSecret`.
+// Each line on stdin is the options of a new server, answered by one line on stdout when that is
+// ready: `issuer`, `control`, `serviceSecret`, or `error`. `POST {control}/close` ends a server.
+// All of them share this process, since its start costs more than a whole test with a server.
 // It ends when its standard input does, so that a killed test leaves no orphan.
 
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
 import { inspect } from 'node:util';
 
 import { createControl } from './control.mjs';
@@ -62,37 +65,46 @@ function parseOptions(text) {
   return options;
 }
 
-const options = parseOptions(process.argv[2]);
-process.stdin.on('end', () => process.exit(0)).on('error', () => process.exit(0)).resume();
+async function start(options) {
+  const server = createServer();
+  await new Promise((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  });
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const issuer = `${origin}${options.path}`;
 
-const server = createServer();
-await new Promise((resolve, reject) => {
-  server.once('error', reject).listen(0, '127.0.0.1', resolve);
-});
-const origin = `http://127.0.0.1:${server.address().port}`;
-const issuer = `${origin}${options.path}`;
+  // Every character that Basic (RFC 6749 §2.3.1), a form or a URL could spoil; the rest is
+  // random, so that no secret lies in the source and a leak in some output can be found.
+  const serviceSecret = `+a/b:c%d&e=f~${randomBytes(18).toString('base64url')}`;
 
-// Every character that Basic (RFC 6749 §2.3.1), a form or a URL could spoil; the rest is
-// random, so that no secret lies in the source and a leak in some output can be found.
-const serviceSecret = `+a/b:c%d&e=f~${randomBytes(18).toString('base64url')}`;
+  const { provider, pendingUserCodes } = createProvider({ issuer, options, serviceSecret });
+  const traffic = new Traffic();
+  provider.use(traffic.middleware);
+  const serveProvider = provider.callback();
+  const person = createPerson({ issuer, mark: traffic.personMark });
+  const serveControl = createControl({ provider, pendingUserCodes, traffic, person });
 
-const { provider, pendingUserCodes } = createProvider({ issuer, options, serviceSecret });
-const traffic = new Traffic();
-provider.use(traffic.middleware);
-const serveProvider = provider.callback();
-const person = createPerson({ issuer, mark: traffic.personMark });
-const serveControl = createControl({ provider, pendingUserCodes, traffic, person });
+  server.on('request', (request, response) => {
+    if (request.url === '/control/close') {
+      server.close();
+      server.closeAllConnections();
+      return;
+    }
+    if (request.url.startsWith('/control/')) {
+      serveControl(request, response);
+      return;
+    }
+    // As Express mounts an application: the provider learns its path from the difference.
+    request.originalUrl = request.url;
+    request.isUnderIssuer = request.url.startsWith(`${options.path}/`);
+    if (request.isUnderIssuer) request.url = request.url.slice(options.path.length);
+    serveProvider(request, response);
+  });
+  return { issuer, control: `${origin}/control`, serviceSecret };
+}
 
-server.on('request', (request, response) => {
-  if (request.url.startsWith('/control/')) {
-    serveControl(request, response);
-    return;
-  }
-  // As Express mounts an application: the provider learns its path from the difference.
-  request.originalUrl = request.url;
-  request.isUnderIssuer = request.url.startsWith(`${options.path}/`);
-  if (request.isUnderIssuer) request.url = request.url.slice(options.path.length);
-  serveProvider(request, response);
-});
-
-process.stdout.write(`${JSON.stringify({ issuer, control: `${origin}/control`, serviceSecret })}\n`);
+for await (const line of createInterface({ input: process.stdin })) {
+  const ready = await Promise.resolve(line).then(parseOptions).then(start).catch((error) => ({ error: error.message }));
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
+}
+process.exit(0);
