@@ -2,6 +2,7 @@
 //! server sent unstripped.
 
 use std::fs;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -218,31 +219,35 @@ fn as_text(error: &Value) -> String {
 
 #[test]
 fn every_kind_has_its_exit_code_and_the_same_content_in_both_forms() {
-    for case in CASES {
-        let scene = if case.signed_in {
-            Scene::signed_in()
-        } else {
-            Scene::new()
-        };
-        (case.prepare)(&scene);
-        let session = case.signed_in.then(|| scene.session());
-        let run = |form| case.run(&scene, session.as_deref(), form).failed(case.code);
-        let error = error_object(&run(Form::JsonByFlag));
-        assert_eq!(error["kind"], case.kind, "{error}");
-        assert_eq!(error_object(&run(Form::JsonByVariable)), error);
-        assert_eq!(run(Form::Text), as_text(&error));
+    thread::scope(|scope| {
+        for case in CASES {
+            scope.spawn(move || {
+                let scene = if case.signed_in {
+                    Scene::signed_in()
+                } else {
+                    Scene::new()
+                };
+                (case.prepare)(&scene);
+                let session = case.signed_in.then(|| scene.session());
+                let run = |form| case.run(&scene, session.as_deref(), form).failed(case.code);
+                let error = error_object(&run(Form::JsonByFlag));
+                assert_eq!(error["kind"], case.kind, "{error}");
+                assert_eq!(error_object(&run(Form::JsonByVariable)), error);
+                assert_eq!(run(Form::Text), as_text(&error));
 
-        let message = error["message"].as_str().expect("it is a string");
-        let first = message.chars().next().expect("it is not empty");
-        assert!(
-            !first.is_uppercase() && !message.ends_with('.'),
-            "{message}"
-        );
-        assert!(error["hint"].is_string(), "what to do is said: {error}");
-        if case.kind == "login_required" {
-            assert_eq!(error["next"], json!(["cred-helper", "login", "-p", "api"]));
+                let message = error["message"].as_str().expect("it is a string");
+                let first = message.chars().next().expect("it is not empty");
+                assert!(
+                    !first.is_uppercase() && !message.ends_with('.'),
+                    "{message}"
+                );
+                assert!(error["hint"].is_string(), "what to do is said: {error}");
+                if case.kind == "login_required" {
+                    assert_eq!(error["next"], json!(["cred-helper", "login", "-p", "api"]));
+                }
+            });
         }
-    }
+    });
 }
 
 #[test]

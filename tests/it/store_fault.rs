@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
 
 use crate::scene::{Scene, follow_hint};
 
@@ -116,48 +117,58 @@ fn where_the_store_cannot_be_written_an_aging_token_is_handed_out_while_it_is_va
 #[test]
 fn a_token_that_cannot_be_kept_is_handed_out_with_a_loud_warning() {
     // The first of each proves that the store can be written.
-    for injection in ["fsync:error=EIO:when=2+", "rename:error=EACCES:when=2+"] {
-        let scene = Scene::signed_in();
-        scene.age(-1);
-        let before = scene.session();
-        let wrapper = failing(&injection.replace("rename", RENAME));
-        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
-        assert!(
-            ran.stderr
-                .starts_with("warning: the new tokens of profile `api` could not be kept: "),
-            "{injection}: {ran:?}"
-        );
-        assert!(ran.stderr.contains("`cred-helper login -p api`"), "{ran:?}");
-        let answer = ran.json();
-        assert_eq!(answer["source"], "refresh", "{injection}");
-        assert_eq!(scene.refreshes(), 1, "{injection}");
-        assert_eq!(scene.session(), before, "{injection}");
-        let names = scene.beside_session();
-        assert!(
-            !names.iter().any(|name| name.starts_with(".tmp-")),
-            "{injection}: {names:?}"
-        );
-    }
+    thread::scope(|scope| {
+        for injection in ["fsync:error=EIO:when=2+", "rename:error=EACCES:when=2+"] {
+            scope.spawn(move || {
+                let scene = Scene::signed_in();
+                scene.age(-1);
+                let before = scene.session();
+                let wrapper = failing(&injection.replace("rename", RENAME));
+                let ran =
+                    scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
+                assert!(
+                    ran.stderr.starts_with(
+                        "warning: the new tokens of profile `api` could not be kept: "
+                    ),
+                    "{injection}: {ran:?}"
+                );
+                assert!(ran.stderr.contains("`cred-helper login -p api`"), "{ran:?}");
+                let answer = ran.json();
+                assert_eq!(answer["source"], "refresh", "{injection}");
+                assert_eq!(scene.refreshes(), 1, "{injection}");
+                assert_eq!(scene.session(), before, "{injection}");
+                let names = scene.beside_session();
+                assert!(
+                    !names.iter().any(|name| name.starts_with(".tmp-")),
+                    "{injection}: {names:?}"
+                );
+            });
+        }
+    });
 }
 
 #[test]
 fn a_save_that_fails_once_is_done_again() {
     // Of the file, of its name, of the directory.
-    for injection in [
-        "fsync:error=EIO:when=2",
-        "rename:error=EACCES:when=2",
-        "fsync:error=EIO:when=3",
-    ] {
-        let scene = Scene::signed_in();
-        scene.age(-1);
-        let wrapper = failing(&injection.replace("rename", RENAME));
-        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get"]));
-        assert_eq!(ran.stderr, "", "{injection}");
-        let token = ran.ok();
-        assert_eq!(scene.run(&["get"]).ok(), token, "{injection}: it was kept");
-        let refreshed = scene.run(&["get", "--force-refresh"]).ok();
-        assert_ne!(refreshed, token, "{injection}: the refresh token was kept");
-    }
+    thread::scope(|scope| {
+        for injection in [
+            "fsync:error=EIO:when=2",
+            "rename:error=EACCES:when=2",
+            "fsync:error=EIO:when=3",
+        ] {
+            scope.spawn(move || {
+                let scene = Scene::signed_in();
+                scene.age(-1);
+                let wrapper = failing(&injection.replace("rename", RENAME));
+                let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get"]));
+                assert_eq!(ran.stderr, "", "{injection}");
+                let token = ran.ok();
+                assert_eq!(scene.run(&["get"]).ok(), token, "{injection}: it was kept");
+                let refreshed = scene.run(&["get", "--force-refresh"]).ok();
+                assert_ne!(refreshed, token, "{injection}: the refresh token was kept");
+            });
+        }
+    });
 }
 
 #[test]
