@@ -16,6 +16,7 @@ mod acquire;
 mod cached_path;
 mod completion;
 mod decoder;
+mod canary;
 mod device_code;
 mod error_format;
 mod fake;
