@@ -5,9 +5,9 @@ use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // A worktree's `HEAD` lies elsewhere than its `.git`; a file that is not there would make
-    // every build a new one.
-    for path in ["HEAD", "refs/heads", "packed-refs"] {
+    // A worktree's `HEAD` lies elsewhere than its `.git`, and its log changes with each commit here
+    // and in no other worktree. A file that is not there would make every build a new one.
+    for path in ["HEAD", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", path])
             && Path::new(&path).exists()
         {
