@@ -3,8 +3,6 @@
 //! [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6): a new refresh token replaces
 //! the old one at once; where none comes, the old one is kept; the scope is never widened.
 
-use std::time::Duration;
-
 use super::Call;
 use super::decision::Wanted;
 use crate::credential::Credential;
@@ -100,7 +98,7 @@ fn redeem(
     let context = &call.context;
     let endpoint = server.endpoint(EndpointName::Token)?;
     let attempt = || -> Result<Result<TokenSet, Failure>, Error> {
-        let mut form = Form::new("grant_type", "refresh_token");
+        let mut form = Form::of_grant("refresh_token", client);
         form.add_secret("refresh_token", refresh_token.clone());
         form.add("scope", &scope(call, key, server));
         form.add_parameters(client, key.claims.as_deref());
@@ -150,18 +148,10 @@ pub(super) fn save(
     proof: Option<Proof>,
     guard: &SessionGuard,
 ) {
-    /// How long may a disk need to come to itself?
-    const PAUSES: [u64; 2] = [20, 200];
-    let mut result = call.store.save(session, proof, guard);
-    for pause in PAUSES {
-        if result.is_ok() {
-            return;
-        }
-        // A signal waits behind the shield; the pause may end early.
-        drop(call.context.clock.sleep(Duration::from_millis(pause)));
-        result = call.store.save(session, None, guard);
-    }
-    if let Err(error) = result {
+    let kept = call
+        .store
+        .save_or_retry(session, proof, guard, &call.context);
+    if let Err(error) = kept {
         call.context.warn(&format!(
             "the new tokens of profile `{0}` could not be kept: {error}; this answer is good, but \
              the next call may need a new sign-in: mend the disk, then run `cred-helper login -p {0}`",

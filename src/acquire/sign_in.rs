@@ -212,7 +212,8 @@ fn keep(call: &Call<'_>, token_set: &TokenSet) -> Result<(Credential, Result<(),
         let guard = call.store.lock(context)?;
         session = call.store.load_locked(&guard, context)?;
         session.sign_in(name, key.clone(), token_set, now);
-        call.store.save(&mut session, None, &guard)
+        call.store
+            .save_or_retry(&mut session, None, &guard, context)
     })();
     if kept.is_err() {
         session = Session::default();

@@ -190,7 +190,7 @@ fn poll(
     loop {
         let left = end.saturating_sub(context.clock.monotonic());
         context.clock.sleep(pace.wait().min(left))?;
-        let mut form = Form::new("grant_type", GRANT_TYPE);
+        let mut form = Form::of_grant(GRANT_TYPE, client);
         form.add_secret("device_code", authorization.device_code.clone());
         form.add_parameters(client, None);
         let failure = match request::post(client, server, endpoint, form, context)? {
@@ -207,23 +207,32 @@ fn poll(
             Verdict::Refused => {
                 return Err(failure.into_error("the sign-in was refused"));
             }
-            Verdict::RanOut => return Err(ran_out().because(cause_of(&failure))),
+            Verdict::RanOut => return Err(ran_out(&failure)),
+            Verdict::Lost => {
+                return Err(Error::new(
+                    ErrorKind::LoginRequired,
+                    "the authority's answer to the sign-in was lost on its way, and with it the \
+                     tokens; sign in once more",
+                )
+                .because(cause_of(&failure)));
+            }
             Verdict::Failed => return Err(failure.into_error("the sign-in failed")),
         }
         if context.clock.monotonic() >= end {
             return Err(match failure {
                 Failure::Trouble { .. } => failure.into_error("the sign-in could not be completed"),
-                Failure::Refused(_) | Failure::Unusable(_) => ran_out(),
+                Failure::Refused(_) | Failure::Unusable(_) => ran_out(&failure),
             });
         }
     }
 }
 
-fn ran_out() -> Error {
+fn ran_out(failure: &Failure) -> Error {
     Error::new(
         ErrorKind::LoginRequired,
         "the code ran out before anybody signed in with it",
     )
+    .because(cause_of(failure))
 }
 
 fn cause_of(failure: &Failure) -> String {
@@ -243,6 +252,8 @@ struct Pace {
     /// Doubles with each trouble in a row (RFC 8628 §3.5: exponential back-off).
     troubles: u32,
     retry_after: Duration,
+    /// Whether an answer was lost that may have held the tokens.
+    lost: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -250,6 +261,7 @@ enum Verdict {
     GoOn,
     Refused,
     RanOut,
+    Lost,
     Failed,
 }
 
@@ -259,6 +271,7 @@ impl Pace {
             interval,
             troubles: 0,
             retry_after: Duration::ZERO,
+            lost: false,
         }
     }
 
@@ -289,12 +302,18 @@ impl Pace {
                     }
                     "access_denied" | "authorization_declined" => Verdict::Refused,
                     // `invalid_grant`: Auth0 after it said `expired_token` once, and every server
-                    // whose answer with the token was lost on its way.
+                    // whose answer with the tokens was lost on its way.
+                    "invalid_grant" if self.lost => Verdict::Lost,
                     "expired_token" | "token_expired" | "invalid_grant" => Verdict::RanOut,
                     _ => Verdict::Failed,
                 }
             }
-            Failure::Trouble { retry_after, .. } => {
+            Failure::Trouble {
+                retry_after,
+                may_have_happened,
+                ..
+            } => {
+                self.lost |= may_have_happened;
                 self.troubles += 1;
                 let seconds = retry_after.unwrap_or_default().min(LONGEST_RETRY);
                 self.retry_after = Duration::from_secs(seconds);
@@ -452,5 +471,9 @@ mod tests {
                 "{error}"
             );
         }
+        let mut pace = Pace::new(Duration::ZERO);
+        pace.judge(&trouble(None));
+        assert_eq!(pace.judge(&refused("invalid_grant")), Verdict::Lost);
+        assert_eq!(pace.judge(&refused("expired_token")), Verdict::RanOut);
     }
 }

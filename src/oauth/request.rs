@@ -22,6 +22,16 @@ impl Form {
         form
     }
 
+    /// A token request of that grant. Entra is asked for `client_info`, which names the account
+    /// also where there is no ID token.
+    pub fn of_grant(grant_type: &str, client: &Client) -> Self {
+        let mut form = Self::new("grant_type", grant_type);
+        if client.is_entra() {
+            form.add("client_info", "1");
+        }
+        form
+    }
+
     /// Adds a field.
     pub fn add(&mut self, name: &str, value: &str) {
         self.add_secret(name, Secret::new(value));
@@ -35,8 +45,7 @@ impl Form {
     }
 
     /// Adds what the client sends with each authorization and token request: `resource`,
-    /// `audience`, and further ones, none of which replaces a field that is there. Entra is asked
-    /// for `client_info`, which names the account also where there is no ID token.
+    /// `audience`, and further ones, none of which replaces a field that is there.
     pub fn add_parameters(&mut self, client: &Client, claims: Option<&str>) {
         let own = [
             ("resource", &client.resource),
@@ -49,9 +58,6 @@ impl Form {
         }
         if let Some(claims) = claims {
             self.add("claims", claims);
-        }
-        if client.is_entra() {
-            self.add("client_info", "1");
         }
         for (name, value) in &client.extra {
             if !self.0.iter().any(|(there, _)| there == name) {

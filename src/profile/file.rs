@@ -225,10 +225,11 @@ pub fn parse<'a>(source: &'a Source, complaints: &mut Vec<Complaint>) -> Spanned
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
         let place = source.place(error.span().map_or(0, |span| span.start));
-        complaints.push(Complaint(format!(
-            "{place}: {}",
-            printable(error.message())
-        )));
+        let complaint = Complaint(format!("{place}: {}", printable(error.message())));
+        // The parser may stumble twice over one mistake.
+        if !complaints.contains(&complaint) {
+            complaints.push(complaint);
+        }
     }
     table
 }

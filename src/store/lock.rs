@@ -91,13 +91,18 @@ pub(super) fn acquire(
             return Ok(guard);
         }
         let waited = context.clock.monotonic().saturating_sub(started);
-        if patience.limit.is_some_and(|limit| waited >= limit) {
+        if let Some(limit) = patience.limit.filter(|limit| waited >= *limit) {
+            // Fractions of a second matter only where there is nothing else.
+            let shown = match limit.as_secs() {
+                0 => limit,
+                seconds => Duration::from_secs(seconds),
+            };
             return Err(Error::new(
                 ErrorKind::Busy,
                 format!(
-                    "{} took longer than {} s",
+                    "{} took longer than {}",
                     patience.waiting_for,
-                    waited.as_secs()
+                    humantime::format_duration(shown)
                 ),
             )
             .hint(patience.hint));

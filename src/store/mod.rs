@@ -190,6 +190,31 @@ impl SessionStore {
             .save(session, own.new_seal, proof.map(|proof| proof.0))
     }
 
+    /// The same, tried again where it fails: what would be lost is somebody's sign-in.
+    ///
+    /// # Errors
+    /// `store`.
+    pub fn save_or_retry(
+        &self,
+        session: &mut Session,
+        proof: Option<Proof>,
+        guard: &SessionGuard,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        /// How long may a disk need to come to itself?
+        const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
+        let mut result = self.save(session, proof, guard);
+        for pause in PAUSES {
+            if result.is_ok() {
+                break;
+            }
+            // Ctrl-C only shortens the pause.
+            drop(context.clock.sleep(pause));
+            result = self.save(session, None, guard);
+        }
+        result
+    }
+
     /// Removes the session.
     ///
     /// # Errors

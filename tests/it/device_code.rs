@@ -499,12 +499,14 @@ fn profiles_of_one_entra_client_share_one_sign_in() {
             vec![
                 format!("POST {path}/token"),
                 "client_id=cli".into(),
+                "client_info=1".into(),
                 "device_code".into(),
                 format!("grant_type={DEVICE_CODE}"),
             ],
             vec![
                 format!("POST {path}/token"),
                 "client_id=cli".into(),
+                "client_info=1".into(),
                 "grant_type=refresh_token".into(),
                 "refresh_token".into(),
                 "scope=https://vault.example/.default openid profile offline_access".into(),

@@ -14,9 +14,9 @@ mod oidc_provider;
 
 mod acquire;
 mod cached_path;
+mod canary;
 mod completion;
 mod decoder;
-mod canary;
 mod device_code;
 mod error_format;
 mod fake;
