@@ -82,7 +82,8 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
     (host.starts_with('[') || is_plain_host(&host)).then_some((host, port))
 }
 
-/// Letters, digits, hyphens and single dots between them: no trailing dot, no escape.
+/// Letters, digits, hyphens and single dots between them: no trailing dot, no escape, and no
+/// number that is read as an address (`127.1`, `0x7f000001`) unless it is written as one.
 fn is_plain_host(host: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty()
@@ -90,7 +91,15 @@ fn is_plain_host(host: &str) -> bool {
                 byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
             })
     };
-    host.len() <= 253 && host.split('.').all(is_label)
+    let last = host.rsplit('.').next().unwrap_or_default();
+    // The URL Standard's "ends in a number".
+    let is_number = match last.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    host.len() <= 253
+        && host.split('.').all(is_label)
+        && (!is_number || host.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
 /// The path, which begins with `/`. `None` if it climbs, also behind escapes.
@@ -266,6 +275,8 @@ mod tests {
             ("http://localhost", "http://localhost:80/", true),
             ("http://[::1]:5000/", "http://[::1]:5000/", true),
             ("http://127.0.0.1:5000", "http://127.0.0.1:5001/", false),
+            ("https://192.0.2.1", "https://192.0.2.1/", true),
+            ("https://8.example", "https://8.example/", true),
         ] {
             assert_eq!(matches(pattern, url), expected, "{pattern} {url}");
         }
@@ -280,6 +291,12 @@ mod tests {
             "https://*.com/",
             "https://a.*.example/",
             "http://intranet.example/",
+            "https://888/",
+            "https://127.1/",
+            "https://127.0.0.01/",
+            "https://0x7f000001/",
+            "https://h.0x/",
+            "https://*.0.1/",
             "https://h.example/?q",
             "ftp://h.example/",
             "",
