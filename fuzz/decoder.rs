@@ -210,8 +210,11 @@ pub(crate) fn route(bytes: &[u8]) -> Vec<String> {
         return Vec::new();
     };
     // Whoever connects must read the same host out of what was let through.
-    let read = url::Url::parse(&url.to_ascii_lowercase().replacen("grpcs:", "https:", 1));
-    if let Ok(read) = read {
+    let lower = url.to_ascii_lowercase();
+    let as_https = lower
+        .strip_prefix("grpcs:")
+        .map_or_else(|| lower.clone(), |rest| format!("https:{rest}"));
+    if let Ok(read) = url::Url::parse(&as_https) {
         assert_eq!(read.host_str(), Some(target.host()), "{url:?}");
     }
     if let Ok(pattern) = Pattern::parse(pattern)
