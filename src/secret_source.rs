@@ -58,7 +58,7 @@ impl SecretSource {
             }
             Self::Command(command) => {
                 let limit = context.time_left().map_or(LIMIT, |left| left.min(LIMIT));
-                process::output(command, limit).map_err(failed)?
+                process::output(command, limit, context.clock).map_err(failed)?
             }
         };
         let bare = text.expose();
@@ -75,15 +75,23 @@ impl SecretSource {
         Ok(Secret::new(bare))
     }
 
-    /// The source in words, for `profile show`; a literal one is not shown.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Literal(_) => "literal, not shown".to_owned(),
-            Self::Environment(name) => format!("environment variable {name}"),
-            Self::File(path) => format!("file {}", path.display()),
+    /// The source as a profile file names it; a literal secret and a command's arguments are not
+    /// shown.
+    pub fn to_toml(&self) -> toml::Value {
+        let (way, value) = match self {
+            Self::Literal(_) => return "(literal, not shown)".into(),
+            Self::Environment(name) => ("env", name.clone().into()),
+            Self::File(path) => ("file", path.display().to_string().into()),
+            // Arguments can hold secrets, though they should not.
             Self::Command(command) => {
-                format!("command {}", command.first().map_or("", String::as_str))
+                let program = command.iter().take(1).cloned();
+                let arguments = command.iter().skip(1).map(|_| "…".to_owned());
+                (
+                    "command",
+                    program.chain(arguments).collect::<Vec<_>>().into(),
+                )
             }
-        }
+        };
+        toml::Table::from_iter([(way.to_owned(), value)]).into()
     }
 }

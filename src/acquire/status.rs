@@ -57,7 +57,7 @@ pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result
         file: profile.file.display().to_string(),
         authority: profile.authority().to_owned(),
         client_id: profile.client.client_id.clone(),
-        grant: profile.grant.name().to_owned(),
+        grant: profile.grant_name.to_owned(),
         seal: store.new_seal().to_owned(),
         accounts: Vec::new(),
     };

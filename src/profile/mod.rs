@@ -85,6 +85,8 @@ pub struct Profile {
     pub scopes: Vec<String>,
     /// How to sign in.
     pub grant: Box<dyn Grant>,
+    /// The grant's name in the table, as the profile says it.
+    pub grant_name: &'static str,
     /// The preset, by name.
     pub preset: Option<String>,
     /// What it answers for.
@@ -156,7 +158,8 @@ impl Profile {
             file: _,
             client,
             scopes,
-            grant,
+            grant: _,
+            grant_name,
             preset,
             urls,
             account,
@@ -191,14 +194,11 @@ impl Profile {
             "endpoints",
             (!endpoints.is_empty()).then(|| endpoints.into()),
         );
-        put("grant", Some(grant.name().into()));
+        put("grant", Some((*grant_name).into()));
         let patterns: Vec<&str> = urls.iter().map(Pattern::as_str).collect();
         put("urls", (!urls.is_empty()).then(|| patterns.into()));
         let secret = client.authentication.secret.as_ref();
-        put(
-            "client_secret",
-            secret.map(|source| source.describe().into()),
-        );
+        put("client_secret", secret.map(|source| source.to_toml()));
         let method = client.authentication.method;
         put(
             "client_auth_method",
@@ -786,7 +786,8 @@ fn read_profile(
             extra,
         },
         scopes: scopes?.0,
-        grant: grant?,
+        grant_name: grant.as_ref()?.1,
+        grant: grant?.0,
         preset: preset.map(|preset| preset.name.to_owned()),
         urls,
         account,
@@ -895,9 +896,11 @@ fn read_authentication(keys: &mut Keys<'_, '_>) -> ClientAuthentication {
     }
 }
 
-fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Box<dyn Grant>> {
+/// The grant, and its name as the profile says it.
+fn read_grant(keys: &mut Keys<'_, '_>) -> Option<(Box<dyn Grant>, &'static str)> {
     let Some(found) = keys.find("grant") else {
-        return (GRANTS[0].parse)(toml::Table::new()).ok();
+        let auto = &GRANTS[0];
+        return Some(((auto.parse)(toml::Table::new()).ok()?, auto.name));
     };
     let (name, table) = match found.value.get_ref() {
         DeValue::String(name) => (name.to_string(), toml::Table::new()),
@@ -927,7 +930,7 @@ fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Box<dyn Grant>> {
         return None;
     };
     match (entry.parse)(table) {
-        Ok(grant) => Some(grant),
+        Ok(grant) => Some((grant, entry.name)),
         Err(problem) => {
             keys.complain(found, "grant", problem);
             None

@@ -1,10 +1,11 @@
 //! Other programs: a command whose output is a secret.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::context::Clock;
 use crate::secret::Secret;
 
 /// How much may a secret's command print?
@@ -14,8 +15,9 @@ const LONGEST: u64 = 64 * 1024;
 ///
 /// # Errors
 /// Why there is no output, in words that hold none of it.
-pub fn output(command: &[String], limit: Duration) -> Result<Secret, String> {
+pub fn output(command: &[String], limit: Duration, clock: &dyn Clock) -> Result<Secret, String> {
     let (program, arguments) = command.split_first().ok_or("the command is empty")?;
+    let started = clock.monotonic();
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -30,25 +32,92 @@ pub fn output(command: &[String], limit: Duration) -> Result<Secret, String> {
         let read = pipe.take(LONGEST + 1).read_to_string(&mut text);
         drop(sender.send(read.map(|_| Secret::new(text))));
     });
-    let read = receiver.recv_timeout(limit);
-    if read.is_err() {
-        // It may have ended meanwhile; then there is nothing to kill.
-        drop(child.kill());
-        drop(child.wait());
-        return Err(format!(
-            "`{program}` gave no answer within {} s",
-            limit.as_secs()
-        ));
-    }
-    let status = child
-        .wait()
-        .map_err(|error| format!("`{program}` cannot be waited for: {error}"))?;
-    if !status.success() {
-        return Err(format!("`{program}` failed ({status})"));
-    }
-    match read {
+    let text = match receiver.recv_timeout(limit) {
         Ok(Ok(text)) if text.expose().len() as u64 <= LONGEST => Ok(text),
         Ok(Ok(_)) => Err(format!("`{program}` printed more than {LONGEST} bytes")),
-        _ => Err(format!("`{program}` printed something that is not UTF-8")),
+        Ok(Err(_)) => Err(format!("`{program}` printed something that is not UTF-8")),
+        Err(_) => Err(no_answer(program, limit)),
+    };
+    let left = limit.saturating_sub(clock.monotonic().saturating_sub(started));
+    // Whoever said too much, or nothing in time, is not waited for.
+    let left = if text.is_err() { Duration::ZERO } else { left };
+    match end(&mut child, left, clock) {
+        Some(status) if text.is_ok() && !status.success() => {
+            Err(format!("`{program}` failed ({status})"))
+        }
+        None if text.is_ok() => Err(no_answer(program, limit)),
+        _ => text,
+    }
+}
+
+fn no_answer(program: &str, limit: Duration) -> String {
+    format!("`{program}` gave no answer within {} s", limit.as_secs())
+}
+
+/// Waits for the end of a command; one that does not come is brought about.
+fn end(child: &mut Child, limit: Duration, clock: &dyn Clock) -> Option<ExitStatus> {
+    /// How late may its end be noticed?
+    const PAUSE: Duration = Duration::from_millis(5);
+    let deadline = clock.monotonic() + limit;
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        if clock.monotonic() >= deadline || clock.sleep(PAUSE).is_err() {
+            // It may have ended meanwhile; then there is nothing to kill.
+            drop(child.kill());
+            drop(child.wait());
+            return None;
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::output;
+    use crate::system::clock::SystemClock;
+
+    #[test]
+    fn a_command_that_fails_hangs_or_says_too_much_is_an_error_that_shows_nothing_of_it() {
+        for (script, limit, expected) in [
+            ("echo canary", 5000, Ok("canary\n")),
+            ("echo canary; exit 3", 5000, Err("failed (exit status: 3)")),
+            (
+                "echo canary; sleep 60",
+                300,
+                Err("gave no answer within 0 s"),
+            ),
+            (
+                "echo canary; exec >&-; sleep 60",
+                300,
+                Err("gave no answer within 0 s"),
+            ),
+            (
+                "sleep 60 & echo canary",
+                300,
+                Err("gave no answer within 0 s"),
+            ),
+            ("yes canary", 5000, Err("printed more than 65536 bytes")),
+            (
+                "printf '\\377canary'",
+                5000,
+                Err("printed something that is not UTF-8"),
+            ),
+        ] {
+            let command = ["sh", "-c", script].map(String::from);
+            let came = output(&command, Duration::from_millis(limit), &SystemClock::new());
+            match (&came, expected) {
+                (Ok(text), Ok(expected)) => assert_eq!(text.expose(), expected),
+                (Err(error), Err(expected)) => {
+                    assert!(
+                        error.contains(expected) && !error.contains("canary"),
+                        "{script}: {error}"
+                    );
+                }
+                _ => panic!("{script}: {came:?}"),
+            }
+        }
     }
 }

@@ -575,7 +575,7 @@ tls = { ca_file = "ca.pem" }
         "endpoints": { "token": "https://tokens.example/t" },
         "grant": "device_code",
         "urls": ["https://api.example/"],
-        "client_secret": "command secret-tool",
+        "client_secret": { "command": ["secret-tool", "…"] },
         "client_auth_method": "client_secret_post",
         "client_basic_encoding": "raw",
         "account": "ada@example.test",
