@@ -180,8 +180,6 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
     {
         return Ok(call.credential(account, token, CACHE, stale));
     }
-    let spare = fallback(session, &wanted, now)
-        .map(|(account, token)| call.credential(account, token, CACHE, true));
     if wanted.force == Force::All {
         let seen = session
             .account(wanted.account)
@@ -208,15 +206,20 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
         | Step::Grant
         | Step::LoginRequired(_) => under_lock(call, &wanted),
     };
-    match (result, spare) {
-        (Err(error), Some(spare)) if error.kind() != ErrorKind::Interrupted => {
+    let error = match result {
+        Err(error) if error.kind() != ErrorKind::Interrupted => error,
+        result => return result,
+    };
+    // The attempt may have taken longer than what was kept had left.
+    match fallback(session, &wanted, call.context.clock.now()) {
+        Some((account, token)) => {
             call.context.warn(&format!(
                 "the token of profile `{}` could not be refreshed and is still valid: {error}",
                 call.profile.name
             ));
-            Ok(spare)
+            Ok(call.credential(account, token, CACHE, true))
         }
-        (result, _) => result,
+        None => Err(error),
     }
 }
 

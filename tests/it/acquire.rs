@@ -265,6 +265,28 @@ fn trouble_hands_out_what_is_still_valid_and_costs_nothing() {
 }
 
 #[test]
+fn a_token_that_ended_while_the_network_was_waited_for_is_not_handed_out() {
+    for (left, handed_out) in [(50, None), (70, Some(10))] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        world.pass(3600 - left);
+        // Each is waited for 30 s.
+        for _ in 0..2 {
+            world.fail(HttpFailure::NotAnswered("no answer".into()));
+        }
+        let answer = desk.get(&world);
+        let expires_in = answer.as_ref().map(|credential| credential.expires_in);
+        match handed_out {
+            Some(_) => assert_eq!(expires_in, Ok(handed_out)),
+            None => assert_eq!(
+                answer.expect_err("it is over").kind(),
+                ErrorKind::Unavailable
+            ),
+        }
+    }
+}
+
+#[test]
 fn a_lost_answer_is_asked_for_once_more_with_the_same_token() {
     let lost: [fn(&World); 2] = [
         |world| {
