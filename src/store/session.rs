@@ -187,20 +187,19 @@ impl AccountRow {
 }
 
 impl Session {
-    /// The account that is meant: the one named, else the one who signed in last.
+    /// The account that is meant: of those that are named so, or of all, the one who signed in
+    /// last. An account that was made anew at the authority has the name of the dead one.
     pub fn account(&self, wanted: Option<&str>) -> Option<&AccountRow> {
-        match wanted {
-            Some(wanted) => self.accounts.iter().find(|row| row.is_named(wanted)),
-            None => self.accounts.iter().max_by_key(|row| row.signed_in_at),
-        }
+        let accounts = self.accounts.iter();
+        let meant = accounts.filter(|row| wanted.is_none_or(|wanted| row.is_named(wanted)));
+        meant.max_by_key(|row| row.signed_in_at)
     }
 
     /// The same, to be changed.
     pub fn account_mut(&mut self, wanted: Option<&str>) -> Option<&mut AccountRow> {
-        match wanted {
-            Some(wanted) => self.accounts.iter_mut().find(|row| row.is_named(wanted)),
-            None => self.accounts.iter_mut().max_by_key(|row| row.signed_in_at),
-        }
+        let accounts = self.accounts.iter_mut();
+        let meant = accounts.filter(|row| wanted.is_none_or(|wanted| row.is_named(wanted)));
+        meant.max_by_key(|row| row.signed_in_at)
     }
 
     /// Takes in a sign-in: in place of the same account's earlier one, else beside the others.

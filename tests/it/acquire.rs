@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cred_helper::acquire::{Call, acquire, login};
 use cred_helper::context::{Context, HttpFailure};
 use cred_helper::credential::{Action, Credential, Interactive, Request};
@@ -89,6 +91,15 @@ fn device() -> serde_json::Value {
 
 fn tokens(access: &str, refresh: Option<&str>) -> serde_json::Value {
     json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh})
+}
+
+/// An answer with the ID token of ada@example.test, who is known by `subject`.
+fn named(answer: &serde_json::Value, subject: &str) -> serde_json::Value {
+    let claims =
+        json!({"aud": "cli", "sub": subject, "preferred_username": "ada@example.test"}).to_string();
+    let mut answer = answer.clone();
+    answer["id_token"] = format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims)).into();
+    answer
 }
 
 fn refusal(code: &str) -> serde_json::Value {
@@ -379,16 +390,37 @@ fn a_call_ends_within_its_limit() {
 fn a_sign_in_as_somebody_else_is_refused_and_not_kept() {
     let world = World::default();
     let desk = Desk::with("account = \"eve@example.test\"\n");
-    // {"aud":"cli","sub":"ada","preferred_username":"ada@example.test"}
-    let claims =
-        "eyJhdWQiOiJjbGkiLCJzdWIiOiJhZGEiLCJwcmVmZXJyZWRfdXNlcm5hbWUiOiJhZGFAZXhhbXBsZS50ZXN0In0";
-    let mut answer = tokens("token", Some("refresh"));
-    answer["id_token"] = format!("e30.{claims}.").into();
-    world.answer(200, device()).answer(200, &answer);
+    world
+        .answer(200, device())
+        .answer(200, named(&tokens("token", Some("refresh")), "ada"));
     let error = desk.get(&world).expect_err("it is the wrong account");
     assert_eq!(error.kind(), ErrorKind::Denied);
     let kept = std::fs::read_to_string(desk.store.path()).expect("the session is there");
     assert!(!kept.contains("refresh\""), "{kept}");
+}
+
+#[test]
+fn a_named_account_that_was_made_anew_at_the_authority_is_asked_once() {
+    let world = World::default();
+    let desk = Desk::with("account = \"ada@example.test\"\n");
+    for subject in ["old", "new"] {
+        world
+            .answer(200, device())
+            .answer(200, named(&tokens(subject, Some("refresh")), subject));
+        let credential = desk.get(&world).expect("the sign-in goes well");
+        assert_eq!(credential.access_token.expose(), subject);
+        let again = desk.get(&world).expect("it is kept");
+        assert_eq!(
+            (again.access_token.expose(), again.source),
+            (subject, "cache")
+        );
+        // Its refresh token dies with the account.
+        world.pass(4000);
+        if subject == "old" {
+            world.answer(400, refusal("invalid_grant"));
+        }
+    }
+    world.assert_all_asked();
 }
 
 /// Trades any token for one of its own.
