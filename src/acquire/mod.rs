@@ -24,6 +24,7 @@ use crate::profile::Profile;
 use crate::profile::route::Target;
 use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
 use crate::store::{Loaded, SessionStore};
+use crate::text::printable;
 use crate::token::Timestamp;
 
 /// A profile, where its session lives, and what is asked of it.
@@ -283,9 +284,9 @@ fn describe(step: &Step<'_>) -> &'static str {
 /// The error for a person who has to sign in elsewhere.
 fn login_required(call: &Call<'_>, reason: &Reason) -> Error {
     let name = &call.profile.name;
-    let who = call
-        .account()
-        .map_or_else(String::new, |account| format!(" as `{account}`"));
+    let who = call.account().map_or_else(String::new, |account| {
+        format!(" as `{}`", printable(account))
+    });
     let error = match reason {
         Reason::NobodyToAsk => Error::new(
             ErrorKind::LoginRequired,

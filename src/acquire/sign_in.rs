@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::grant::GrantRequest;
 use crate::store::session::Session;
 use crate::store::{Loaded, SessionGuard, SignInGuard};
+use crate::text::printable;
 use crate::token::{Timestamp, TokenSet};
 
 /// Asks a person, unless another process has done so meanwhile.
@@ -167,7 +168,7 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
-    let token_set = call.profile.grant.run(
+    let mut token_set = call.profile.grant.run(
         &call.profile.client,
         &GrantRequest {
             profile: &call.profile.name,
@@ -178,11 +179,15 @@ fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
         &call.context,
     )?;
     check_account(call, &token_set)?;
+    if token_set.account.label().is_none() {
+        // The authority does not say who it was, and the person is believed: the next call for
+        // this account has to find them.
+        token_set.account.name = call.account().map(printable);
+    }
     Ok(token_set)
 }
 
-/// A sign-in as somebody else than asked for is refused. Where the authority does not say who it
-/// was, the person is believed.
+/// A sign-in as somebody else than asked for is refused.
 fn check_account(call: &Call<'_>, token_set: &TokenSet) -> Result<(), Error> {
     let (Some(wanted), Some(label)) = (call.account(), token_set.account.label()) else {
         return Ok(());
@@ -197,7 +202,10 @@ fn check_account(call: &Call<'_>, token_set: &TokenSet) -> Result<(), Error> {
     }
     Err(Error::new(
         ErrorKind::Denied,
-        format!("the sign-in was as `{label}`, and `{wanted}` was asked for; it was not kept"),
+        format!(
+            "the sign-in was as `{label}`, and `{}` was asked for; it was not kept",
+            printable(wanted)
+        ),
     )
     .hint("sign in again as the right account, or change `account`"))
 }

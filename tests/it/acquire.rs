@@ -423,6 +423,21 @@ fn a_named_account_that_was_made_anew_at_the_authority_is_asked_once() {
     world.assert_all_asked();
 }
 
+#[test]
+fn a_named_account_is_found_again_where_the_authority_names_nobody() {
+    let world = World::default();
+    let desk = Desk::with("account = \"ada\"\n");
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("refresh-1")));
+    let credential = desk.get(&world).expect("the sign-in goes well");
+    assert_eq!(credential.account.as_deref(), Some("ada"));
+    assert_eq!(desk.get(&world).expect("it is kept").source, "cache");
+    world.pass(4000);
+    world.answer(200, tokens("second", None));
+    assert_eq!(desk.get(&world).expect("it is refreshed").source, "refresh");
+}
+
 /// Trades any token for one of its own.
 struct Trade;
 
