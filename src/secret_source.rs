@@ -1,12 +1,14 @@
 //! Where a secret of the configuration comes from. It is read when it is needed, and never kept.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
+use crate::system::attempt::within;
 use crate::system::process;
 
 /// How long may a secret's source take?
@@ -39,6 +41,7 @@ impl SecretSource {
                 format!("the secret `{key}` cannot be had: {reason}"),
             )
         };
+        let limit = context.time_left().map_or(LIMIT, |left| left.min(LIMIT));
         let text = match self {
             Self::Literal(secret) => return Ok(secret.clone()),
             Self::Environment(name) => {
@@ -48,16 +51,14 @@ impl SecretSource {
                 Secret::new(value)
             }
             Self::File(path) => {
-                let read = || -> std::io::Result<Secret> {
-                    if fs::metadata(path)?.len() > LONGEST_FILE {
-                        return Err(std::io::Error::other("it is too large"));
-                    }
-                    fs::read_to_string(path).map(Secret::new)
-                };
-                read().map_err(|error| failed(format!("`{}`: {error}", path.display())))?
+                let shown = path.display();
+                let own = path.clone();
+                // It may be a pipe that nobody writes to.
+                within(limit, move || read(&own))
+                    .ok_or_else(|| failed(format!("`{shown}` gave nothing in time")))?
+                    .map_err(|error| failed(format!("`{shown}`: {error}")))?
             }
             Self::Command(command) => {
-                let limit = context.time_left().map_or(LIMIT, |left| left.min(LIMIT));
                 process::output(command, limit, context.clock).map_err(failed)?
             }
         };
@@ -94,4 +95,16 @@ impl SecretSource {
         };
         toml::Table::from_iter([(way.to_owned(), value)]).into()
     }
+}
+
+fn read(path: &Path) -> io::Result<Secret> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(LONGEST_FILE + 1)
+        .read_to_string(&mut text);
+    let text = Secret::new(text);
+    if read? as u64 > LONGEST_FILE {
+        return Err(io::Error::other("it is too large"));
+    }
+    Ok(text)
 }

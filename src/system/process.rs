@@ -2,9 +2,9 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
+use super::attempt::within;
 use crate::context::Clock;
 use crate::secret::Secret;
 
@@ -25,18 +25,18 @@ pub fn output(command: &[String], limit: Duration, clock: &dyn Clock) -> Result<
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
     let pipe = child.stdout.take().expect("stdout was piped above");
-    let (sender, receiver) = mpsc::channel();
-    // A thread reads, so that a command that hangs, or leaves a child that does, is given up.
-    let _reader = std::thread::spawn(move || {
+    // A command that hangs, or leaves a child that does, is given up.
+    let read = within(limit, move || {
         let mut text = String::new();
         let read = pipe.take(LONGEST + 1).read_to_string(&mut text);
-        drop(sender.send(read.map(|_| Secret::new(text))));
+        let text = Secret::new(text);
+        read.map(|_| text)
     });
-    let text = match receiver.recv_timeout(limit) {
-        Ok(Ok(text)) if text.expose().len() as u64 <= LONGEST => Ok(text),
-        Ok(Ok(_)) => Err(format!("`{program}` printed more than {LONGEST} bytes")),
-        Ok(Err(_)) => Err(format!("`{program}` printed something that is not UTF-8")),
-        Err(_) => Err(no_answer(program, limit)),
+    let text = match read {
+        Some(Ok(text)) if text.expose().len() as u64 <= LONGEST => Ok(text),
+        Some(Ok(_)) => Err(format!("`{program}` printed more than {LONGEST} bytes")),
+        Some(Err(_)) => Err(format!("`{program}` printed something that is not UTF-8")),
+        None => Err(no_answer(program, limit)),
     };
     let left = limit.saturating_sub(clock.monotonic().saturating_sub(started));
     // Whoever said too much, or nothing in time, is not waited for.

@@ -35,6 +35,7 @@ mod policy;
 mod profile_file;
 mod readme;
 mod scene;
+mod secret_source;
 mod store_fault;
 mod support;
 mod transcript;
