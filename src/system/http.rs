@@ -28,15 +28,14 @@ type Settings = (Option<PathBuf>, bool);
 /// The network, through reqwest: blocking, rustls with ring, no redirects.
 #[derive(Default)]
 pub struct Network {
-    client: RefCell<Option<(Settings, Client)>>,
+    clients: RefCell<Vec<(Settings, Client)>>,
 }
 
 impl Network {
     fn client(&self, ca_file: Option<&Path>, loopback: bool) -> Result<Client, String> {
         let settings = (ca_file.map(Path::to_owned), loopback);
-        if let Some((built_with, client)) = &*self.client.borrow()
-            && *built_with == settings
-        {
+        let is_it = |(built_with, _): &&(Settings, Client)| *built_with == settings;
+        if let Some((_, client)) = self.clients.borrow().iter().find(is_it) {
             return Ok(client.clone());
         }
         // Fails only if a provider is there already, which is then the same one.
@@ -62,7 +61,10 @@ impl Network {
             builder = builder.tls_certs_only(certificates);
         }
         let client = builder.build().map_err(|error| reason(&error))?;
-        *self.client.borrow_mut() = Some((settings, client.clone()));
+        // The last one that is dropped waits for its threads, and one of them may be waiting for
+        // a name server that does not answer: the call would outlive its limit by minutes.
+        std::mem::forget(client.clone());
+        self.clients.borrow_mut().push((settings, client.clone()));
         Ok(client)
     }
 }
