@@ -61,6 +61,17 @@ pub(super) fn refresh(
             Ok(Refreshed::Done(Box::new(credential)))
         }
         Err((failure, lost)) => {
+            if let Failure::Unusable {
+                refresh_token: Some(new),
+                ..
+            } = &failure
+            {
+                // The old one is spent: sent again it could end the sign-in for good.
+                let account = session.account_mut(wanted.account).ok_or_else(bug)?;
+                account.refresh_token = Some(new.clone());
+                account.refresh_expires_at = None;
+                save(call, session, Some(proof), guard);
+            }
             let error = failure.into_error(DOING);
             if error.kind() != ErrorKind::LoginRequired {
                 return Err(if lost && error.kind() == ErrorKind::Unavailable {

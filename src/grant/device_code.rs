@@ -221,7 +221,7 @@ fn poll(
         if context.clock.monotonic() >= end {
             return Err(match failure {
                 Failure::Trouble { .. } => failure.into_error("the sign-in could not be completed"),
-                Failure::Refused(_) | Failure::Unusable(_) => ran_out(&failure),
+                Failure::Refused(_) | Failure::Unusable { .. } => ran_out(&failure),
             });
         }
     }
@@ -241,7 +241,7 @@ fn cause_of(failure: &Failure) -> String {
             Some(description) => format!("{}: {description}", said.error),
             None => said.error.clone(),
         },
-        Failure::Trouble { reason, .. } | Failure::Unusable(reason) => reason.clone(),
+        Failure::Trouble { reason, .. } | Failure::Unusable { reason, .. } => reason.clone(),
     }
 }
 
@@ -319,7 +319,7 @@ impl Pace {
                 self.retry_after = Duration::from_secs(seconds);
                 Verdict::GoOn
             }
-            Failure::Unusable(_) => Verdict::Failed,
+            Failure::Unusable { .. } => Verdict::Failed,
         }
     }
 }

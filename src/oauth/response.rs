@@ -31,7 +31,12 @@ pub enum Failure {
         said: Option<Box<OAuthError>>,
     },
     /// The answer was read, and is none that we can use.
-    Unusable(String),
+    Unusable {
+        /// Why.
+        reason: String,
+        /// The refresh token in it, which is good all the same: it may have replaced another.
+        refresh_token: Option<Secret>,
+    },
 }
 
 impl Failure {
@@ -66,7 +71,7 @@ impl Failure {
                 }
                 .hint("nothing was lost; try again later")
             }
-            Self::Unusable(reason) => Error::new(ErrorKind::Denied, doing).because(reason),
+            Self::Unusable { reason, .. } => Error::new(ErrorKind::Denied, doing).because(reason),
         }
     }
 }
@@ -254,10 +259,14 @@ pub fn token_set(
         (None, Some(access_token)) if (200..300).contains(&response.status) => access_token,
         (said, _) => return Err(failure_of(response, said)),
     };
+    let unusable = |reason: String| Failure::Unusable {
+        reason,
+        refresh_token: members.refresh_token.clone(),
+    };
     let token_type = members.token_type.unwrap_or_else(|| "Bearer".to_owned());
     if !token_type.eq_ignore_ascii_case("bearer") {
         // RFC 6749 §7.1: a token of a type that is not understood must not be used.
-        return Err(Failure::Unusable(format!(
+        return Err(unusable(format!(
             "its token type is `{}`, and only bearer tokens are understood",
             printable(&token_type)
         )));
@@ -268,10 +277,15 @@ pub fn token_set(
             .bytes()
             .all(|byte| (0x21..0x7f).contains(&byte))
     };
-    if !is_sendable(&access_token) {
-        return Err(Failure::Unusable(
-            "its access token holds characters that no header can carry".to_owned(),
-        ));
+    for (name, token) in [
+        ("access token", Some(&access_token)),
+        ("ID token", members.id_token.as_ref()),
+    ] {
+        if !token.is_none_or(is_sendable) {
+            return Err(unusable(format!(
+                "its {name} holds characters that no header can carry"
+            )));
+        }
     }
     let account = match (&members.id_token, &members.client_info) {
         (Some(id_token), _) => id_token::account(
@@ -279,7 +293,7 @@ pub fn token_set(
             &client.client_id,
             server.issuer.as_deref(),
         )
-        .map_err(Failure::Unusable)?,
+        .map_err(&unusable)?,
         (None, Some(client_info)) => {
             id_token::account_of_client_info(client_info).unwrap_or_default()
         }
@@ -412,6 +426,12 @@ mod tests {
                 ErrorKind::Denied,
             ),
             (200, r#"{"access_token":"t\r\nx: y"}"#, ErrorKind::Denied),
+            (
+                200,
+                // {"aud":"c"}
+                r#"{"access_token":"t","id_token":"e30.eyJhdWQiOiJjIn0.s\r\nx: y"}"#,
+                ErrorKind::Denied,
+            ),
             (
                 200,
                 r#"{"access_token":"t","id_token":"x"}"#,

@@ -372,6 +372,22 @@ fn a_refused_refresh_token_is_never_sent_again() {
 }
 
 #[test]
+fn the_refresh_token_of_an_answer_that_is_unusable_otherwise_is_kept() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let mut unusable = tokens("second", Some("refresh-2"));
+    unusable["token_type"] = "N_A".into();
+    world.answer(200, unusable);
+    let error = desk.ask(&world, &forced()).expect_err("it is no bearer");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    world.answer(200, tokens("third", None));
+    desk.ask(&world, &forced()).expect("the sign-in lives");
+    let sent = world.sent.borrow();
+    let redeemed = sent.last().and_then(|sent| sent.form.get("refresh_token"));
+    assert_eq!(redeemed.map(String::as_str), Some("refresh-2"));
+}
+
+#[test]
 fn a_call_ends_within_its_limit() {
     let world = World::default();
     let desk = Desk::signed_in(&world);
