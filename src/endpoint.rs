@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::text::is_unsafe;
+
 /// An absolute `https` URL, or an `http` one whose host is loopback, without user information and
 /// fragment ([RFC 6749 §3.1, §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +16,10 @@ impl Endpoint {
     /// # Errors
     /// What is wrong with it, to be put behind the name of the key and the value.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        if text
-            .bytes()
-            .any(|byte| byte.is_ascii_control() || byte == b' ' || byte == b'\\')
-        {
+        let is_foreign = |character: char| {
+            character.is_whitespace() || character == '\\' || is_unsafe(character)
+        };
+        if text.contains(is_foreign) {
             return Err("it holds a blank, a backslash or a control character");
         }
         if text
@@ -43,6 +45,12 @@ impl Endpoint {
             "http" => Err("`http` is allowed on loopback only; use `https`"),
             _ => Err("only `https` is allowed"),
         }
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_on_loopback(&self) -> bool {
+        let url = url::Url::parse(&self.0);
+        url.is_ok_and(|url| url.host_str().is_some_and(is_loopback))
     }
 
     /// The URL as it was written.
@@ -91,6 +99,8 @@ mod tests {
             "ftp://login.example/",
             "login.example",
             "https://login.example/\n",
+            "https://login.example/\u{9b}31m",
+            "https://login.example/\u{202e}nekot",
             "",
         ] {
             assert!(Endpoint::parse(bad).is_err(), "{bad}");

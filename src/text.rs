@@ -32,7 +32,7 @@ pub fn printable_url(url: &str) -> String {
 }
 
 /// Whether a character can move the cursor, colour the screen, or reorder or hide what is near it.
-fn is_unsafe(character: char) -> bool {
+pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

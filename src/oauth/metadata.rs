@@ -242,13 +242,15 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
         (EndpointName::Revocation, &document.revocation_endpoint),
     ] {
         if let Some(written) = written {
-            let endpoint = Endpoint::parse(written).map_err(|problem| {
-                format!(
-                    "its {} endpoint `{}`: {problem}",
-                    name.key(),
-                    printable(written)
-                )
-            })?;
+            let refused = |problem: &str| {
+                let name = name.key();
+                format!("its {name} endpoint `{}`: {problem}", printable(written))
+            };
+            let endpoint = Endpoint::parse(written).map_err(refused)?;
+            // Whoever listens there is a program of this machine, and no part of the authority.
+            if endpoint.is_on_loopback() && !issuer.is_on_loopback() {
+                return Err(refused("it is on this machine, and the issuer is not"));
+            }
             endpoints.set(name, endpoint);
         }
     }
@@ -317,8 +319,17 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_not_https_is_refused() {
-        let document = br#"{"issuer":"https://id.example","token_endpoint":"http://id.example/t"}"#;
-        assert!(parse(document, &issuer("https://id.example")).is_err());
+    fn an_endpoint_on_the_way_to_which_others_could_read_is_refused() {
+        for (host, endpoint, good) in [
+            ("https://id.example", "https://tokens.example/t", true),
+            ("https://id.example", "http://id.example/t", false),
+            ("https://id.example", "http://127.0.0.1:8080/t", false),
+            ("https://id.example", "https://localhost/t", false),
+            ("http://127.0.0.1:1", "http://localhost:8080/t", true),
+        ] {
+            let document = format!(r#"{{"issuer":"{host}","token_endpoint":"{endpoint}"}}"#);
+            let parsed = parse(document.as_bytes(), &issuer(host));
+            assert_eq!(parsed.is_ok(), good, "{host} {endpoint}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::oauth::client::Client;
 use crate::oauth::client_authentication::authenticate;
 use crate::oauth::metadata::Server;
 use crate::secret::Secret;
+use crate::text::printable;
 
 /// The parameters of a request, in order. An empty value is left out (RFC 6749 §3.2).
 #[derive(Default)]
@@ -108,7 +109,7 @@ pub fn post(
         .send(&request, client.ca_file.as_deref(), limit);
     context.debug(|| match &answer {
         Ok(response) => format!("{endpoint} answered with HTTP status {}", response.status),
-        Err(failure) => format!("{endpoint}: {}", failure.reason()),
+        Err(failure) => format!("{endpoint}: {}", printable(failure.reason())),
     });
     Ok(answer)
 }
