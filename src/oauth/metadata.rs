@@ -85,7 +85,7 @@ pub fn find(
                 .iter()
                 .any(|name| client.endpoints.get(*name).is_none()) =>
         {
-            discover(issuer, client, context)?
+            discover(issuer, client, needed, context)?
         }
         Authority::Issuer(_) | Authority::Explicit => Server::default(),
     };
@@ -121,14 +121,27 @@ pub fn scopes_to_ask(client: &Client, server: &Server, wanted: &[String]) -> Vec
     scopes
 }
 
-fn discover(issuer: &Endpoint, client: &Client, context: &Context<'_>) -> Result<Server, Error> {
+fn discover(
+    issuer: &Endpoint,
+    client: &Client,
+    needed: &[EndpointName],
+    context: &Context<'_>,
+) -> Result<Server, Error> {
     let now = context.clock.now();
     let stored = context
         .documents
         .load(issuer.as_str())
         .and_then(|(stored, document)| Some((stored, parse(&document, issuer).ok()?)));
+    // What is missing may have been added: whoever sees to that does not wait for a day.
+    let is_whole = |server: &Server| {
+        let named = |name: &EndpointName| {
+            client.endpoints.get(*name).is_some() || server.endpoints.get(*name).is_some()
+        };
+        needed.iter().all(named)
+    };
     if let Some((time, server)) = &stored
         && (0..FRESH_SECONDS).contains(&now.since(*time))
+        && is_whole(server)
     {
         return Ok(server.clone());
     }

@@ -10,6 +10,8 @@ use cred_helper::context::{Context, HttpFailure};
 use cred_helper::credential::{Action, Credential, Interactive, Request};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::exchange::Exchange;
+use cred_helper::oauth::client::EndpointName;
+use cred_helper::oauth::metadata;
 use cred_helper::profile::file::Source;
 use cred_helper::profile::{Configuration, Profile};
 use cred_helper::secret::Secret;
@@ -452,6 +454,41 @@ fn a_named_account_is_found_again_where_the_authority_names_nobody() {
     world.pass(4000);
     world.answer(200, tokens("second", None));
     assert_eq!(desk.get(&world).expect("it is refreshed").source, "refresh");
+}
+
+#[test]
+fn metadata_are_asked_for_once_a_day_and_again_for_an_endpoint_they_lacked() {
+    let world = World::default();
+    let text =
+        "[profiles.api]\nclient_id = \"cli\"\nscopes = []\nauthority = \"https://id.example\"\n";
+    let mut source = Source::built_in("profiles.toml", text);
+    source.profiles_count = true;
+    let sources = [source];
+    let configuration = Configuration::new(&sources).expect("the file is good");
+    let client = configuration
+        .profile("api")
+        .expect("the profile is good")
+        .client;
+    let context = world.context().without_deadline();
+    let find = |needed: &[EndpointName]| metadata::find(&client, needed, &context);
+    let mut document =
+        json!({"issuer": "https://id.example", "token_endpoint": "https://id.example/token"});
+    world.answer(200, &document);
+    for _ in 0..2 {
+        find(&[EndpointName::Token]).expect("it is there");
+    }
+    world.answer(200, &document);
+    let error = find(&[EndpointName::DeviceAuthorization]).expect_err("it is not there");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    document["device_authorization_endpoint"] = "https://id.example/device".into();
+    world.answer(200, &document);
+    for _ in 0..2 {
+        find(&[EndpointName::DeviceAuthorization]).expect("it was added");
+    }
+    world.pass(25 * 3600);
+    world.answer(503, "");
+    find(&[EndpointName::Token]).expect("an old document beats none");
+    world.assert_all_asked();
 }
 
 /// Trades any token for one of its own.

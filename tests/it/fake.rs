@@ -37,6 +37,7 @@ pub(crate) struct World {
     pub(crate) sent: RefCell<Vec<Sent>>,
     pub(crate) shown: RefCell<String>,
     pub(crate) warnings: RefCell<Vec<String>>,
+    documents: RefCell<BTreeMap<String, (Timestamp, Vec<u8>)>>,
     pub(crate) variables: BTreeMap<&'static str, String>,
     no_terminal: bool,
 }
@@ -176,11 +177,14 @@ impl Notice for World {
 }
 
 impl Documents for World {
-    fn load(&self, _key: &str) -> Option<(Timestamp, Vec<u8>)> {
-        None
+    fn load(&self, key: &str) -> Option<(Timestamp, Vec<u8>)> {
+        self.documents.borrow().get(key).cloned()
     }
 
-    fn save(&self, _key: &str, _now: Timestamp, _document: &[u8]) {}
+    fn save(&self, key: &str, now: Timestamp, document: &[u8]) {
+        let kept = (now, document.to_vec());
+        self.documents.borrow_mut().insert(key.to_owned(), kept);
+    }
 }
 
 impl Signals for World {
