@@ -317,12 +317,7 @@ impl<'s> Configuration<'s> {
         let mut keys = Keys::new("", layers, &mut complaints);
         let seal = keys.table("store", |keys| {
             keys.only(["seal"]);
-            keys.text("seal").map(|(seal, found)| {
-                if !SEALS.contains(&seal.as_str()) {
-                    keys.complain(found, "seal", one_of(&seal, &SEALS));
-                }
-                seal
-            })
+            read_seal(keys)
         });
         let lock_timeout = keys.table("lock", |keys| {
             keys.only(["timeout"]);
@@ -678,8 +673,17 @@ fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
     Policy {
         tools: keys.texts("tools").map(|(tools, _)| tools),
         user_profiles: keys.boolean("user_profiles"),
-        seal: keys.text("seal").map(|(seal, _)| seal),
+        seal: read_seal(keys),
     }
+}
+
+/// One that we do not have must not become another: a policy's least of all.
+fn read_seal(keys: &mut Keys<'_, '_>) -> Option<String> {
+    let (seal, found) = keys.text("seal")?;
+    if !SEALS.contains(&seal.as_str()) {
+        keys.complain(found, "seal", one_of(&seal, &SEALS));
+    }
+    Some(seal)
 }
 
 fn read_urls(keys: &mut Keys<'_, '_>) -> Vec<Pattern> {
