@@ -129,6 +129,11 @@ pub trait Documents {
 pub trait Signals {
     /// From here to the end of the guard Ctrl-C is remembered instead of ending the process.
     fn shield(&self) -> Box<dyn Shield + '_>;
+    /// Whether the process was told to end while something was shielded.
+    ///
+    /// # Errors
+    /// `interrupted`, if it was.
+    fn check(&self) -> Result<(), Error>;
 }
 
 /// While it lives, the process finishes what it began.

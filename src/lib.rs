@@ -115,7 +115,6 @@ use system::directories;
 use system::documents::DocumentDirectory;
 use system::http::Network;
 use system::notice::Notices;
-use system::signal::ProcessSignals;
 use system::terminal::{self, ControllingTerminal, TerminalOrStandardError};
 
 /// Runs one call: `arguments` with the program's name first. The binary is nothing but this.
@@ -181,7 +180,7 @@ fn dispatch(
         terminal: &controlling,
         notice: &notices,
         documents: &documents,
-        signals: &ProcessSignals,
+        signals: io.signals,
         deadline: None,
     };
     let mut answerer = Answerer {

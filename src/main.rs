@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use cred_helper::io::Io;
 use cred_helper::run;
 use cred_helper::system::environment::ProcessEnvironment;
+use cred_helper::system::signal::ProcessSignals;
 
 fn main() -> ExitCode {
     run(
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
             stdout: &mut std::io::stdout().lock(),
             stderr: &mut std::io::stderr(),
             environment: &ProcessEnvironment,
+            signals: &ProcessSignals,
         },
     )
 }

@@ -16,6 +16,7 @@ use cred_helper::context::Environment;
 use cred_helper::io::Io;
 use cred_helper::run;
 use cred_helper::system::environment::ProcessEnvironment;
+use cred_helper::system::signal::ProcessSignals;
 
 /// The process' environment, but for what would lead the demo to real sessions or profiles.
 struct DemoEnvironment<'a> {
@@ -99,6 +100,7 @@ fn call(config: &Path, state: &Path, line: &str) -> io::Result<String> {
             stdout: &mut stdout,
             stderr: &mut io::stderr(),
             environment: &DemoEnvironment { state },
+            signals: &ProcessSignals,
         },
     );
     if code != ExitCode::SUCCESS {

@@ -67,6 +67,10 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         if written.is_err() {
             return Ok(0);
         }
+        // Told to end while it worked for this answer, and not at once.
+        if let Err(told) = io.signals.check() {
+            return Ok(told.kind().exit_code());
+        }
     }
 }
 

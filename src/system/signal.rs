@@ -26,6 +26,10 @@ impl Signals for ProcessSignals {
     fn shield(&self) -> Box<dyn Shield + '_> {
         Box::new(Shielded::new())
     }
+
+    fn check(&self) -> Result<(), Error> {
+        check()
+    }
 }
 
 /// While it lives, a first signal is only remembered.

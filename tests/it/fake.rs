@@ -193,4 +193,8 @@ impl Signals for World {
         impl Shield for Nothing {}
         Box::new(Nothing)
     }
+
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }

@@ -317,3 +317,23 @@ fn what_a_dead_process_left_is_removed_by_the_next_that_holds_the_lock() {
     );
     assert_eq!(left(&scene), 0);
 }
+
+#[test]
+fn ctrl_c_during_a_refresh_ends_serve_after_the_answer() {
+    let scene = Scene::signed_in();
+    // At the second one, the new tokens are on their way to the disk.
+    let told = failing("fsync:signal=SIGINT:when=2");
+    let request = r#"{"kind":"get","force_refresh":true}"#;
+    let script = format!("printf '%s\\n%s\\n' '{request}' '{request}' | \"$@\"");
+    let mut wrapper = vec!["sh", "-c", &script, "sh"];
+    wrapper.extend(words(&told));
+    let mut command = scene.wrapped(&wrapper, &["serve"]);
+    let output = command.output().expect("sh starts");
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let answers = String::from_utf8(output.stdout).expect("it is UTF-8");
+    let answers: Vec<&str> = answers.lines().skip(1).collect();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(answers[0].starts_with(r#"{"Ok":"#), "{answers:?}");
+    assert_eq!(scene.refreshes(), 1);
+    assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+}

@@ -18,6 +18,8 @@ use cred_helper::protocol::{PROTOCOLS, argument};
 use cred_helper::secret::Secret;
 use cred_helper::token::Timestamp;
 
+use crate::fake::World;
+
 struct NoEnvironment;
 
 impl Environment for NoEnvironment {
@@ -134,6 +136,7 @@ fn replay(tool: &str, case: &Path) -> (String, String, String) {
             stdout: &mut stdout,
             stderr: &mut std::io::sink(),
             environment: &NoEnvironment,
+            signals: &World::default(),
         },
         &answer,
     );
@@ -205,6 +208,7 @@ fn a_line_of_more_than_a_mebibyte_is_a_usage_answer_and_the_session_goes_on() {
                 stdout: &mut stdout,
                 stderr: &mut std::io::sink(),
                 environment: &NoEnvironment,
+                signals: &World::default(),
             },
             &|_: &Request, _: Option<&dyn Terminal>| Ok(token()),
         );
