@@ -21,8 +21,8 @@ pub(super) struct Guard {
 
 /// How long to wait, and what to say.
 pub(super) struct Patience<'a> {
-    /// `None`: as long as it takes.
-    pub(super) limit: Option<Duration>,
+    /// When to give up.
+    pub(super) limit: Duration,
     /// What is waited for, in words.
     pub(super) waiting_for: &'a str,
     /// What to do when the limit is reached.
@@ -91,10 +91,10 @@ pub(super) fn acquire(
             return Ok(guard);
         }
         let waited = context.clock.monotonic().saturating_sub(started);
-        if let Some(limit) = patience.limit.filter(|limit| waited >= *limit) {
+        if waited >= patience.limit {
             // Fractions of a second matter only where there is nothing else.
-            let shown = match limit.as_secs() {
-                0 => limit,
+            let shown = match patience.limit.as_secs() {
+                0 => patience.limit,
                 seconds => Duration::from_secs(seconds),
             };
             return Err(Error::new(

@@ -110,7 +110,7 @@ impl SessionStore {
             .time_left()
             .map_or(own.lock_timeout, |left| left.min(own.lock_timeout));
         let patience = Patience {
-            limit: Some(limit),
+            limit,
             waiting_for: "another process that refreshes this session",
             hint: "try again, or give it longer with `[lock] timeout`",
         };
@@ -119,15 +119,18 @@ impl SessionStore {
         Ok(SessionGuard(guard))
     }
 
-    /// Takes the lock for signing in. Whoever waits for it waits for a person.
+    /// Takes the lock for signing in. Whoever waits for it waits for a person, as long as their
+    /// code can live: the holder may be stopped, and nobody at it.
     ///
     /// # Errors
     /// `busy`, `interrupted` or `store`.
     pub fn lock_sign_in(&self, context: &Context<'_>) -> Result<SignInGuard, Error> {
+        /// How long can a sign-in take?
+        const LONGEST: Duration = Duration::from_secs(3600);
         let own = self.own_store();
         own.file.create_directory()?;
         let patience = Patience {
-            limit: context.time_left(),
+            limit: context.time_left().unwrap_or(LONGEST),
             waiting_for: "the sign-in that another process has begun",
             hint: "finish that sign-in, then try again",
         };

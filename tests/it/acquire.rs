@@ -491,6 +491,16 @@ fn metadata_are_asked_for_once_a_day_and_again_for_an_endpoint_they_lacked() {
     world.assert_all_asked();
 }
 
+#[test]
+fn a_sign_in_that_nobody_ends_is_waited_for_as_long_as_a_code_can_live() {
+    let (world, desk) = (World::default(), Desk::new());
+    let context = world.context();
+    let _stopped = desk.store.lock_sign_in(&context).expect("it is free");
+    let error = desk.get(&world).expect_err("it is never given up");
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    assert_eq!(context.clock.monotonic().as_secs(), 3600);
+}
+
 /// Trades any token for one of its own.
 struct Trade;
 
