@@ -23,8 +23,8 @@ pub struct Answerer<'a> {
     pub state: &'a Path,
     /// The tool that asks; `None` for a command of a person.
     pub tool: Option<&'a str>,
-    /// How long one request may take; `None` for a command of a person.
-    pub time_limit: Option<Duration>,
+    /// How long one request may take.
+    pub time_limit: Duration,
     /// The terminal for those who said that they are there.
     pub anywhere: &'a dyn Terminal,
 }
@@ -67,9 +67,7 @@ impl Answerer<'_> {
             interactive,
             context: Context {
                 terminal: channel.unwrap_or(own),
-                deadline: self
-                    .time_limit
-                    .map(|limit| self.context.clock.monotonic() + limit),
+                deadline: Some(self.context.clock.monotonic() + self.time_limit),
                 ..self.context
             },
         };

@@ -101,6 +101,7 @@ pub mod token;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use answer::Answerer;
 use cli::{Called, Color, ErrorFormat, Globals};
@@ -116,6 +117,9 @@ use system::documents::DocumentDirectory;
 use system::http::Network;
 use system::notice::Notices;
 use system::terminal::{self, ControllingTerminal, TerminalOrStandardError};
+
+/// How long may a command of a person take, but for the person?
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs one call: `arguments` with the program's name first. The binary is nothing but this.
 pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
@@ -188,13 +192,13 @@ fn dispatch(
         location: &location,
         state: &state,
         tool: None,
-        time_limit: None,
+        time_limit: COMMAND_LIMIT,
         anywhere: &anywhere,
     };
     match called {
         Called::Protocol(entry, arguments, _) => {
             answerer.tool = Some(entry.name);
-            answerer.time_limit = Some(entry.time_limit);
+            answerer.time_limit = entry.time_limit;
             let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
                 answerer.answer(request, channel)
             };
