@@ -154,6 +154,16 @@ fn check_trusted(path: &Path) -> Result<(), Error> {
     refuse(platform::trusted_problem(path, &metadata))
 }
 
+/// The same of the directory that a file lies in.
+fn check_directory(path: &Path) -> Result<(), Error> {
+    match path.parent() {
+        // A bare name lies in the current directory.
+        Some(directory) if directory.as_os_str().is_empty() => check_trusted(Path::new(".")),
+        Some(directory) => check_trusted(directory),
+        None => Ok(()),
+    }
+}
+
 fn refuse(problem: Option<(String, String)>) -> Result<(), Error> {
     match problem {
         Some((problem, command)) => Err(Error::new(
@@ -182,10 +192,11 @@ fn read_trusted(path: &Path, required: bool) -> Result<Option<(String, bool)>, E
     };
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     refuse(platform::trusted_problem(path, &metadata))?;
-    if let Some(directory) = path.parent() {
-        // A bare name lies in the current directory.
-        let is_bare = directory.as_os_str().is_empty();
-        check_trusted(if is_bare { Path::new(".") } else { directory })?;
+    check_directory(path)?;
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    if metadata.is_file() && is_link() {
+        // Who can replace what the link names can write the configuration as well.
+        check_directory(&fs::canonicalize(path).map_err(|error| unreadable(path, &error))?)?;
     }
     let length = usize::try_from(metadata.len().min(LONGEST_FILE)).unwrap_or_default();
     let mut text = String::with_capacity(length + 1);

@@ -289,12 +289,23 @@ fn a_users_directories_are_refused_too_if_others_can_write_them() {
         follow_hint(&error);
     }
     // A link into a place that others can write is no way around it.
-    let elsewhere = sandbox.path().join("elsewhere.toml");
+    let shared = sandbox.path().join("shared");
+    fs::create_dir(&shared).expect("it is ours");
+    let elsewhere = shared.join("elsewhere.toml");
     fs::write(&elsewhere, "").expect("it is ours");
     set_mode(&elsewhere, 0o666);
     symlink(&elsewhere, own.join("profiles.d/link.toml")).expect("it is ours");
     let error = as_user(&sandbox, &["get"]).failed(3);
     assert!(error.contains("link.toml`"), "{error}");
+    set_mode(&elsewhere, 0o644);
+    as_user(&sandbox, &["get"]).failed(4);
+    set_mode(&shared, 0o777);
+    let error = as_user(&sandbox, &["get"]).failed(3);
+    let shared = shared.display();
+    assert!(
+        error.starts_with(&format!("error: others can write `{shared}`")),
+        "{error}"
+    );
 }
 
 #[test]
