@@ -24,7 +24,7 @@ pub enum ErrorKind {
     Busy,
     /// Nothing answers for this name or URL.
     NoProfile,
-    /// The token store cannot be read or written.
+    /// The token store cannot be read or written, or the answer cannot be written.
     Store,
     /// `request` only: another HTTP status of 400 or more.
     Http,

@@ -225,12 +225,7 @@ fn dispatch(
 fn explain(error: &clap::Error, io: &mut Io<'_>, format: ErrorFormat) -> Result<u8, Error> {
     let text = error.render().to_string();
     if !error.use_stderr() {
-        drop(
-            io.stdout
-                .write_all(text.as_bytes())
-                .and_then(|()| io.stdout.flush()),
-        );
-        return Ok(0);
+        return io.answer(&text).map(|()| 0);
     }
     if format == ErrorFormat::Json {
         let first = text.lines().next().unwrap_or_default();

@@ -38,6 +38,5 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         "cred-helper",
         &mut script,
     );
-    shell.print(&String::from_utf8_lossy(&script));
-    Ok(())
+    shell.print(&String::from_utf8_lossy(&script))
 }

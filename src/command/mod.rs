@@ -31,14 +31,12 @@ pub struct Shell<'a, 'io> {
 }
 
 impl Shell<'_, '_> {
-    /// Writes the answer to stdout. Whoever closed it does not want it.
-    pub fn print(&mut self, text: &str) {
-        drop(
-            self.io
-                .stdout
-                .write_all(text.as_bytes())
-                .and_then(|()| self.io.stdout.flush()),
-        );
+    /// Writes the answer to stdout.
+    ///
+    /// # Errors
+    /// `store`, if it is wanted and cannot be written.
+    pub fn print(&mut self, text: &str) -> Result<(), Error> {
+        self.io.answer(text)
     }
 
     /// Reads the profile files.

@@ -66,8 +66,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         Some(("route", matches)) => route(matches, shell)?,
         _ => return Err(Error::new(ErrorKind::Usage, "no subcommand is named")),
     };
-    shell.print(&text);
-    Ok(())
+    shell.print(&text)
 }
 
 fn is_json(matches: &ArgMatches) -> bool {

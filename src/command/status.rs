@@ -35,8 +35,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     } else {
         table(&status)
     };
-    shell.print(&printed);
-    Ok(())
+    shell.print(&printed)
 }
 
 /// The rows of a status as text in columns.

@@ -66,13 +66,8 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     };
     let text = render(&credential, format, variable)?;
     // Built first and written once: several writes of a long answer would mix with those of
-    // other processes. Whoever closed the pipe does not want the answer.
-    drop(
-        io.stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| io.stdout.flush()),
-    );
-    Ok(0)
+    // other processes.
+    io.answer(&text).map(|()| 0)
 }
 
 fn request(arguments: &Arguments) -> Result<Request, Error> {

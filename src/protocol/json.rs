@@ -14,7 +14,7 @@ use super::{Answer, Entry};
 use crate::context::Terminal;
 use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
-use crate::io::Io;
+use crate::io::{Io, delivered};
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -51,12 +51,13 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             Ok(_) => Line::TooLong,
             Err(_) => Line::End,
         };
-        let (kind, _) = respond(line, &output, answer);
+        let (kind, written) = respond(line, &output, answer);
+        delivered(written)?;
         return Ok(kind.map_or(0, ErrorKind::exit_code));
     }
     // Whoever closed our stdout wants no more answers.
-    if output.write(HELLO).is_err() {
-        return Ok(0);
+    if let Err(error) = output.write(HELLO) {
+        return delivered(Err(error)).map(|()| 0);
     }
     loop {
         let line = match read_line(&mut *io.stdin) {
@@ -64,8 +65,8 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             Ok(line) => line,
         };
         let (_, written) = respond(line, &output, answer);
-        if written.is_err() {
-            return Ok(0);
+        if let Err(error) = written {
+            return delivered(Err(error)).map(|()| 0);
         }
         // Told to end while it worked for this answer, and not at once.
         if let Err(told) = io.signals.check() {

@@ -31,6 +31,7 @@ mod oidc_refresh;
 mod oidc_serve;
 mod oidc_sign_in;
 mod oidc_trouble;
+mod output;
 mod policy;
 mod profile_file;
 mod readme;

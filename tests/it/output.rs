@@ -1,0 +1,57 @@
+//! Where an answer goes: a stdout that nobody reads any more, and one that cannot be written.
+
+use crate::scene::Scene;
+use crate::support::Ran;
+
+/// Runs the binary with a shell's redirections.
+fn redirected(scene: &Scene, redirections: &str, arguments: &[&str]) -> Ran {
+    let line = format!("exec \"$0\" \"$@\" {redirections}");
+    scene.run_command(scene.wrapped(&["sh", "-c", &line], arguments))
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    let scene = Scene::signed_in();
+    std::fs::write(scene.file("request"), "{\"kind\":\"status\"}\n").expect("it can be written");
+    for (arguments, redirections) in [
+        (&["get", "-p", "api"][..], ">/dev/full"),
+        (&["get", "-p", "api", "-o", "json"], ">/dev/full"),
+        (&["status"], ">/dev/full"),
+        (&["profile", "list"], ">/dev/full"),
+        (&["completions", "bash"], ">/dev/full"),
+        (&["--help"], ">/dev/full"),
+        (&["serve"], "<request >/dev/full"),
+        (&["serve", "--once"], "<request >/dev/full"),
+    ] {
+        let error = redirected(&scene, redirections, arguments).failed(9);
+        assert!(
+            error.starts_with("error: the answer cannot be written to stdout\ncaused by: No space"),
+            "{arguments:?}: {error}"
+        );
+    }
+    // Nothing was lost.
+    scene
+        .run(&["get", "-p", "api", "--interactive", "never"])
+        .ok();
+}
+
+#[test]
+fn whoever_closed_stdout_does_not_want_the_answer() {
+    let scene = Scene::signed_in();
+    for arguments in [
+        &["get", "-p", "api"][..],
+        &["completions", "bash"],
+        &["serve"],
+    ] {
+        // The pipe's reader has gone before the answer comes.
+        let pipe = "</dev/null | :; exit ${PIPESTATUS:-0}";
+        let line = format!("{{ sleep 0.2; \"$0\" \"$@\"; }} {pipe}");
+        let command = scene.wrapped(&["bash", "-c", &line], arguments);
+        let ran = scene.run_command(command);
+        assert_eq!(
+            (ran.code, ran.stderr.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}
