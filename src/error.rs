@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::printable;
+use crate::text::{printable, shell_word};
 
 /// What a caller can do about an error. The set is closed and public: names and exit codes are
 /// what scripts rely on.
@@ -155,10 +155,27 @@ impl Error {
 
     /// Names the command to run next, and makes it the hint where there is none.
     #[must_use]
-    pub fn next<const N: usize>(mut self, command: [&str; N]) -> Self {
-        self.0.next = command.map(String::from).to_vec();
+    pub fn next<'w>(mut self, command: impl IntoIterator<Item = &'w str>) -> Self {
+        self.0.next = command.into_iter().map(String::from).collect();
         if self.0.hint.is_none() {
-            self.0.hint = Some(format!("run `{}`", self.0.next.join(" ")));
+            let words: Vec<_> = self.0.next.iter().map(|word| shell_word(word)).collect();
+            self.0.hint = Some(format!("run `{}`", printable(&words.join(" "))));
+        }
+        self
+    }
+
+    /// Adds the `--config` of this call to the commands that the error names: without it they
+    /// would look for the profile elsewhere.
+    #[must_use]
+    pub fn with_config(mut self, config: &str) -> Self {
+        const OURS: &str = "cred-helper";
+        if self.0.next.first().is_some_and(|program| program == OURS) {
+            let words = ["--config", config].map(String::from);
+            self.0.next.splice(1..1, words);
+        }
+        if let Some(hint) = &mut self.0.hint {
+            let config = printable(&shell_word(config));
+            *hint = hint.replace(&format!("`{OURS} "), &format!("`{OURS} --config {config} "));
         }
         self
     }

@@ -195,12 +195,18 @@ fn dispatch(
         time_limit: COMMAND_LIMIT,
         anywhere: &anywhere,
     };
+    // An error names commands that go on where this call stopped, with the same profiles.
+    let config = globals.config.as_ref();
+    let with_config = |error: Error| match config {
+        Some(path) => error.with_config(&path.display().to_string()),
+        None => error,
+    };
     match called {
         Called::Protocol(entry, arguments, _) => {
             answerer.tool = Some(entry.name);
             answerer.time_limit = entry.time_limit;
             let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
-                answerer.answer(request, channel)
+                answerer.answer(request, channel).map_err(with_config)
             };
             (entry.serve)(arguments, io, &answer)
         }
@@ -215,7 +221,9 @@ fn dispatch(
                 answer: &answer,
                 command_line: cli::command_line,
             };
-            (entry.run)(matches, &mut shell).map(|()| 0)
+            (entry.run)(matches, &mut shell)
+                .map(|()| 0)
+                .map_err(with_config)
         }
         Called::Clap(error, _) => explain(error, io, format()),
     }

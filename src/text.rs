@@ -40,6 +40,16 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
+/// A text as one word of a POSIX shell's line.
+pub fn shell_word(text: &str) -> String {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "/._-+@%,".contains(character);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// The candidate that `word` was probably meant to be, if one is near enough to propose.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(1);

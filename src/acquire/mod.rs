@@ -48,6 +48,15 @@ impl<'a> Call<'a> {
         asked.or(self.profile.account.as_deref())
     }
 
+    /// The command for a person who is to sign in for this call.
+    fn sign_in_command(&self) -> Vec<&'a str> {
+        let mut words = vec!["cred-helper", "login", "-p", &self.profile.name];
+        if let Some(account) = &self.request.account {
+            words.extend(["--account", account]);
+        }
+        words
+    }
+
     fn scopes(&self) -> &'a [String] {
         if self.request.scopes.is_empty() {
             &self.profile.scopes
@@ -310,7 +319,7 @@ fn login_required(call: &Call<'_>, reason: &Reason) -> Error {
             }
         }
     };
-    error.next(["cred-helper", "login", "-p", name])
+    error.next(call.sign_in_command())
 }
 
 /// Trades a token, unless what was traded before is still good. It is kept under the same account.
@@ -355,7 +364,7 @@ fn exchanged(
             ErrorKind::LoginRequired,
             "the session ended while its token was exchanged",
         )
-        .next(["cred-helper", "login", "-p", &call.profile.name])
+        .next(call.sign_in_command())
     })?;
     // What was traded is of the same sign-in: its own refresh token would replace the session's.
     let traded = crate::token::TokenSet {

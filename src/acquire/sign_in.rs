@@ -152,7 +152,7 @@ fn ask(call: &Call<'_>, _guard: &SignInGuard) -> Result<(Credential, Result<(), 
                 context.debug(|| format!("the failed sign-in could not be noted: {noted}"));
             }
             Err(if error.kind() == ErrorKind::LoginRequired {
-                error.next(["cred-helper", "login", "-p", &call.profile.name])
+                error.next(call.sign_in_command())
             } else {
                 error
             })

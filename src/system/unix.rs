@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::context::Environment;
+use crate::text::shell_word;
 
 /// The controlling terminal.
 pub const TERMINAL: &str = "/dev/tty";
@@ -75,13 +76,7 @@ fn owner_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
 
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain =
-        |character: char| character.is_ascii_alphanumeric() || "/._-+@%,".contains(character);
-    if text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    shell_word(&path.display().to_string())
 }
 
 /// Makes the names in a directory durable.

@@ -465,3 +465,63 @@ fn control_characters_of_metadata_do_not_reach_stderr() {
         assert!(error.contains(HARMLESS), "{error:?}");
     }
 }
+
+#[test]
+fn the_named_command_signs_in_for_the_same_profile_file_and_account() {
+    let scene = Scene::new();
+    let config = scene.file("other 'profiles'.toml");
+    std::fs::copy(scene.sandbox.config(), &config).expect("the profiles can be copied");
+    let config = config.display().to_string();
+    let call = |words: &[&str]| {
+        let mut command = scene.sandbox.command(words);
+        command.env_remove("CRED_HELPER_CONFIG");
+        scene.run_command(command)
+    };
+    let get = ["--config", &config, "get", "--account", "ada@example.test"];
+
+    let error = call(&get).failed(4);
+    let hint = format!(
+        "hint: run `cred-helper --config '{}' login -p api --account ada@example.test`\n",
+        config.replace('\'', r"'\''")
+    );
+    assert!(error.ends_with(&hint), "{error}");
+
+    let mut as_json = get.to_vec();
+    as_json.extend(["--error-format", "json"]);
+    let error: serde_json::Value =
+        serde_json::from_str(&call(&as_json).failed(4)).expect("the error is JSON");
+    let next: Vec<&str> = error["error"]["next"]
+        .as_array()
+        .expect("it is an array")
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    assert_eq!(next[0], "cred-helper");
+    call(&next[1..]).ok();
+    call(&get).ok();
+
+    // The same in an answer of the JSON protocol.
+    let request = scene.file("request");
+    std::fs::write(&request, r#"{"kind":"get","account":"bob"}"#).expect("it can be written");
+    let mut command = scene.wrapped(
+        &["sh", "-c", "exec \"$0\" \"$@\" <request"],
+        &["--config", &config, "serve", "--once"],
+    );
+    command.env_remove("CRED_HELPER_CONFIG");
+    let ran = scene.run_command(command);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    let answer: serde_json::Value = serde_json::from_str(&ran.stdout).expect("the answer is JSON");
+    assert_eq!(
+        answer["Err"]["next"],
+        serde_json::json!([
+            "cred-helper",
+            "--config",
+            config,
+            "login",
+            "-p",
+            "api",
+            "--account",
+            "bob"
+        ])
+    );
+}
