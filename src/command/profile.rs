@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::profile::file::{self, Location, refuse_complaints};
 use crate::secret_source::SecretSource;
-use crate::text::printable_url;
+use crate::text::{printable, printable_url, shell_word};
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -141,16 +141,27 @@ fn show(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
 }
 
 fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
-    let location = match matches.get_one::<PathBuf>("file") {
+    let file = matches.get_one::<PathBuf>("file");
+    let location = match file {
         Some(file) => Location {
             only: Some(file.clone()),
             ..shell.location.clone()
         },
         None => shell.location.clone(),
     };
-    let sources = file::read(&location)?;
+    let sources = file::read(&location).map_err(|error| match file {
+        // No option and no variable is to blame.
+        Some(_) if error.kind() == ErrorKind::NoProfile => error.hint("check the file's name"),
+        _ => error,
+    })?;
     let (configuration, complaints) = Configuration::check(&sources);
-    refuse_complaints(complaints)?;
+    refuse_complaints(complaints).map_err(|error| match file {
+        Some(file) => {
+            let file = printable(&shell_word(&file.display().to_string()));
+            error.hint(format!("`cred-helper profile check {file}` reads it again"))
+        }
+        None => error,
+    })?;
     let mut count = 0;
     for (name, path) in configuration.profiles() {
         count += 1;

@@ -78,12 +78,16 @@ impl Source {
 
     /// `FILE:LINE:COL` of a byte; columns count characters.
     fn place(&self, offset: usize) -> String {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        let line = before.matches('\n').count() + 1;
-        let column = before[line_start..].chars().count() + 1;
-        format!("{}:{line}:{column}", self.path.display())
+        place(&self.path, self.text.get(..offset).unwrap_or(&self.text))
     }
+}
+
+/// `FILE:LINE:COL` of what comes after the text `before`.
+fn place(path: &Path, before: &str) -> String {
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = before.matches('\n').count() + 1;
+    let column = before[line_start..].chars().count() + 1;
+    format!("{}:{line}:{column}", path.display())
 }
 
 /// Reads every file that counts, the machine-wide one first.
@@ -148,6 +152,13 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     .because(error)
 }
 
+fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Error {
+    let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let place = place(path, &String::from_utf8_lossy(good));
+    Error::new(ErrorKind::Config, format!("{place}: this is not UTF-8"))
+        .hint("save the file in UTF-8")
+}
+
 /// A configuration runs commands: who can write it can run commands as us.
 fn check_trusted(path: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
@@ -199,13 +210,14 @@ fn read_trusted(path: &Path, required: bool) -> Result<Option<(String, bool)>, E
         check_directory(&fs::canonicalize(path).map_err(|error| unreadable(path, &error))?)?;
     }
     let length = usize::try_from(metadata.len().min(LONGEST_FILE)).unwrap_or_default();
-    let mut text = String::with_capacity(length + 1);
+    let mut bytes = Vec::with_capacity(length + 1);
     file.take(LONGEST_FILE + 1)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(|error| unreadable(path, &error))?;
-    if text.len() as u64 > LONGEST_FILE {
+    if bytes.len() as u64 > LONGEST_FILE {
         return Err(unreadable(path, &std::io::Error::other("it is too large")));
     }
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
     let private = platform::private_file_problem(path, &metadata).is_none();
     Ok(Some((text, private)))
 }
@@ -414,7 +426,11 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     /// An array of strings that are not empty.
     pub fn texts(&mut self, key: &str) -> Option<(Vec<String>, Found<'a>)> {
-        self.expect(key, "an array of strings", |value| {
+        let expected = match self.find(key).map(|found| found.value.get_ref()) {
+            Some(DeValue::Array(_)) => "one of strings that are not empty",
+            _ => "an array of strings",
+        };
+        self.expect(key, expected, |value| {
             value
                 .as_array()?
                 .iter()

@@ -401,17 +401,18 @@ impl<'s> Configuration<'s> {
         );
         match nearest(name, self.profiles.keys().map(String::as_str)) {
             Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
-            None => error.hint(self.names_hint()),
+            None => error.hint(self.names_hint("there are")),
         }
     }
 
-    fn names_hint(&self) -> String {
+    /// The names there are after `lead`, or how to get a first one.
+    fn names_hint(&self, lead: &str) -> String {
         let names: Vec<_> = self.profiles.keys().map(String::as_str).collect();
         if names.is_empty() {
             "write a profile first: `[profiles.NAME]` with `client_id`, `authority` and `scopes`"
                 .to_owned()
         } else {
-            format!("name one with -p: {}", names.join(", "))
+            format!("{lead}: {}", names.join(", "))
         }
     }
 
@@ -430,7 +431,8 @@ impl<'s> Configuration<'s> {
                     } else {
                         "no profile is named, and there is no `default_profile`"
                     };
-                    Error::new(ErrorKind::NoProfile, error).hint(self.names_hint())
+                    Error::new(ErrorKind::NoProfile, error)
+                        .hint(self.names_hint("name one with -p"))
                 })?;
                 self.profile(name)
             }
@@ -663,7 +665,8 @@ fn check_name(name: &str, keys: &mut Keys<'_, '_>) {
         keys.complain(
             found,
             &printable(name),
-            "a profile's name is made of letters, digits, `-`, `_` and `.`",
+            "a profile's name is made of the letters a to z, digits, `-`, `_` and `.`, and begins \
+             with neither `-` nor `.`",
         );
     }
 }

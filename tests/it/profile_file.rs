@@ -444,7 +444,7 @@ fn the_profile_is_the_first_that_is_named_routed_default_or_the_only_one() {
             &two,
             Some("nobody"),
             &["get"],
-            Err("hint: name one with -p: a, b\n"),
+            Err("hint: there are: a, b\n"),
         ),
     ] {
         let sandbox = Sandbox::new(text);
@@ -656,4 +656,52 @@ fn a_thousand_profiles_work() {
     assert_eq!(sandbox.run(&["profile", "list"]).ok().lines().count(), 1000);
     let status = sandbox.run(&["status", "-o", "json"]).json();
     assert_eq!(status["profiles"].as_array().expect("a list").len(), 1000);
+}
+
+#[test]
+fn a_complaint_says_what_would_be_right() {
+    let sandbox = Sandbox::new(
+        "[profiles.-x]\nclient_id = \"x\"\nauthority = \"https://login.example\"\n\
+         scopes = [\"a\", \"\"]\n",
+    );
+    let error = sandbox.run(&["profile", "check"]).failed(3);
+    for expected in [
+        "begins with neither `-` nor `.`",
+        "`profiles.-x.scopes`: it is an array, not one of strings that are not empty",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_named_with_the_place() {
+    let sandbox = Sandbox::new("");
+    fs::write(sandbox.config(), b"# a\n# \xc3\xbc \xfc\n").expect("it is ours");
+    let error = sandbox.run(&["profile", "check"]).failed(3);
+    let place = format!(
+        "error: {}:2:5: this is not UTF-8\n",
+        sandbox.config().display()
+    );
+    assert_eq!(error, place + "hint: save the file in UTF-8\n");
+}
+
+#[test]
+fn hints_of_profile_commands_name_what_can_be_done_there() {
+    let two = format!("{}{}", profile("a", NOBODY), profile("b", NOBODY));
+    let sandbox = Sandbox::new(&two);
+    let hint = |arguments: &[&str], code| {
+        let error = sandbox.run(arguments).failed(code);
+        error.lines().last().unwrap_or_default().to_owned()
+    };
+    // `profile show` has no `-p`.
+    let show = ["profile", "show", "another"];
+    assert_eq!(hint(&show, 8), "hint: there are: a, b");
+    // Neither an option nor a variable named the file.
+    let check = ["profile", "check", "absent.toml"];
+    assert_eq!(hint(&check, 8), "hint: check the file's name");
+    fs::write(sandbox.path().join("a b.toml"), "x = 1\n").expect("it is ours");
+    assert_eq!(
+        hint(&["profile", "check", "a b.toml"], 3),
+        "hint: `cred-helper profile check 'a b.toml'` reads it again"
+    );
 }
