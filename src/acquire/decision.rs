@@ -235,6 +235,7 @@ mod tests {
                 name: Some("ada@x".into()),
                 subject: None,
                 grant: "device_code".into(),
+                scopes: vec![],
                 signed_in_at: NOW,
                 refresh_token: refresh_token.map(Secret::new),
                 refresh_expires_at: None,

@@ -65,6 +65,22 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// What a person is asked to grant: what the tool wants, and what the profile does, so that
+    /// the refresh token is good for both. Entra's is good for anything, and it takes scopes of
+    /// one resource at a time.
+    fn scopes_of_sign_in(&self) -> Vec<String> {
+        let mut scopes = self.scopes().to_vec();
+        if !self.profile.client.is_entra() && self.profile.grant.asks_a_person() {
+            let further = self.profile.scopes.iter();
+            let missing: Vec<_> = further
+                .filter(|scope| !scopes.contains(scope))
+                .cloned()
+                .collect();
+            scopes.extend(missing);
+        }
+        scopes
+    }
+
     fn claims(&self) -> Option<&'a str> {
         let asked = self.request.claims.as_deref();
         asked.or(self.profile.claims.as_deref())

@@ -12,7 +12,7 @@ use crate::oauth::metadata::{self, Server};
 use crate::oauth::request::{self, Form};
 use crate::oauth::response::{self, Failure};
 use crate::secret::Secret;
-use crate::store::session::{RowKey, Session};
+use crate::store::session::{AccountRow, RowKey, Session};
 use crate::store::{Proof, SessionGuard};
 use crate::token::TokenSet;
 
@@ -48,7 +48,7 @@ pub(super) fn refresh(
     let proof = call.store.prove_writable(guard)?;
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
-    match redeem(call, &server, wanted.key, &refresh_token)? {
+    match redeem(call, &server, account, wanted.key, &refresh_token)? {
         Ok(token_set) => {
             let now = context.clock.now();
             let account = session.account_mut(wanted.account).ok_or_else(bug)?;
@@ -102,6 +102,7 @@ pub(super) fn refresh(
 fn redeem(
     call: &Call<'_>,
     server: &Server,
+    account: &AccountRow,
     key: &RowKey,
     refresh_token: &Secret,
 ) -> Result<Result<TokenSet, (Failure, bool)>, Error> {
@@ -111,7 +112,7 @@ fn redeem(
     let attempt = || -> Result<Result<TokenSet, Failure>, Error> {
         let mut form = Form::of_grant("refresh_token", client);
         form.add_secret("refresh_token", refresh_token.clone());
-        form.add("scope", &scope(call, key, server));
+        form.add("scope", &scope(call, account, key, server));
         form.add_parameters(client, key.claims.as_deref());
         Ok(
             match request::post(client, server, endpoint, form, context)? {
@@ -138,14 +139,13 @@ fn redeem(
 }
 
 /// The scope to name. Entra wants to know the resource; elsewhere an absent scope means what was
-/// granted, and only other scopes than the profile's are named.
-fn scope(call: &Call<'_>, key: &RowKey, server: &Server) -> String {
+/// granted, and only other scopes than those of the sign-in are named.
+fn scope(call: &Call<'_>, account: &AccountRow, key: &RowKey, server: &Server) -> String {
     let client = &call.profile.client;
     if client.is_entra() {
         return metadata::scopes_to_ask(client, server, &key.scopes).join(" ");
     }
-    let own = RowKey::default().with_scopes(&call.profile.scopes);
-    if key.scopes == own.scopes {
+    if key.scopes == account.scopes {
         return String::new();
     }
     key.scopes.join(" ")

@@ -1,7 +1,7 @@
 //! A sign-in: one at a time for a session on this machine, remembered if it fails.
 
 use super::decision::{Force, Step, Wanted, next};
-use super::{Call, login_required, refresh, under_lock};
+use super::{Call, login_required, refresh, row_key, under_lock};
 use crate::credential::{Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::GrantRequest;
@@ -28,6 +28,18 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
         }
     }
     let (credential, kept) = ask(call, &guard)?;
+    let kept_for_more = || -> Result<bool, Error> {
+        let is_wider =
+            *wanted.key != row_key(call.profile, &call.scopes_of_sign_in(), call.claims());
+        let session = read(call)?;
+        let account = session.account(call.account());
+        Ok(is_wider && account.is_some_and(|account| account.refresh_token.is_some()))
+    };
+    if kept.is_ok() && kept_for_more()? {
+        // The person granted what the profile needs too; the tool gets what it asked for.
+        drop(guard);
+        return under_lock(call, wanted);
+    }
     if let Err(error) = kept {
         call.context.warn(&format!(
             "the sign-in could not be kept: {error}; this answer is good, and the next call asks \
@@ -172,7 +184,7 @@ fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
         &call.profile.client,
         &GrantRequest {
             profile: &call.profile.name,
-            scopes: call.scopes(),
+            scopes: &call.scopes_of_sign_in(),
             account: call.account(),
             claims: call.claims(),
         },
@@ -213,8 +225,13 @@ fn check_account(call: &Call<'_>, token_set: &TokenSet) -> Result<(), Error> {
 fn keep(call: &Call<'_>, token_set: &TokenSet) -> Result<(Credential, Result<(), Error>), Error> {
     let context = &call.context;
     let now = context.clock.now();
-    let key = call.key();
     let name = call.profile.grant.name();
+    let asked = row_key(call.profile, &call.scopes_of_sign_in(), call.claims());
+    // Without a refresh token there is no narrower token to be had.
+    let key = match token_set.refresh_token {
+        Some(_) => asked,
+        None => call.key(),
+    };
     let mut session = Session::default();
     let kept = (|| {
         let guard = call.store.lock(context)?;

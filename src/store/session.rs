@@ -28,6 +28,9 @@ pub struct AccountRow {
     pub subject: Option<String>,
     /// The grant that signed in.
     pub grant: String,
+    /// What it asked for, but for what asks for a name and a refresh token: the refresh token is
+    /// good for these.
+    pub scopes: Vec<String>,
     /// When that was.
     pub signed_in_at: Timestamp,
     /// The refresh token; `None` where the authority gave none, or refused the last one.
@@ -224,6 +227,7 @@ impl Session {
             name: name.clone(),
             subject: subject.clone(),
             grant: grant.to_owned(),
+            scopes: key.scopes.clone(),
             // Whoever signs in last is the one who is meant, also within one second and after
             // the clock was set back.
             signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),

@@ -561,3 +561,90 @@ fn an_exchanged_token_is_cached_beside_the_one_it_was_made_of() {
         "the session keeps its own"
     );
 }
+
+#[test]
+fn a_sign_in_for_other_scopes_is_good_for_the_profile_s_too() {
+    let world = World::default();
+    let desk = Desk::new();
+    let extra = Request {
+        scopes: vec!["extra".into()],
+        ..Request::new(Action::Get)
+    };
+    world
+        .answer(200, device())
+        .answer(200, tokens("both", Some("refresh-1")))
+        .answer(200, tokens("extra", Some("refresh-2")))
+        .answer(200, tokens("read", Some("refresh-3")));
+    let first = desk.ask(&world, &extra).expect("the sign-in goes well");
+    assert_eq!(
+        first.access_token.expose(),
+        "extra",
+        "no wider than what was asked for"
+    );
+    let plain = desk.get(&world).expect("nobody is asked again");
+    assert_eq!(plain.access_token.expose(), "read");
+    let scopes: Vec<_> = world
+        .sent
+        .borrow()
+        .iter()
+        .map(|sent| sent.form.get("scope").cloned())
+        .collect();
+    let named = |scope: &str| Some(scope.to_owned());
+    assert_eq!(
+        scopes,
+        [named("extra read"), None, named("extra"), named("read")]
+    );
+    world.assert_all_asked();
+
+    // Without a refresh token there is no narrower one, and the tool gets what there is.
+    let (world, desk) = (World::default(), Desk::new());
+    world
+        .answer(200, device())
+        .answer(200, tokens("both", None));
+    assert_eq!(
+        desk.ask(&world, &extra)
+            .expect("it is signed in")
+            .access_token
+            .expose(),
+        "both"
+    );
+    assert_eq!(
+        desk.ask(&world, &extra).expect("it is cached").source,
+        "cache"
+    );
+    world.assert_all_asked();
+}
+
+#[test]
+fn a_gateway_that_got_no_answer_does_not_know_either() {
+    for status in [502, 504] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        world
+            .answer(status, "")
+            .answer(200, tokens("second", Some("refresh-2")));
+        let credential = desk
+            .ask(&world, &forced())
+            .expect("the second attempt goes well");
+        assert_eq!(credential.access_token.expose(), "second", "{status}");
+    }
+}
+
+#[test]
+fn a_secret_s_source_is_asked_once_for_a_sign_in() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let log = directory.path().join("asked");
+    let script = format!("echo >> {}; echo canary-secret", log.display());
+    let desk = Desk::with(&format!(
+        "client_secret = {{ command = [\"sh\", \"-c\", \"{script}\"] }}\n"
+    ));
+    let world = World::default();
+    world
+        .answer(200, device())
+        .answer(400, refusal("authorization_pending"))
+        .answer(400, refusal("authorization_pending"))
+        .answer(200, tokens("token", Some("refresh")));
+    desk.get(&world).expect("the sign-in goes well");
+    let asked = std::fs::read_to_string(&log).expect("it was asked");
+    assert_eq!(asked.lines().count(), 1);
+}
