@@ -58,9 +58,7 @@ impl SecretSource {
                     .ok_or_else(|| failed(format!("`{shown}` gave nothing in time")))?
                     .map_err(|error| failed(format!("`{shown}`: {error}")))?
             }
-            Self::Command(command) => {
-                process::output(command, limit, context.clock).map_err(failed)?
-            }
+            Self::Command(command) => process::output(command, limit).map_err(failed)?,
         };
         let bare = text.expose();
         let bare = bare

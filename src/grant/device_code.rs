@@ -52,6 +52,7 @@ impl Grant for DeviceCode {
     ) -> Result<TokenSet, Error> {
         let needed = [EndpointName::DeviceAuthorization, EndpointName::Token];
         let server = metadata::find(client, &needed, context)?;
+        let client = &client.with_secret_at_hand(context)?;
         let scopes = metadata::scopes_to_ask(client, &server, request.scopes);
         let authorization = authorize(client, &server, &scopes, request, context)?;
         context

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::context::Context;
 use crate::endpoint::Endpoint;
+use crate::error::Error;
 use crate::oauth::client_authentication::ClientAuthentication;
+use crate::secret_source::SecretSource;
 
 /// Where the endpoints of an authority are known from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +113,19 @@ pub struct Client {
 }
 
 impl Client {
+    /// The same with its secret at hand, for several requests: its source is asked once.
+    ///
+    /// # Errors
+    /// `config` if the secret cannot be had.
+    pub fn with_secret_at_hand(&self, context: &Context<'_>) -> Result<Self, Error> {
+        let mut client = self.clone();
+        if let Some(source) = &self.authentication.secret {
+            let secret = source.resolve("client_secret", context)?;
+            client.authentication.secret = Some(SecretSource::Literal(secret));
+        }
+        Ok(client)
+    }
+
     /// Whether the authority is Entra, whose refresh tokens are bound to neither scope nor
     /// resource.
     pub fn is_entra(&self) -> bool {

@@ -5,6 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::attempt::within;
+use super::clock::SystemClock;
 use crate::context::Clock;
 use crate::secret::Secret;
 
@@ -15,9 +16,10 @@ const LONGEST: u64 = 64 * 1024;
 ///
 /// # Errors
 /// Why there is no output, in words that hold none of it.
-pub fn output(command: &[String], limit: Duration, clock: &dyn Clock) -> Result<Secret, String> {
+pub fn output(command: &[String], limit: Duration) -> Result<Secret, String> {
     let (program, arguments) = command.split_first().ok_or("the command is empty")?;
-    let started = clock.monotonic();
+    // A child lives in the machine's time, whatever clock decides about tokens.
+    let clock = SystemClock::new();
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -38,10 +40,10 @@ pub fn output(command: &[String], limit: Duration, clock: &dyn Clock) -> Result<
         Some(Err(_)) => Err(format!("`{program}` printed something that is not UTF-8")),
         None => Err(no_answer(program, limit)),
     };
-    let left = limit.saturating_sub(clock.monotonic().saturating_sub(started));
+    let left = limit.saturating_sub(clock.monotonic());
     // Whoever said too much, or nothing in time, is not waited for.
     let left = if text.is_err() { Duration::ZERO } else { left };
-    match end(&mut child, left, clock) {
+    match end(&mut child, left, &clock) {
         Some(status) if text.is_ok() && !status.success() => {
             Err(format!("`{program}` failed ({status})"))
         }
@@ -55,7 +57,7 @@ fn no_answer(program: &str, limit: Duration) -> String {
 }
 
 /// Waits for the end of a command; one that does not come is brought about.
-fn end(child: &mut Child, limit: Duration, clock: &dyn Clock) -> Option<ExitStatus> {
+fn end(child: &mut Child, limit: Duration, clock: &SystemClock) -> Option<ExitStatus> {
     /// How late may its end be noticed?
     const PAUSE: Duration = Duration::from_millis(5);
     let deadline = clock.monotonic() + limit;
@@ -77,7 +79,6 @@ mod tests {
     use std::time::Duration;
 
     use super::output;
-    use crate::system::clock::SystemClock;
 
     #[test]
     fn a_command_that_fails_hangs_or_says_too_much_is_an_error_that_shows_nothing_of_it() {
@@ -107,7 +108,7 @@ mod tests {
             ),
         ] {
             let command = ["sh", "-c", script].map(String::from);
-            let came = output(&command, Duration::from_millis(limit), &SystemClock::new());
+            let came = output(&command, Duration::from_millis(limit));
             match (&came, expected) {
                 (Ok(text), Ok(expected)) => assert_eq!(text.expose(), expected),
                 (Err(error), Err(expected)) => {
