@@ -221,7 +221,8 @@ fn failure_of(response: &HttpResponse, said: Option<OAuthError>) -> Failure {
     let status = response.status;
     let trouble = |reason: String, said: Option<OAuthError>| Failure::Trouble {
         reason,
-        may_have_happened: status == 200,
+        // A gateway that got no answer does not know either.
+        may_have_happened: matches!(status, 200 | 502 | 504),
         retry_after: response.retry_after,
         said: said.map(Box::new),
     };
