@@ -128,9 +128,14 @@ fn discover(
     context: &Context<'_>,
 ) -> Result<Server, Error> {
     let now = context.clock.now();
+    // What one certificate authority vouched for counts under that one alone.
+    let key = match &client.ca_file {
+        Some(ca_file) => format!("{issuer} {}", ca_file.display()),
+        None => issuer.to_string(),
+    };
     let stored = context
         .documents
-        .load(issuer.as_str())
+        .load(&key)
         .and_then(|(stored, document)| Some((stored, parse(&document, issuer).ok()?)));
     // What is missing may have been added: whoever sees to that does not wait for a day.
     let is_whole = |server: &Server| {
@@ -147,7 +152,7 @@ fn discover(
     }
     match fetch(issuer, client, context) {
         Ok((document, server)) => {
-            context.documents.save(issuer.as_str(), now, &document);
+            context.documents.save(&key, now, &document);
             Ok(server)
         }
         Err(error) => match stored {
@@ -174,6 +179,7 @@ fn fetch(
         .because(format!("{url}: {reason}"))
     };
     let mut answers = Vec::new();
+    let mut unusable = None;
     for url in candidates(issuer) {
         let request = HttpRequest {
             method: "GET",
@@ -187,11 +193,11 @@ fn fetch(
             .send(&request, client.ca_file.as_deref(), limit)
             .map_err(|failure| unavailable(&url, failure.reason()))?;
         match response.status {
-            200 => {
-                let server =
-                    parse(&response.body, issuer).map_err(|reason| unavailable(&url, &reason))?;
-                return Ok((response.body.to_vec(), server));
-            }
+            200 => match parse(&response.body, issuer) {
+                Ok(server) => return Ok((response.body.to_vec(), server)),
+                // Some servers answer any path with a page; the next place may be the right one.
+                Err(reason) => unusable = unusable.or_else(|| Some(unavailable(&url, &reason))),
+            },
             408 | 429 | 300..=399 | 500..=599 => {
                 return Err(unavailable(
                     &url,
@@ -200,6 +206,9 @@ fn fetch(
             }
             status => answers.push(format!("{url}: HTTP status {status}")),
         }
+    }
+    if let Some(error) = unusable {
+        return Err(error);
     }
     let mut error = Error::new(
         ErrorKind::Config,
