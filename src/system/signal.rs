@@ -59,7 +59,8 @@ impl Shield for Shielded {}
 /// # Errors
 /// `interrupted`, if it was.
 pub(super) fn check() -> Result<(), Error> {
-    if PENDING.load(Ordering::SeqCst) {
+    // Within another's shield the wait is part of what must not be torn.
+    if PENDING.load(Ordering::SeqCst) && SHIELDS.load(Ordering::SeqCst) <= 1 {
         return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
     }
     Ok(())
