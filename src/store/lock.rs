@@ -17,6 +17,8 @@ use crate::system::platform;
 #[derive(Debug)]
 pub(super) struct Guard {
     _file: File,
+    /// Why nothing is locked: the file system knows no locks.
+    missing: Option<String>,
 }
 
 /// How long to wait, and what to say.
@@ -49,10 +51,16 @@ pub(super) fn try_acquire(path: &Path) -> Result<Option<Guard>, Error> {
             .hint("make its directory writable, or set CRED_HELPER_STATE to one that is")
         })?;
     match try_lock(&file) {
-        Ok(true) => Ok(Some(Guard { _file: file })),
+        Ok(true) => Ok(Some(Guard {
+            _file: file,
+            missing: None,
+        })),
         Ok(false) => Ok(None),
         // A file system without locks is no failure.
-        Err(_) => Ok(Some(Guard { _file: file })),
+        Err(error) => Ok(Some(Guard {
+            _file: file,
+            missing: Some(error.to_string()),
+        })),
     }
 }
 
@@ -88,6 +96,13 @@ pub(super) fn acquire(
     let mut said = false;
     loop {
         if let Some(guard) = try_acquire(path)? {
+            if let Some(reason) = &guard.missing {
+                context.warn(&format!(
+                    "`{}` cannot be locked ({reason}): two calls at once could lose the sign-in; \
+                     set CRED_HELPER_STATE to a local directory",
+                    path.display()
+                ));
+            }
             return Ok(guard);
         }
         let waited = context.clock.monotonic().saturating_sub(started);
