@@ -60,6 +60,13 @@ pub fn tenant(authority: &Endpoint) -> Option<String> {
     Some(tenant.to_owned())
 }
 
+/// Whether an authority is a host and a tenant, and nothing else.
+pub fn is_plain(authority: &Endpoint) -> bool {
+    let url = url::Url::parse(authority.as_str()).ok();
+    let segments = url.as_ref().and_then(url::Url::path_segments);
+    segments.is_some_and(|segments| segments.filter(|segment| !segment.is_empty()).count() == 1)
+}
+
 /// The v2.0 endpoints of `https://HOST/TENANT`.
 pub fn endpoints(authority: &Endpoint) -> Endpoints {
     let base = authority.as_str().trim_end_matches('/');

@@ -49,8 +49,7 @@ impl Location {
     }
 }
 
-/// A file's text.
-#[derive(Debug)]
+/// A file's text. It may hold a literal secret, so it is not `Debug`.
 pub struct Source {
     /// Where it lies.
     pub path: PathBuf,

@@ -825,6 +825,11 @@ fn read_authority(keys: &mut Keys<'_, '_>) -> Option<Authority> {
             return None;
         }
     };
+    if authority.as_str().contains('?') {
+        // RFC 8414 §2: an issuer has no query.
+        keys.complain(found, "authority", "it has a query");
+        return None;
+    }
     let is_entra = entra || entra::is_known_host(&authority);
     if !is_entra {
         return Some(Authority::Issuer(authority));
@@ -834,6 +839,14 @@ fn read_authority(keys: &mut Keys<'_, '_>) -> Option<Authority> {
             found,
             "authority",
             "it names no tenant: add `/organizations`, `/common`, or your tenant's domain",
+        );
+        return None;
+    }
+    if entra::is_known_host(&authority) && !entra::is_plain(&authority) {
+        keys.complain(
+            found,
+            "authority",
+            "write it as `https://HOST/TENANT`, with nothing behind the tenant",
         );
         return None;
     }
@@ -862,9 +875,30 @@ fn read_endpoints(keys: &mut Keys<'_, '_>) -> Endpoints {
 }
 
 fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
+    /// What the grants and the client's authentication send themselves.
+    const OWN: [&str; 14] = [
+        "assertion",
+        "client_assertion",
+        "client_assertion_type",
+        "client_id",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "device_code",
+        "grant_type",
+        "redirect_uri",
+        "refresh_token",
+        "response_type",
+        "scope",
+        "state",
+    ];
     let mut extra = BTreeMap::new();
     for name in keys.names() {
-        if let Some((value, _)) = keys.text(name) {
+        if OWN.contains(&name)
+            && let Some(found) = keys.find(name)
+        {
+            keys.complain(found, name, "it is a parameter of the grant's own");
+        } else if let Some((value, _)) = keys.text(name) {
             extra.insert(name.to_owned(), value);
         }
     }

@@ -705,3 +705,31 @@ fn hints_of_profile_commands_name_what_can_be_done_there() {
         "hint: `cred-helper profile check 'a b.toml'` reads it again"
     );
 }
+
+#[test]
+fn an_authority_is_what_requests_are_built_of_and_extra_is_what_nobody_else_sends() {
+    for (keys, complaint) in [
+        (
+            "authority = \"https://login.microsoftonline.com/contoso.com/v2.0\"\n",
+            "with nothing behind the tenant",
+        ),
+        (
+            "authority = \"https://login.microsoftonline.com/\"\n",
+            "it names no tenant",
+        ),
+        (
+            "authority = \"https://id.example/?tenant=x\"\n",
+            "it has a query",
+        ),
+        (
+            "authority = \"https://id.example\"\nextra = { scope = \"all\" }\n",
+            "`profiles.x.extra.scope`: it is a parameter of the grant's own",
+        ),
+    ] {
+        let sandbox = Sandbox::new(&format!(
+            "[profiles.x]\nclient_id = \"c\"\nscopes = [\"s\"]\n{keys}"
+        ));
+        let error = sandbox.run(&["profile", "check"]).failed(3);
+        assert!(error.contains(complaint), "{keys}: {error}");
+    }
+}
