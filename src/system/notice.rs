@@ -59,14 +59,36 @@ impl<'a> Notices<'a> {
     fn log_file(&self, path: &std::path::Path) -> Option<&File> {
         self.file
             .get_or_init(|| {
-                platform::private_file()
+                let opened = platform::private_file()
                     .append(true)
                     .create(true)
-                    .open(path)
+                    .open(path);
+                opened
+                    .inspect_err(|error| {
+                        // Whoever set it waits for a file that does not come.
+                        if self.shown >= Level::Warning {
+                            show(
+                                "warning: ",
+                                &format!(
+                                    "the log `{}` of CRED_HELPER_LOG cannot be written: {error}",
+                                    path.display()
+                                ),
+                            );
+                        }
+                    })
                     .ok()
             })
             .as_ref()
     }
+}
+
+fn show(word: &str, line: &str) {
+    // A closed stderr is no reason to fail a call.
+    drop(
+        io::stderr()
+            .lock()
+            .write_all(format!("{word}{line}\n").as_bytes()),
+    );
 }
 
 impl Notice for Notices<'_> {
@@ -88,12 +110,7 @@ impl Notice for Notices<'_> {
                 Level::Information => "",
                 Level::Debug | Level::Trace => "debug: ",
             };
-            // A closed stderr is no reason to fail a call.
-            drop(
-                io::stderr()
-                    .lock()
-                    .write_all(format!("{word}{line}\n").as_bytes()),
-            );
+            show(word, line);
         }
         if let Some((logged, Some(path))) = &self.log
             && level <= *logged

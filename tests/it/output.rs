@@ -55,3 +55,20 @@ fn whoever_closed_stdout_does_not_want_the_answer() {
         );
     }
 }
+
+#[test]
+fn a_log_that_cannot_be_written_is_said_once_and_stops_nothing() {
+    let scene = Scene::signed_in();
+    let call = |arguments: &[&str]| {
+        let mut command = scene.sandbox.command(arguments);
+        command.env("CRED_HELPER_LOG", "trace,/absent/log");
+        scene.run_command(command)
+    };
+    let ran = call(&["get", "--force-refresh"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let expected = "warning: the log `/absent/log` of CRED_HELPER_LOG cannot be written: ";
+    assert!(ran.stderr.starts_with(expected), "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    let quiet = call(&["get", "--force-refresh", "-q"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
+}
