@@ -177,6 +177,7 @@ fn fetch(
             format!("the metadata of `{issuer}` cannot be read"),
         )
         .because(format!("{url}: {reason}"))
+        .hint("check `authority` and the network; nothing was lost, try again later")
     };
     let mut answers = Vec::new();
     let mut unusable = None;

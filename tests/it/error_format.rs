@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::authority::{Endpoint, Fault, Response, Settings};
 use crate::scene::{Scene, profile};
-use crate::support::Ran;
+use crate::support::{Ran, Sandbox};
 
 /// A terminal's escape sequences, bells, direction marks: everything that must not get through.
 const HOSTILE: &str =
@@ -523,5 +523,22 @@ fn the_named_command_signs_in_for_the_same_profile_file_and_account() {
             "--account",
             "bob"
         ])
+    );
+}
+
+#[test]
+fn metadata_that_cannot_be_had_may_be_a_mistyped_authority() {
+    // A port that nobody listens on: it was ours a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("there is a free port")
+        .port();
+    let sandbox = Sandbox::new(&profile("api", &format!("http://127.0.0.1:{port}")));
+    let error = sandbox.run(&["login"]).failed(6);
+    assert!(
+        error.ends_with(
+            "hint: check `authority` and the network; nothing was lost, try again later\n"
+        ),
+        "{error}"
     );
 }
