@@ -64,6 +64,8 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             "BUG: `get` was answered without a token",
         ));
     };
+    // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
+    io.signals.check()?;
     let text = render(&credential, format, variable)?;
     // Built first and written once: several writes of a long answer would mix with those of
     // other processes.
