@@ -24,6 +24,7 @@ use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::client_authentication::{BasicEncoding, ClientAuthentication, Method};
 use crate::oauth::entra;
 use crate::secret_source::SecretSource;
+use crate::store::seal::SEALS;
 use crate::text::{nearest, printable, printable_url};
 
 /// The keys of a profile, with what they mean: documentation and checks are made of them.
@@ -610,9 +611,6 @@ impl<'s> Configuration<'s> {
     }
 }
 
-/// The seals that `[store]` can name. The store's own table has what is done for each.
-const SEALS: [&str; 2] = ["auto", "none"];
-
 /// A profile that answers for a URL, and how well.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
@@ -683,8 +681,10 @@ fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
 /// One that we do not have must not become another: a policy's least of all.
 fn read_seal(keys: &mut Keys<'_, '_>) -> Option<String> {
     let (seal, found) = keys.text("seal")?;
-    if !SEALS.contains(&seal.as_str()) {
-        keys.complain(found, "seal", one_of(&seal, &SEALS));
+    let names = SEALS.iter().map(|seal| seal.name());
+    let known: Vec<&str> = std::iter::once("auto").chain(names).collect();
+    if !known.contains(&seal.as_str()) {
+        keys.complain(found, "seal", one_of(&seal, &known));
     }
     Some(seal)
 }
