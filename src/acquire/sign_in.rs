@@ -28,17 +28,16 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
         }
     }
     let (credential, kept) = ask(call, &guard)?;
-    let kept_for_more = || -> Result<bool, Error> {
-        let is_wider =
-            *wanted.key != row_key(call.profile, &call.scopes_of_sign_in(), call.claims());
+    let asked = row_key(call.profile, &call.scopes_of_sign_in(), call.claims());
+    if kept.is_ok() && asked != *wanted.key {
+        // The person granted what the profile needs too; the tool gets what it asked for, where
+        // there is a refresh token to get it with.
         let session = read(call)?;
         let account = session.account(call.account());
-        Ok(is_wider && account.is_some_and(|account| account.refresh_token.is_some()))
-    };
-    if kept.is_ok() && kept_for_more()? {
-        // The person granted what the profile needs too; the tool gets what it asked for.
-        drop(guard);
-        return under_lock(call, wanted);
+        if account.is_some_and(|account| account.refresh_token.is_some()) {
+            drop(guard);
+            return under_lock(call, wanted);
+        }
     }
     if let Err(error) = kept {
         call.context.warn(&format!(
