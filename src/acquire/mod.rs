@@ -239,14 +239,19 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
     // The attempt may have taken longer than what was kept had left.
     match fallback(session, &wanted, call.context.clock.now()) {
         Some((account, token)) => {
-            call.context.warn(&format!(
-                "the token of profile `{}` could not be refreshed and is still valid: {error}",
-                call.profile.name
-            ));
+            warn_of_stale(call, &error);
             Ok(call.credential(account, token, CACHE, true))
         }
         None => Err(error),
     }
+}
+
+/// A token is handed out that should have been refreshed.
+fn warn_of_stale(call: &Call<'_>, error: &Error) {
+    call.context.warn(&format!(
+        "the token of profile `{}` could not be refreshed and is still valid: {error}",
+        call.profile.name
+    ));
 }
 
 /// Decides again under the session's lock, and does it.
@@ -264,7 +269,12 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
                 account,
                 token,
                 stale,
-            } => return Ok(call.credential(account, token, CACHE, stale)),
+            } => {
+                if let Some(refused) = &refused {
+                    warn_of_stale(call, refused);
+                }
+                return Ok(call.credential(account, token, CACHE, stale));
+            }
             Step::UseAndRefresh { account, token } => {
                 return Ok(call.credential(account, token, CACHE, false));
             }

@@ -72,8 +72,11 @@ pub(super) fn refresh(
                 account.refresh_expires_at = None;
                 save(call, session, Some(proof), guard);
             }
+            // A refusal without a reason: the refresh token may be dead, and may be not. It is kept,
+            // and a sign-in helps in both cases.
+            let is_unexplained = matches!(failure, Failure::RefusedSilently { status: 400 });
             let error = failure.into_error(DOING);
-            if error.kind() != ErrorKind::LoginRequired {
+            if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
                 return Err(if lost && error.kind() == ErrorKind::Unavailable {
                     error.hint(
                         "try again soon: two answers were lost, and the authority may have \
@@ -185,10 +188,9 @@ fn forget_refused(
     let Some(account) = session.account_mut(wanted.account) else {
         return Ok(());
     };
-    // After anything else a sign-in may make it good again, or it is good for other scopes.
     let is_dead = error
         .oauth_error()
-        .is_some_and(|said| said.error == "invalid_grant");
+        .is_some_and(response::ends_refresh_token);
     if !is_dead || account.refresh_token.as_ref() != Some(refused) {
         return Ok(());
     }

@@ -31,6 +31,10 @@ pub(super) const ENTRY: Entry = Entry {
 /// `grant_type` of the token request, RFC 8628 §3.4.
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
+/// How many seconds may an authority put between two polls? A person should not wait longer for the
+/// end of a sign-in that is done.
+const LONGEST_INTERVAL: u64 = 60;
+
 /// The device authorization grant.
 #[derive(Debug)]
 pub(super) struct DeviceCode;
@@ -113,8 +117,6 @@ impl Authorization {
         const LONGEST_LIFE: i64 = 3600;
         /// RFC 8628 §3.2: what holds if the authority says nothing.
         const DEFAULT_INTERVAL: i64 = 5;
-        /// A person should not wait longer for the end of a sign-in that is done.
-        const LONGEST_INTERVAL: i64 = 60;
 
         #[derive(Deserialize)]
         struct Members {
@@ -143,7 +145,11 @@ impl Authorization {
             verification_uri_complete: members.verification_uri_complete.and_then(shown),
             message: members.message.and_then(shown),
             expires_in: span(&members.expires_in, DEFAULT_LIFE, LONGEST_LIFE),
-            interval: span(&members.interval, DEFAULT_INTERVAL, LONGEST_INTERVAL),
+            interval: span(
+                &members.interval,
+                DEFAULT_INTERVAL,
+                LONGEST_INTERVAL.cast_signed(),
+            ),
         })
     }
 
@@ -221,8 +227,10 @@ fn poll(
         }
         if context.clock.monotonic() >= end {
             return Err(match failure {
-                Failure::Trouble { .. } => failure.into_error("the sign-in could not be completed"),
-                Failure::Refused(_) | Failure::Unusable { .. } => ran_out(&failure),
+                Failure::Trouble { .. } | Failure::RefusedSilently { .. } => {
+                    failure.into_error("the sign-in could not be completed")
+                }
+                Failure::Refused { .. } | Failure::Unusable { .. } => ran_out(&failure),
             });
         }
     }
@@ -238,10 +246,11 @@ fn ran_out(failure: &Failure) -> Error {
 
 fn cause_of(failure: &Failure) -> String {
     match failure {
-        Failure::Refused(said) => match &said.error_description {
+        Failure::Refused { said, .. } => match &said.error_description {
             Some(description) => format!("{}: {description}", said.error),
             None => said.error.clone(),
         },
+        Failure::RefusedSilently { status } => format!("HTTP status {status} without a reason"),
         Failure::Trouble { reason, .. } | Failure::Unusable { reason, .. } => reason.clone(),
     }
 }
@@ -291,14 +300,17 @@ impl Pace {
         /// How long may an authority make us pause with `Retry-After`?
         const LONGEST_RETRY: u64 = 120;
         match failure {
-            Failure::Refused(said) => {
+            Failure::Refused { said, interval } => {
                 self.troubles = 0;
                 self.retry_after = Duration::ZERO;
                 match said.error.as_str() {
                     "authorization_pending" => Verdict::GoOn,
                     "slow_down" => {
-                        // RFC 8628 §3.5: for this and all later requests.
-                        self.interval = self.interval.saturating_add(Duration::from_secs(5));
+                        // RFC 8628 §3.5: for this and all later requests. GitHub names the new
+                        // interval too, and means it.
+                        let named = interval.unwrap_or_default().min(LONGEST_INTERVAL);
+                        let slower = self.interval.saturating_add(Duration::from_secs(5));
+                        self.interval = slower.max(Duration::from_secs(named));
                         Verdict::GoOn
                     }
                     "access_denied" | "authorization_declined" => Verdict::Refused,
@@ -318,6 +330,11 @@ impl Pace {
                 self.troubles += 1;
                 let seconds = retry_after.unwrap_or_default().min(LONGEST_RETRY);
                 self.retry_after = Duration::from_secs(seconds);
+                Verdict::GoOn
+            }
+            // No device endpoint is known to refuse so; a gateway may.
+            Failure::RefusedSilently { .. } => {
+                self.troubles += 1;
                 Verdict::GoOn
             }
             Failure::Unusable { .. } => Verdict::Failed,
@@ -356,10 +373,22 @@ mod tests {
     }
 
     fn refused(error: &str) -> Failure {
-        Failure::Refused(Box::new(OAuthError {
-            error: error.into(),
-            ..OAuthError::default()
-        }))
+        said(error, None)
+    }
+
+    /// `slow_down` with a new interval.
+    fn told(seconds: u64) -> Failure {
+        said("slow_down", Some(seconds))
+    }
+
+    fn said(error: &str, interval: Option<u64>) -> Failure {
+        Failure::Refused {
+            said: Box::new(OAuthError {
+                error: error.into(),
+                ..OAuthError::default()
+            }),
+            interval,
+        }
     }
 
     fn trouble(retry_after: Option<u64>) -> Failure {
@@ -444,6 +473,14 @@ mod tests {
         assert_eq!(seconds(&pace), 5);
         assert_eq!(pace.judge(&refused("slow_down")), Verdict::GoOn);
         assert_eq!(seconds(&pace), 10);
+        assert_eq!(pace.judge(&told(7)), Verdict::GoOn);
+        assert_eq!(seconds(&pace), 15, "never less than five more");
+        assert_eq!(pace.judge(&told(22)), Verdict::GoOn);
+        assert_eq!(seconds(&pace), 22, "as GitHub says it");
+        let mut pace = Pace::new(Duration::from_secs(5));
+        assert_eq!(pace.judge(&told(100_000)), Verdict::GoOn);
+        assert_eq!(seconds(&pace), 60);
+        let mut pace = Pace::new(Duration::from_secs(10));
         for expected in [20, 40, 60, 60] {
             assert_eq!(pace.judge(&trouble(None)), Verdict::GoOn);
             assert_eq!(seconds(&pace), expected);

@@ -1,6 +1,7 @@
 //! Microsoft Entra: hosts and endpoints that need no discovery, and error numbers.
 
 use crate::endpoint::Endpoint;
+use crate::error::OAuthError;
 use crate::oauth::client::{EndpointName, Endpoints};
 
 /// Hosts whose endpoints are known, each cloud's own host first, then its aliases.
@@ -88,6 +89,58 @@ pub fn is_trouble(error_codes: &[i64]) -> bool {
     error_codes
         .iter()
         .any(|code| matches!(code, 50196 | 90024 | 90025 | 90030..=90039))
+}
+
+/// Whether `invalid_grant` means that the refresh token itself is of no use any more: it ran out,
+/// or was revoked with a password. Consent or a second factor that is missing, for these scopes
+/// or in this place, leaves it good for others.
+pub fn ends_refresh_token(said: &OAuthError) -> bool {
+    match (said.suberror.as_deref(), said.error_codes.as_slice()) {
+        (Some("bad_token" | "token_expired"), _) | (None, []) => true,
+        (_, codes) => codes.iter().any(|code| {
+            matches!(
+                code,
+                50089 | 50132 | 50133 | 50173 | 70000 | 70008 | 70043 | 700_081..=700_084
+            )
+        }),
+    }
+}
+
+/// Whether `suberror` says that no sign-in helps: a device or app that is not protected, or a
+/// refresh token of another family of clients.
+pub fn is_beyond_a_sign_in(said: &OAuthError) -> bool {
+    matches!(
+        said.suberror.as_deref(),
+        Some("protection_policy_required" | "client_mismatch")
+    )
+}
+
+/// What to do about an error, by its numbers
+/// (<https://learn.microsoft.com/entra/identity-platform/reference-error-codes>).
+pub fn hint(error_codes: &[i64]) -> Option<&'static str> {
+    error_codes.iter().find_map(|code| {
+        Some(match code {
+            700_016 => {
+                "there is no such app in this tenant: check `client_id`, and the tenant in \
+                 `authority`"
+            }
+            7_000_218 => {
+                "the app is not registered as a public client: set \"Allow public client flows\" \
+                 to \"Yes\" under Authentication of its registration, or give a `client_secret`"
+            }
+            7_000_215 | 7_000_222 => {
+                "the client secret is wrong or has expired: make a new one under Certificates & \
+                 secrets of the app's registration"
+            }
+            90_002 | 900_023 => "there is no such tenant: check `authority`",
+            50_020 => "this account is of another tenant: check `authority`, or sign in as another",
+            70_011 | 500_011 | 65_005 => {
+                "check the profile's `scopes`; each has to be of one resource that the tenant knows"
+            }
+            65_001 => "sign in to consent, or ask whoever runs the directory for admin consent",
+            _ => return None,
+        })
+    })
 }
 
 /// Whether the numbers say: conditional access, which a sign-in does not mend.

@@ -18,7 +18,18 @@ use crate::token::{Account, Timestamp, TokenSet};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The authority answered with an error.
-    Refused(Box<OAuthError>),
+    Refused {
+        /// What it said.
+        said: Box<OAuthError>,
+        /// The new `interval` in seconds, as GitHub sends it with `slow_down`.
+        interval: Option<u64>,
+    },
+    /// The authority refused, and did not say why: a status of 400, 401 or 403 and an empty body,
+    /// as some servers answer a dead refresh token or a wrong client secret.
+    RefusedSilently {
+        /// The status.
+        status: u16,
+    },
     /// The authority, or something on the way, is in trouble; nothing is decided.
     Trouble {
         /// What happened.
@@ -43,26 +54,23 @@ impl Failure {
     /// The error that a caller sees; `doing` says what failed: "the token could not be refreshed".
     pub fn into_error(self, doing: &str) -> Error {
         match self {
-            Self::Refused(said) => {
+            Self::Refused { said, .. } => {
                 let error = Error::new(refusal_kind(&said), doing);
                 if entra::is_policy(&said.error_codes) {
                     return error.oauth(*said).hint(
                         "conditional access refuses this sign-in; ask whoever runs the directory",
                     );
                 }
-                let hint = match said.error.as_str() {
-                    "invalid_client" => {
-                        "check the profile's `client_id`, and how the client authenticates"
-                    }
-                    "unauthorized_client" => {
-                        "check the profile's `client_id`, and that the client is registered for \
-                         its `grant`"
-                    }
-                    "invalid_scope" => "check the profile's `scopes`",
-                    _ => return error.oauth(*said),
-                };
-                error.oauth(*said).hint(hint)
+                match hint(&said) {
+                    Some(hint) => error.oauth(*said).hint(hint),
+                    None => error.oauth(*said),
+                }
             }
+            Self::RefusedSilently { status } => Error::new(ErrorKind::Denied, doing)
+                .because(format!(
+                    "the authority answered with HTTP status {status} and did not say why"
+                ))
+                .hint("check the profile's `client_id`, and how the client authenticates"),
             Self::Trouble { reason, said, .. } => {
                 let error = Error::new(ErrorKind::Unavailable, doing).because(reason);
                 match said {
@@ -88,13 +96,45 @@ impl From<HttpFailure> for Failure {
     }
 }
 
+/// What to do about a refusal, where it is something else than signing in.
+fn hint(said: &OAuthError) -> Option<&'static str> {
+    entra::hint(&said.error_codes).or(match said.error.as_str() {
+        // GitHub says `incorrect_client_credentials`.
+        "invalid_client" | "incorrect_client_credentials" => {
+            Some("check the profile's `client_id`, and how the client authenticates")
+        }
+        "unauthorized_client" => Some(
+            "check the profile's `client_id`, and that the client is registered for its `grant`",
+        ),
+        "device_flow_disabled" => {
+            Some("enable the device flow in the settings of the app, then sign in again")
+        }
+        "invalid_scope" => Some("check the profile's `scopes`"),
+        "invalid_target" => Some("check the profile's `resource`"),
+        _ => None,
+    })
+}
+
+/// Whether a refused refresh token is of no use any more, so that it can be forgotten. After
+/// anything else a sign-in may make it good again, or it is good for other scopes.
+pub fn ends_refresh_token(said: &OAuthError) -> bool {
+    match said.error.as_str() {
+        "invalid_grant" => entra::ends_refresh_token(said),
+        // GitHub and Slack.
+        "bad_refresh_token" | "invalid_refresh_token" => true,
+        _ => false,
+    }
+}
+
 /// What a refusal means for a caller.
 fn refusal_kind(said: &OAuthError) -> ErrorKind {
-    if entra::is_policy(&said.error_codes) {
+    if entra::is_policy(&said.error_codes) || entra::is_beyond_a_sign_in(said) {
         return ErrorKind::Denied;
     }
     match said.error.as_str() {
         "invalid_grant"
+        | "bad_refresh_token"
+        | "invalid_refresh_token"
         | "interaction_required"
         | "login_required"
         | "consent_required"
@@ -143,6 +183,8 @@ struct Refusal {
     correlation_id: Option<String>,
     #[serde(deserialize_with = "text")]
     trace_id: Option<String>,
+    #[serde(deserialize_with = "seconds")]
+    interval: Option<i64>,
 }
 
 impl Refusal {
@@ -211,13 +253,16 @@ pub fn failure(response: &HttpResponse) -> Failure {
     failure_of(response, refusal(response))
 }
 
-fn refusal(response: &HttpResponse) -> Option<OAuthError> {
-    serde_json::from_slice::<Refusal>(&response.body)
-        .ok()
-        .and_then(Refusal::into_error)
+/// What the authority said, and its new `interval`.
+type Said = (OAuthError, Option<u64>);
+
+fn refusal(response: &HttpResponse) -> Option<Said> {
+    let refusal: Refusal = serde_json::from_slice(&response.body).ok()?;
+    let interval = refusal.interval.map(i64::unsigned_abs);
+    Some((refusal.into_error()?, interval))
 }
 
-fn failure_of(response: &HttpResponse, said: Option<OAuthError>) -> Failure {
+fn failure_of(response: &HttpResponse, said: Option<Said>) -> Failure {
     let status = response.status;
     let trouble = |reason: String, said: Option<OAuthError>| Failure::Trouble {
         reason,
@@ -228,7 +273,7 @@ fn failure_of(response: &HttpResponse, said: Option<OAuthError>) -> Failure {
     };
     let troubled_status = matches!(status, 408 | 429 | 500..=599);
     match said {
-        Some(said)
+        Some((said, _))
             if entra::is_trouble(&said.error_codes)
                 || matches!(said.error.as_str(), "server_error" | "temporarily_unavailable")
                 // A device code's `slow_down` may come with 429; the polling loop reads it.
@@ -237,7 +282,14 @@ fn failure_of(response: &HttpResponse, said: Option<OAuthError>) -> Failure {
         {
             trouble(format!("HTTP status {status}"), Some(said))
         }
-        Some(said) => Failure::Refused(Box::new(said)),
+        Some((said, interval)) => Failure::Refused {
+            said: Box::new(said),
+            interval,
+        },
+        // A body that is there and no OAuth error is a gateway's, or garbage.
+        None if matches!(status, 400 | 401 | 403) && response.body.is_empty() => {
+            Failure::RefusedSilently { status }
+        }
         None if status == 200 => trouble("the answer is no token response".to_owned(), None),
         None => trouble(format!("HTTP status {status} and no OAuth error"), None),
     }
@@ -417,7 +469,9 @@ mod tests {
             ),
             (503, r#"{"error":"invalid_grant"}"#, ErrorKind::Unavailable),
             (503, "", ErrorKind::Unavailable),
-            (400, "", ErrorKind::Unavailable),
+            (400, "", ErrorKind::Denied),
+            (400, "<html>", ErrorKind::Unavailable),
+            (404, "", ErrorKind::Unavailable),
             (302, "", ErrorKind::Unavailable),
             (200, "<html>", ErrorKind::Unavailable),
             (200, "{}", ErrorKind::Unavailable),

@@ -240,7 +240,7 @@ fn trouble_hands_out_what_is_still_valid_and_costs_nothing() {
             world.answer(302, "");
         },
         |world| {
-            world.answer(400, "");
+            world.answer(400, "<html>");
         },
         |world| {
             world.answer(
@@ -371,6 +371,81 @@ fn a_refused_refresh_token_is_never_sent_again() {
     let error = silent(&world).expect_err("it is still dead");
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
     assert_eq!(world.count("refresh_token"), 1);
+}
+
+#[test]
+fn a_refused_refresh_token_is_forgotten_only_where_it_is_dead() {
+    use ErrorKind::{Denied, LoginRequired, Unavailable};
+    let entra = |codes: &[i64], suberror: Option<&str>| {
+        json!({"error": "invalid_grant", "error_codes": codes, "suberror": suberror}).to_string()
+    };
+    let plain = |code: &str| refusal(code).to_string();
+    for (status, body, kind, is_kept) in [
+        (400, plain("invalid_grant"), LoginRequired, false),
+        // GitHub, and Slack.
+        (200, plain("bad_refresh_token"), LoginRequired, false),
+        (200, plain("invalid_refresh_token"), LoginRequired, false),
+        // glewlwyd answers a dead refresh token so, and a wrong secret.
+        (400, String::new(), LoginRequired, true),
+        (401, String::new(), Denied, true),
+        (403, String::new(), Denied, true),
+        (400, "<html>".to_owned(), Unavailable, true),
+        (404, String::new(), Unavailable, true),
+        (400, plain("interaction_required"), LoginRequired, true),
+        (400, plain("invalid_scope"), Denied, true),
+        (401, plain("invalid_client"), Denied, true),
+        // Entra: it ran out, or the password was changed.
+        (400, entra(&[700_082], None), LoginRequired, false),
+        (
+            400,
+            entra(&[50_173], Some("bad_token")),
+            LoginRequired,
+            false,
+        ),
+        (400, entra(&[], Some("token_expired")), LoginRequired, false),
+        // Entra: consent or a second factor is missing, for these scopes or in this place.
+        (
+            400,
+            entra(&[65_001], Some("consent_required")),
+            LoginRequired,
+            true,
+        ),
+        (
+            400,
+            entra(&[50_076], Some("basic_action")),
+            LoginRequired,
+            true,
+        ),
+        (400, entra(&[65_001], None), LoginRequired, true),
+        (400, entra(&[53_003], Some("message_only")), Denied, true),
+        (
+            400,
+            entra(&[530_003], Some("protection_policy_required")),
+            Denied,
+            true,
+        ),
+        (400, entra(&[50_196], None), Unavailable, true),
+    ] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        let silent = |world: &World| {
+            let request = forced();
+            let mut call = desk.call(world, &request);
+            call.interactive = Interactive::Never;
+            acquire(&call, None)
+        };
+        world.answer(status, &body);
+        let error = silent(&world).expect_err("it was refused");
+        assert_eq!(error.kind(), kind, "{status} {body}: {error}");
+        if is_kept {
+            world.answer(200, tokens("second", None));
+            silent(&world).expect("the sign-in lives");
+        } else {
+            silent(&world).expect_err("a dead token is not sent again");
+        }
+        world.assert_all_asked();
+        assert_eq!(world.count("refresh_token"), 1 + usize::from(is_kept));
+    }
 }
 
 #[test]
