@@ -51,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Ask for this scope instead of the profile''s')
             [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'Which account of several')
             [CompletionResult]::new('--min-valid', '--min-valid', [CompletionResultType]::ParameterName, 'Valid for at least this long, as `5m`')
-            [CompletionResult]::new('--claims', '--claims', [CompletionResultType]::ParameterName, 'A claims request or challenge')
+            [CompletionResult]::new('--claims', '--claims', [CompletionResultType]::ParameterName, 'A claims request, or the challenge of a 401')
             [CompletionResult]::new('--interactive', '--interactive', [CompletionResultType]::ParameterName, 'Whether a person may be asked [default: auto]')
             [CompletionResult]::new('--env-name', '--env-name', [CompletionResultType]::ParameterName, 'The variable of `-o env` [default: ACCESS_TOKEN]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
@@ -142,6 +142,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a profile; secrets are named by their source')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every profile, and complain of everything at once')
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Show which profile answers for a URL, and why')
+            [CompletionResult]::new('presets', 'presets', [CompletionResultType]::ParameterValue, 'Show what is known of providers, and where one registers a client')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -199,11 +200,26 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'cred-helper;profile;presets' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'cred-helper;profile;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the profiles, and the file of each')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a profile; secrets are named by their source')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every profile, and complain of everything at once')
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Show which profile answers for a URL, and why')
+            [CompletionResult]::new('presets', 'presets', [CompletionResultType]::ParameterValue, 'Show what is known of providers, and where one registers a client')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -217,6 +233,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;profile;help;route' {
+            break
+        }
+        'cred-helper;profile;help;presets' {
             break
         }
         'cred-helper;profile;help;help' {
@@ -265,6 +284,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a profile; secrets are named by their source')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every profile, and complain of everything at once')
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Show which profile answers for a URL, and why')
+            [CompletionResult]::new('presets', 'presets', [CompletionResultType]::ParameterValue, 'Show what is known of providers, and where one registers a client')
             break
         }
         'cred-helper;help;profile;list' {
@@ -277,6 +297,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;profile;route' {
+            break
+        }
+        'cred-helper;help;profile;presets' {
             break
         }
         'cred-helper;help;completions' {

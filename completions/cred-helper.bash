@@ -70,6 +70,9 @@ _cred__helper() {
             cred__helper__subcmd__help__subcmd__profile,list)
                 cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__list"
                 ;;
+            cred__helper__subcmd__help__subcmd__profile,presets)
+                cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__presets"
+                ;;
             cred__helper__subcmd__help__subcmd__profile,route)
                 cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__route"
                 ;;
@@ -85,6 +88,9 @@ _cred__helper() {
             cred__helper__subcmd__profile,list)
                 cmd="cred__helper__subcmd__profile__subcmd__list"
                 ;;
+            cred__helper__subcmd__profile,presets)
+                cmd="cred__helper__subcmd__profile__subcmd__presets"
+                ;;
             cred__helper__subcmd__profile,route)
                 cmd="cred__helper__subcmd__profile__subcmd__route"
                 ;;
@@ -99,6 +105,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__profile__subcmd__help,list)
                 cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__list"
+                ;;
+            cred__helper__subcmd__profile__subcmd__help,presets)
+                cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__presets"
                 ;;
             cred__helper__subcmd__profile__subcmd__help,route)
                 cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__route"
@@ -319,7 +328,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help__subcmd__profile)
-            opts="list show check route"
+            opts="list show check route presets"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -347,6 +356,20 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help__subcmd__profile__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__help__subcmd__profile__subcmd__presets)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -497,7 +520,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__profile)
-            opts="-q -v -h --config --error-format --quiet --verbose --color --help list show check route help"
+            opts="-q -v -h --config --error-format --quiet --verbose --color --help list show check route presets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -549,7 +572,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__profile__subcmd__help)
-            opts="list show check route help"
+            opts="list show check route presets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -604,6 +627,20 @@ _cred__helper() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cred__subcmd__helper__subcmd__profile__subcmd__help__subcmd__presets)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cred__subcmd__helper__subcmd__profile__subcmd__help__subcmd__route)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -633,6 +670,40 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__profile__subcmd__list)
+            opts="-o -q -v -h --output --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__profile__subcmd__presets)
             opts="-o -q -v -h --output --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -55,7 +55,7 @@ netrc\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l scope -d 'Ask for this scope instead of the profile\'s' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l account -d 'Which account of several' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l min-valid -d 'Valid for at least this long, as `5m`' -r
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l claims -d 'A claims request or challenge' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l claims -d 'A claims request, or the challenge of a 401' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l interactive -d 'Whether a person may be asked [default: auto]' -r -f -a "auto\t''
 never\t''
 always\t''"
@@ -119,20 +119,21 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s h -l help -d 'Print help'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l config -d 'This profile file instead of all others' -r
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -s q -l quiet -d 'No warnings, and no word of what is waited for'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -s v -l verbose -d 'Say why, on stderr'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -s h -l help -d 'Print help'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "list" -d 'List the profiles, and the file of each'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "show" -d 'Show a profile; secrets are named by their source'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "check" -d 'Read every profile, and complain of everything at once'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "route" -d 'Show which profile answers for a URL, and why'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -f -a "list" -d 'List the profiles, and the file of each'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -f -a "show" -d 'Show a profile; secrets are named by their source'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -f -a "check" -d 'Read every profile, and complain of everything at once'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -f -a "route" -d 'Show which profile answers for a URL, and why'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -f -a "presets" -d 'Show what is known of providers, and where one registers a client'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -s o -l output -d 'What to print' -r -f -a "text\t''
 json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l config -d 'This profile file instead of all others' -r
@@ -175,10 +176,22 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -s o -l output -d 'What to print' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -s h -l help -d 'Print help'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the profiles, and the file of each'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a profile; secrets are named by their source'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read every profile, and complain of everything at once'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "route" -d 'Show which profile answers for a URL, and why'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "presets" -d 'Show what is known of providers, and where one registers a client'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
@@ -201,3 +214,4 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show a profile; secrets are named by their source'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "check" -d 'Read every profile, and complain of everything at once'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "route" -d 'Show which profile answers for a URL, and why'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "presets" -d 'Show what is known of providers, and where one registers a client'

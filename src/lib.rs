@@ -36,8 +36,8 @@
 //! | 4 | profile, exchange | run anything (profile); know stores (exchange) |
 //! | 3 | grant | store, profile, stdout |
 //! | 2 | oauth, store; protocol beside them | each other; protocol knows no oauth, store, profile, acquire |
-//! | 1 | system; credential, token, context, endpoint, io, secret_source | know OAuth (system) |
-//! | 0 | error, secret, text, digest | anything of ours |
+//! | 1 | system; credential, token, context, endpoint, claims, io, secret_source | know OAuth (system) |
+//! | 0 | error, secret, text, digest, encoding | anything of ours |
 //!
 //! (Within layer 0, `error` may use `text`; within layer 1, the types may use each other.)
 //!
@@ -78,11 +78,13 @@
 
 pub mod acquire;
 pub mod answer;
+pub mod claims;
 pub mod cli;
 pub mod command;
 pub mod context;
 pub mod credential;
 pub mod digest;
+pub mod encoding;
 pub mod endpoint;
 pub mod error;
 pub mod exchange;

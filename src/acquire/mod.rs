@@ -16,6 +16,7 @@ pub use self::status::{StatusRow, status};
 
 use self::decision::{Force, Reason, Step, Wanted, fallback, next};
 use self::refresh::Refreshed;
+use crate::claims;
 use crate::context::Context;
 use crate::credential::{Credential, Interactive, Request};
 use crate::error::{Error, ErrorKind};
@@ -81,9 +82,13 @@ impl<'a> Call<'a> {
         scopes
     }
 
-    fn claims(&self) -> Option<&'a str> {
-        let asked = self.request.claims.as_deref();
-        asked.or(self.profile.claims.as_deref())
+    fn claims(&self) -> Option<String> {
+        match &self.request.claims {
+            Some(asked) => {
+                claims::with_capabilities(Some(asked), &self.profile.client_capabilities)
+            }
+            None => claims_of(self.profile),
+        }
     }
 
     fn key(&self) -> RowKey {
@@ -156,13 +161,18 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The claims that every token of `profile` is asked with.
+fn claims_of(profile: &Profile) -> Option<String> {
+    claims::with_capabilities(profile.claims.as_deref(), &profile.client_capabilities)
+}
+
 /// What an access token of `profile` is asked with.
-fn row_key(profile: &Profile, scopes: &[String], claims: Option<&str>) -> RowKey {
+fn row_key(profile: &Profile, scopes: &[String], claims: Option<String>) -> RowKey {
     let client = &profile.client;
     RowKey {
         resource: client.resource.clone(),
         audience: client.audience.clone(),
-        claims: claims.map(String::from),
+        claims,
         extra: client.extra.clone(),
         ..RowKey::default()
     }
@@ -261,6 +271,7 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
     let mut session = call.store.load_locked(&guard, context)?;
     let mut wanted = wanted.clone();
     let mut refused: Option<Error> = None;
+    let mut request = call.request.clone();
     loop {
         let step = next(&session, &wanted, context.clock.now());
         context.debug(|| format!("profile `{}`: {}", call.profile.name, describe(&step)));
@@ -282,15 +293,20 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
                 let sent = refresh_token.clone();
                 match refresh::refresh(call, &wanted, &mut session, &guard)? {
                     Refreshed::Done(credential) => return Ok(*credential),
-                    Refreshed::Refused(error) => {
+                    Refreshed::Refused { error, claims } => {
                         wanted.refused = Some(sent);
                         refused = Some(error);
+                        request.claims = claims.or(request.claims);
                     }
                 }
             }
             Step::Grant if wanted.asks_a_person => {
                 // Whoever is at a prompt must not hold up refreshes.
                 drop(guard);
+                let call = &Call {
+                    request: &request,
+                    ..*call
+                };
                 return sign_in::sign_in(call, &wanted);
             }
             Step::Grant => return sign_in::run_machine_grant(call, &mut session, &guard),

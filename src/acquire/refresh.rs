@@ -3,8 +3,8 @@
 //! [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6): a new refresh token replaces
 //! the old one at once; where none comes, the old one is kept; the scope is never widened.
 
-use super::Call;
 use super::decision::Wanted;
+use super::{Call, claims_of, row_key};
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::EndpointName;
@@ -20,8 +20,13 @@ use crate::token::TokenSet;
 pub(super) enum Refreshed {
     /// A token.
     Done(Box<Credential>),
-    /// The refresh token was refused; if a sign-in is needed now, this is why.
-    Refused(Error),
+    /// The refresh token was refused.
+    Refused {
+        /// If a sign-in is needed now, this is why.
+        error: Error,
+        /// The claims that the authority wants a sign-in to satisfy.
+        claims: Option<String>,
+    },
 }
 
 /// The source of a refreshed answer.
@@ -54,6 +59,13 @@ pub(super) fn refresh(
             let account = session.account_mut(wanted.account).ok_or_else(bug)?;
             account.receive(wanted.key.clone(), &token_set, now);
             account.last_refreshed_at = Some(now);
+            if call.request.claims.is_some() {
+                // The resource challenged the token without these claims: it is not used again.
+                let key = row_key(call.profile, call.scopes(), claims_of(call.profile));
+                account
+                    .access_tokens
+                    .retain(|row| row.key != key || row.key == *wanted.key);
+            }
             let token = account.access_token(wanted.key).ok_or_else(bug)?;
             let credential = call.credential(account, token, REFRESH, false);
             save(call, session, Some(proof), guard);
@@ -75,6 +87,12 @@ pub(super) fn refresh(
             // A refusal without a reason: the refresh token may be dead, and may be not. It is kept,
             // and a sign-in helps in both cases.
             let is_unexplained = matches!(failure, Failure::RefusedSilently { status: 400 });
+            let claims = match &failure {
+                Failure::Refused { claims, .. } => claims.clone(),
+                Failure::RefusedSilently { .. }
+                | Failure::Trouble { .. }
+                | Failure::Unusable { .. } => None,
+            };
             let error = failure.into_error(DOING);
             if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
                 return Err(if lost && error.kind() == ErrorKind::Unavailable {
@@ -95,7 +113,7 @@ pub(super) fn refresh(
                 error
             };
             forget_refused(call, wanted, session, &refresh_token, &error, guard)?;
-            Ok(Refreshed::Refused(error))
+            Ok(Refreshed::Refused { error, claims })
         }
     }
 }

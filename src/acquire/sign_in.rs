@@ -5,6 +5,7 @@ use super::{Call, login_required, refresh, row_key, under_lock};
 use crate::credential::{Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::GrantRequest;
+use crate::oauth::userinfo;
 use crate::store::session::Session;
 use crate::store::{Loaded, SessionGuard, SignInGuard};
 use crate::text::printable;
@@ -140,12 +141,11 @@ fn ask(call: &Call<'_>, _guard: &SignInGuard) -> Result<(Credential, Result<(), 
     change(call, |session| {
         session.sign_in.waiting_since = Some(started)
     })?;
-    match run(call) {
-        Ok(token_set) => {
-            // The code is spent: Ctrl-C waits until what it brought is kept.
-            let _shield = context.signals.shield();
-            keep(call, &token_set)
-        }
+    let granted = run(call);
+    // The code is spent: Ctrl-C waits until what it brought is kept.
+    let _shield = granted.is_ok().then(|| context.signals.shield());
+    match granted.and_then(|token_set| of_account(call, token_set)) {
+        Ok(token_set) => keep(call, &token_set),
         Err(error) => {
             if error.kind() == ErrorKind::Interrupted {
                 // The terminal's line holds `^C`.
@@ -179,16 +179,22 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
-    let mut token_set = call.profile.grant.run(
+    call.profile.grant.run(
         &call.profile.client,
         &GrantRequest {
             profile: &call.profile.name,
             scopes: &call.scopes_of_sign_in(),
             account: call.account(),
-            claims: call.claims(),
+            claims: call.claims().as_deref(),
         },
         &call.context,
-    )?;
+    )
+}
+
+/// Finds out who signed in, and checks that it is who was asked for.
+fn of_account(call: &Call<'_>, mut token_set: TokenSet) -> Result<TokenSet, Error> {
+    let (client, asked) = (&call.profile.client, call.scopes_of_sign_in());
+    token_set.account = userinfo::account(client, &token_set, &asked, &call.context);
     check_account(call, &token_set)?;
     if token_set.account.label().is_none() {
         // The authority does not say who it was, and the person is believed: the next call for
@@ -268,7 +274,7 @@ pub(super) fn run_machine_grant(
     let now = call.context.clock.now();
     let key = call.key();
     let name = call.profile.grant.name();
-    let token_set = run(call)?;
+    let token_set = of_account(call, run(call)?)?;
     // A machine has one account, with a token for each set of scopes.
     if let Some(account) = session.account_mut(call.account()) {
         account.receive(key.clone(), &token_set, now);

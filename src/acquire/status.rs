@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::row_key;
+use super::{claims_of, row_key};
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::store::{Loaded, SessionStore};
@@ -72,7 +72,7 @@ pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result
         .filter(|_| store.is_signing_in());
     let refused = session.sign_in.is_refused(now);
     let asked_again_after = session.sign_in.asked_again_after.filter(|_| refused);
-    let key = row_key(profile, &profile.scopes, profile.claims.as_deref());
+    let key = row_key(profile, &profile.scopes, claims_of(profile));
     for account in &session.accounts {
         let access_token = account.access_token(&key);
         row.accounts.push(AccountStatus {

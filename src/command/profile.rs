@@ -8,6 +8,7 @@ use super::{Entry, Shell, output_argument};
 use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::profile::file::{self, Location, refuse_complaints};
+use crate::profile::preset::{ABOUT, PRESETS};
 use crate::secret_source::SecretSource;
 use crate::text::{printable, printable_url, shell_word};
 
@@ -56,6 +57,11 @@ fn command(command: Command) -> Command {
                 )
                 .arg(output_argument(&["text", "json"]).default_value("text")),
         )
+        .subcommand(
+            Command::new("presets")
+                .about("Show what is known of providers, and where one registers a client")
+                .arg(output_argument(&["text", "json"]).default_value("text")),
+        )
 }
 
 fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
@@ -64,6 +70,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         Some(("show", matches)) => show(matches, shell)?,
         Some(("check", matches)) => check(matches, shell)?,
         Some(("route", matches)) => route(matches, shell)?,
+        Some(("presets", matches)) => presets(matches),
         _ => return Err(Error::new(ErrorKind::Usage, "no subcommand is named")),
     };
     shell.print(&text)
@@ -180,6 +187,32 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
     }
     let profiles = if count == 1 { "profile" } else { "profiles" };
     Ok(format!("{count} {profiles}, nothing to complain of\n"))
+}
+
+fn presets(matches: &ArgMatches) -> String {
+    if is_json(matches) {
+        let rows: Vec<_> = PRESETS
+            .iter()
+            .map(|preset| {
+                let mut row = serde_json::Map::new();
+                row.insert("preset".to_owned(), preset.name.into());
+                for key in ABOUT {
+                    row.insert((*key).to_owned(), preset.about(key).into());
+                }
+                row
+            })
+            .collect();
+        return format!("{}\n", serde_json::json!({ "presets": rows }));
+    }
+    let mut text = String::new();
+    for preset in PRESETS {
+        text.push_str(&format!("{}\n", preset.name));
+        for key in ABOUT {
+            let about = preset.about(key).unwrap_or_default();
+            text.push_str(&format!("  {key:<10}  {about}\n"));
+        }
+    }
+    text
 }
 
 fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {

@@ -99,7 +99,8 @@ fn authorize(
         form.add("login_hint", account);
     }
     form.add_parameters(client, request.claims);
-    let response = request::post(client, server, endpoint, form, context)?
+    let client = client.at_device_authorization();
+    let response = request::post(&client, server, endpoint, form, context)?
         .map_err(|failure| Failure::from(failure).into_error(DOING))?;
     if response.status == 200
         && let Some(authorization) = Authorization::read(&response)
@@ -300,7 +301,7 @@ impl Pace {
         /// How long may an authority make us pause with `Retry-After`?
         const LONGEST_RETRY: u64 = 120;
         match failure {
-            Failure::Refused { said, interval } => {
+            Failure::Refused { said, interval, .. } => {
                 self.troubles = 0;
                 self.retry_after = Duration::ZERO;
                 match said.error.as_str() {
@@ -388,6 +389,7 @@ mod tests {
                 ..OAuthError::default()
             }),
             interval,
+            claims: None,
         }
     }
 

@@ -12,8 +12,10 @@ use crate::secret_source::SecretSource;
 /// Where the endpoints of an authority are known from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authority {
-    /// Microsoft Entra, `https://HOST/TENANT`: endpoints are known, nothing is discovered.
+    /// Microsoft Entra, B2C and External ID: endpoints are known, nothing is discovered.
     Entra(Endpoint),
+    /// AD FS, `https://HOST/adfs`: the same.
+    Adfs(Endpoint),
     /// An issuer with metadata (OpenID Connect Discovery, RFC 8414).
     Issuer(Endpoint),
     /// None: the profile or its preset names every endpoint.
@@ -31,6 +33,8 @@ pub struct Endpoints {
     pub token: Option<Endpoint>,
     /// `revocation_endpoint` (RFC 8414 §2).
     pub revocation: Option<Endpoint>,
+    /// `userinfo_endpoint` (OpenID Connect Core §5.3).
+    pub userinfo: Option<Endpoint>,
 }
 
 /// The endpoints that a step can need.
@@ -44,15 +48,18 @@ pub enum EndpointName {
     Token,
     /// RFC 7009.
     Revocation,
+    /// OpenID Connect Core §5.3.
+    Userinfo,
 }
 
 impl EndpointName {
     /// Every name, in the order of the documentation.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::DeviceAuthorization,
         Self::Authorization,
         Self::Token,
         Self::Revocation,
+        Self::Userinfo,
     ];
 
     /// The key in a profile's `endpoints` table.
@@ -62,6 +69,7 @@ impl EndpointName {
             Self::Authorization => "authorization",
             Self::Token => "token",
             Self::Revocation => "revocation",
+            Self::Userinfo => "userinfo",
         }
     }
 }
@@ -74,6 +82,7 @@ impl Endpoints {
             EndpointName::Authorization => self.authorization.as_ref(),
             EndpointName::Token => self.token.as_ref(),
             EndpointName::Revocation => self.revocation.as_ref(),
+            EndpointName::Userinfo => self.userinfo.as_ref(),
         }
     }
 
@@ -84,6 +93,7 @@ impl Endpoints {
             EndpointName::Authorization => &mut self.authorization,
             EndpointName::Token => &mut self.token,
             EndpointName::Revocation => &mut self.revocation,
+            EndpointName::Userinfo => &mut self.userinfo,
         };
         *place = Some(endpoint);
     }
@@ -124,6 +134,17 @@ impl Client {
             client.authentication.secret = Some(SecretSource::Literal(secret));
         }
         Ok(client)
+    }
+
+    /// The same as its device authorization endpoint wants it: public, where that takes the
+    /// `client_id` alone.
+    #[must_use]
+    pub fn at_device_authorization(&self) -> Self {
+        let mut client = self.clone();
+        if self.authentication.open_device_authorization {
+            client.authentication = ClientAuthentication::default();
+        }
+        client
     }
 
     /// Whether the authority is Entra, whose refresh tokens are bound to neither scope nor

@@ -57,6 +57,8 @@ pub struct ClientAuthentication {
     pub method: Option<Method>,
     /// `client_basic_encoding`.
     pub basic_encoding: BasicEncoding,
+    /// Whether the device authorization endpoint takes the `client_id` alone, as Google's.
+    pub open_device_authorization: bool,
 }
 
 impl ClientAuthentication {

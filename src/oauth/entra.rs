@@ -1,8 +1,20 @@
-//! Microsoft Entra: hosts and endpoints that need no discovery, and error numbers.
+//! Microsoft Entra and its kin (B2C, External ID, AD FS): authorities whose endpoints need no
+//! discovery, and error numbers.
 
 use crate::endpoint::Endpoint;
 use crate::error::OAuthError;
-use crate::oauth::client::{EndpointName, Endpoints};
+use crate::oauth::client::{Authority, EndpointName, Endpoints};
+
+/// External ID for customers: the host's first label names the tenant.
+const CUSTOMERS: &str = ".ciamlogin.com";
+
+/// Azure AD B2C: each policy of a tenant is an authority of its own.
+const POLICIES: &[&str] = &[
+    ".b2clogin.com",
+    ".b2clogin.cn",
+    ".b2clogin.us",
+    ".b2clogin.de",
+];
 
 /// Hosts whose endpoints are known, each cloud's own host first, then its aliases.
 const CLOUDS: &[&[&str]] = &[
@@ -21,19 +33,71 @@ const CLOUDS: &[&[&str]] = &[
     &["login.sovcloud-identity.sg"],
 ];
 
-/// Whether the authority's host is one of Entra's.
-pub fn is_known_host(authority: &Endpoint) -> bool {
-    host(authority).is_some_and(|host| cloud(&host).is_some())
+/// Reads the shapes that Microsoft's authorities have; `declared` is whether the profile says that it
+/// is one, on whatever host. `None` if it has none of them.
+///
+/// | authority | what it is |
+/// |---|---|
+/// | `https://HOST/TENANT` on a known host | Entra; TENANT may be `common`, `organizations`, `consumers` |
+/// | `https://NAME.ciamlogin.com[/TENANT]` | External ID; the tenant follows from the name |
+/// | `https://NAME.b2clogin.com/TENANT/POLICY`, or any host with a policy `B2C_1…` | Azure AD B2C |
+/// | `https://HOST/adfs` | AD FS |
+///
+/// # Errors
+/// What is wrong with it, to be put behind the name of the key.
+pub fn recognize(authority: &Endpoint, declared: bool) -> Result<Option<Authority>, &'static str> {
+    const NO_TENANT: &str =
+        "it names no tenant: add `/organizations`, `/common`, or your tenant's domain";
+    let Some((host, path)) = parts(authority) else {
+        return Ok(None);
+    };
+    let segments: Vec<&str> = path.iter().map(String::as_str).collect();
+    let entra = || Ok(Some(Authority::Entra(authority.clone())));
+    if cloud(&host).is_some() {
+        return match segments.as_slice() {
+            [] => Err(NO_TENANT),
+            [_] => entra(),
+            _ => Err("write it as `https://HOST/TENANT`, with nothing behind the tenant"),
+        };
+    }
+    if let Some(name) = host.strip_suffix(CUSTOMERS) {
+        return match segments.as_slice() {
+            [] => {
+                let written = format!("https://{host}/{name}.onmicrosoft.com");
+                let authority = Endpoint::parse(&written)?;
+                Ok(Some(Authority::Entra(authority)))
+            }
+            [_] => entra(),
+            _ => Err("write it as `https://NAME.ciamlogin.com/TENANT`"),
+        };
+    }
+    // User flows are named `B2C_1_…`, custom policies `B2C_1A_…`, also on a domain of one's own.
+    let policy = segments.last().filter(|_| segments.len() > 1);
+    if policy.is_some_and(|policy| policy.to_ascii_lowercase().starts_with("b2c_1")) {
+        return entra();
+    }
+    if POLICIES.iter().any(|suffix| host.ends_with(suffix)) {
+        return match segments.as_slice() {
+            [_, _] => entra(),
+            _ => Err("write it as `https://NAME.b2clogin.com/TENANT/POLICY`"),
+        };
+    }
+    match segments.as_slice() {
+        [only] if only.eq_ignore_ascii_case("adfs") => Ok(Some(Authority::Adfs(authority.clone()))),
+        [] if declared => Err(NO_TENANT),
+        _ if declared => entra(),
+        _ => Ok(None),
+    }
 }
 
 /// The authority under the name that all its aliases share.
 pub fn canonical(authority: &Endpoint) -> String {
-    match (host(authority), tenant(authority)) {
-        (Some(host), Some(tenant)) => {
+    match parts(authority) {
+        Some((host, path)) => {
             let host = cloud(&host).unwrap_or(&host);
-            format!("https://{host}/{}", tenant.to_ascii_lowercase())
+            format!("https://{host}/{}", path.join("/").to_ascii_lowercase())
         }
-        _ => authority.to_string(),
+        None => authority.to_string(),
     }
 }
 
@@ -44,40 +108,40 @@ fn cloud(host: &str) -> Option<&'static str> {
         .map(|names| names[0])
 }
 
-/// The host, with its port where it is not the scheme's own.
-fn host(authority: &Endpoint) -> Option<String> {
+/// The host, with its port where it is not the scheme's own, and the segments of the path.
+fn parts(authority: &Endpoint) -> Option<(String, Vec<String>)> {
     let url = url::Url::parse(authority.as_str()).ok()?;
     let host = url.host_str()?;
-    Some(match url.port() {
+    let host = match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
-    })
+    };
+    let segments = url.path_segments().into_iter().flatten();
+    let named = segments.filter(|segment| !segment.is_empty());
+    Some((host, named.map(String::from).collect()))
 }
 
-/// The tenant of an authority, its first path segment, if it names one.
-pub fn tenant(authority: &Endpoint) -> Option<String> {
-    let url = url::Url::parse(authority.as_str()).ok()?;
-    let tenant = url.path_segments()?.find(|segment| !segment.is_empty())?;
-    Some(tenant.to_owned())
-}
-
-/// Whether an authority is a host and a tenant, and nothing else.
-pub fn is_plain(authority: &Endpoint) -> bool {
-    let url = url::Url::parse(authority.as_str()).ok();
-    let segments = url.as_ref().and_then(url::Url::path_segments);
-    segments.is_some_and(|segments| segments.filter(|segment| !segment.is_empty()).count() == 1)
-}
-
-/// The v2.0 endpoints of `https://HOST/TENANT`.
+/// The endpoints of Entra, B2C and External ID
+/// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>).
 pub fn endpoints(authority: &Endpoint) -> Endpoints {
+    below(authority, "oauth2/v2.0")
+}
+
+/// The endpoints of AD FS (MS-OAPX §3.2.5,
+/// <https://learn.microsoft.com/openspecs/windows_protocols/ms-oapx>).
+pub fn adfs_endpoints(authority: &Endpoint) -> Endpoints {
+    below(authority, "oauth2")
+}
+
+fn below(authority: &Endpoint, path: &str) -> Endpoints {
     let base = authority.as_str().trim_end_matches('/');
     let mut endpoints = Endpoints::default();
-    for (name, path) in [
+    for (name, last) in [
         (EndpointName::Authorization, "authorize"),
         (EndpointName::Token, "token"),
         (EndpointName::DeviceAuthorization, "devicecode"),
     ] {
-        let endpoint = Endpoint::parse(&format!("{base}/oauth2/v2.0/{path}"))
+        let endpoint = Endpoint::parse(&format!("{base}/{path}/{last}"))
             .expect("a path added to an endpoint makes an endpoint");
         endpoints.set(name, endpoint);
     }
@@ -152,12 +216,16 @@ pub fn is_policy(error_codes: &[i64]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{canonical, endpoints, is_known_host, tenant};
+    use super::{Authority, canonical, recognize};
     use crate::endpoint::Endpoint;
-    use crate::oauth::client::EndpointName;
+    use crate::oauth::client::{EndpointName, Endpoints};
+
+    fn endpoint(text: &str) -> Endpoint {
+        Endpoint::parse(text).unwrap()
+    }
 
     #[test]
-    fn aliases_of_one_cloud_are_one_authority() {
+    fn aliases_of_one_cloud_are_one_authority_and_a_policy_is_one_of_its_own() {
         for (written, name) in [
             (
                 "https://login.microsoftonline.com/Contoso.com",
@@ -168,37 +236,112 @@ mod tests {
                 "https://login.microsoftonline.com/contoso.com",
             ),
             (
+                "https://login.chinacloudapi.cn/t",
+                "https://login.partner.microsoftonline.cn/t",
+            ),
+            (
                 "https://LOGIN.microsoftonline.us/t",
                 "https://login.microsoftonline.us/t",
             ),
+            (
+                "https://c.b2clogin.com/c.onmicrosoft.com/B2C_1_Sign_In",
+                "https://c.b2clogin.com/c.onmicrosoft.com/b2c_1_sign_in",
+            ),
         ] {
-            let authority = Endpoint::parse(written).unwrap();
-            assert!(is_known_host(&authority), "{written}");
-            assert_eq!(canonical(&authority), name);
+            assert_eq!(canonical(&endpoint(written)), name);
         }
-        for foreign in [
-            "https://login.microsoftonline.com.evil.example/t",
-            "https://login.microsoftonline.com:8443/t",
-        ] {
-            assert!(
-                !is_known_host(&Endpoint::parse(foreign).unwrap()),
-                "{foreign}"
-            );
-        }
-        let bare = Endpoint::parse("https://login.microsoftonline.com").unwrap();
-        assert!(is_known_host(&bare));
-        assert_eq!(tenant(&bare), None);
+    }
+
+    /// The device authorization endpoint that follows from an authority.
+    fn device(written: &str, declared: bool) -> Result<Option<String>, &'static str> {
+        let found = recognize(&endpoint(written), declared)?;
+        let endpoints = match &found {
+            Some(Authority::Entra(authority)) => super::endpoints(authority),
+            Some(Authority::Adfs(authority)) => super::adfs_endpoints(authority),
+            Some(Authority::Issuer(_) | Authority::Explicit) | None => Endpoints::default(),
+        };
+        let device = endpoints.get(EndpointName::DeviceAuthorization);
+        Ok(device.map(ToString::to_string))
     }
 
     #[test]
-    fn endpoints_follow_from_the_authority() {
-        let authority = Endpoint::parse("https://login.microsoftonline.com/common/").unwrap();
-        assert_eq!(
-            endpoints(&authority)
-                .get(EndpointName::DeviceAuthorization)
-                .unwrap()
-                .as_str(),
-            "https://login.microsoftonline.com/common/oauth2/v2.0/devicecode"
-        );
+    fn endpoints_follow_from_the_shape_of_the_authority() {
+        for (written, declared, expected) in [
+            (
+                "https://login.microsoftonline.com/common/",
+                false,
+                "https://login.microsoftonline.com/common/oauth2/v2.0/devicecode",
+            ),
+            (
+                "https://login.sovcloud-identity.fr/consumers",
+                false,
+                "https://login.sovcloud-identity.fr/consumers/oauth2/v2.0/devicecode",
+            ),
+            (
+                "https://c.ciamlogin.com",
+                false,
+                "https://c.ciamlogin.com/c.onmicrosoft.com/oauth2/v2.0/devicecode",
+            ),
+            (
+                "https://c.ciamlogin.com/tenant.example",
+                false,
+                "https://c.ciamlogin.com/tenant.example/oauth2/v2.0/devicecode",
+            ),
+            (
+                "https://c.b2clogin.cn/c.onmicrosoft.com/signin",
+                false,
+                "https://c.b2clogin.cn/c.onmicrosoft.com/signin/oauth2/v2.0/devicecode",
+            ),
+            (
+                "https://id.example/tfp/c.onmicrosoft.com/b2c_1_signin",
+                false,
+                "https://id.example/tfp/c.onmicrosoft.com/b2c_1_signin/oauth2/v2.0/devicecode",
+            ),
+            (
+                "https://fs.example/adfs",
+                false,
+                "https://fs.example/adfs/oauth2/devicecode",
+            ),
+            (
+                "https://fs.example/ADFS/",
+                true,
+                "https://fs.example/ADFS/oauth2/devicecode",
+            ),
+            (
+                "http://127.0.0.1:8080/tenant",
+                true,
+                "http://127.0.0.1:8080/tenant/oauth2/v2.0/devicecode",
+            ),
+        ] {
+            assert_eq!(
+                device(written, declared),
+                Ok(Some(expected.to_owned())),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_hosts_are_issuers_and_half_an_authority_is_refused() {
+        for foreign in [
+            "https://login.microsoftonline.com.evil.example/t",
+            "https://login.microsoftonline.com:8443/t",
+            "https://b2clogin.com.evil.example/c/p",
+            "https://id.example/adfs/x",
+            "https://id.example/b2c_1_x",
+            "https://id.example/realms/b2c_portal",
+            "https://id.example",
+        ] {
+            assert_eq!(recognize(&endpoint(foreign), false), Ok(None), "{foreign}");
+        }
+        for (half, declared) in [
+            ("https://login.microsoftonline.com", false),
+            ("https://login.microsoftonline.com/t/v2.0", false),
+            ("https://c.ciamlogin.com/t/v2.0", false),
+            ("https://c.b2clogin.com/c.onmicrosoft.com", false),
+            ("https://id.example/", true),
+        ] {
+            assert!(recognize(&endpoint(half), declared).is_err(), "{half}");
+        }
     }
 }

@@ -4,19 +4,12 @@
 //! ([OpenID Connect Core §3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation));
 //! audience and issuer are compared, times are not, since clocks are wrong more often than servers.
 
-use base64::Engine;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
+use crate::encoding::from_base64;
+use crate::oauth::metadata::TENANT_TEMPLATE;
 use crate::text::printable;
 use crate::token::Account;
-
-/// Servers write base64url with and without padding.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The claims that say who it is and for whom.
 #[derive(Debug, Default, Deserialize)]
@@ -64,7 +57,11 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
     if !claims.aud.names(client_id) {
         return Err("the ID token is not for this client".to_owned());
     }
-    if let (Some(expected), Some(issuer)) = (issuer, &claims.iss)
+    let expected = issuer.map(|issuer| match &claims.tid {
+        Some(tenant) => issuer.replace(TENANT_TEMPLATE, tenant),
+        None => issuer.to_owned(),
+    });
+    if let (Some(expected), Some(issuer)) = (expected, &claims.iss)
         && expected.trim_end_matches('/') != issuer.trim_end_matches('/')
     {
         return Err(format!(
@@ -102,18 +99,20 @@ pub fn account_of_client_info(client_info: &str) -> Option<Account> {
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    serde_json::from_slice(&LENIENT.decode(part).ok()?).ok()
+    serde_json::from_slice(&from_base64(part)?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use base64::Engine;
 
-    use super::{LENIENT, account};
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::account;
     use crate::token::Account;
 
     fn token(claims: &str) -> String {
-        format!("e30.{}.", LENIENT.encode(claims))
+        format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims))
     }
 
     #[test]
@@ -159,6 +158,15 @@ mod tests {
             );
         }
         assert!(account("opaque", "c", None).is_err());
+        let template = Some("https://i/{tenantid}/v2.0");
+        for (claims, good) in [
+            (r#"{"aud":"c","tid":"t","iss":"https://i/t/v2.0"}"#, true),
+            (r#"{"aud":"c","tid":"t","iss":"https://i/u/v2.0"}"#, false),
+            (r#"{"aud":"c","iss":"https://i/t/v2.0"}"#, false),
+        ] {
+            let read = account(&token(claims), "c", template);
+            assert_eq!(read.is_ok(), good, "{claims}");
+        }
         assert!(
             account(
                 &token(r#"{"aud":"c","iss":"https://i/"}"#),

@@ -58,6 +58,7 @@ struct Document {
     token_endpoint: Option<String>,
     device_authorization_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
     #[serde(default)]
     scopes_supported: Vec<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
@@ -73,13 +74,15 @@ pub fn find(
     needed: &[EndpointName],
     context: &Context<'_>,
 ) -> Result<Server, Error> {
+    let of_microsoft = |endpoints: Endpoints| Server {
+        endpoints,
+        scopes_supported: RESERVED_SCOPES.map(String::from).to_vec(),
+        token_endpoint_auth_methods: Some(vec!["client_secret_post".to_owned()]),
+        ..Server::default()
+    };
     let mut server = match &client.authority {
-        Authority::Entra(authority) => Server {
-            endpoints: entra::endpoints(authority),
-            scopes_supported: RESERVED_SCOPES.map(String::from).to_vec(),
-            token_endpoint_auth_methods: Some(vec!["client_secret_post".to_owned()]),
-            ..Server::default()
-        },
+        Authority::Entra(authority) => of_microsoft(entra::endpoints(authority)),
+        Authority::Adfs(authority) => of_microsoft(entra::adfs_endpoints(authority)),
         Authority::Issuer(issuer)
             if needed
                 .iter()
@@ -239,13 +242,30 @@ fn candidates(issuer: &Endpoint) -> Vec<String> {
     urls
 }
 
-/// Reads a document and checks that it is of this issuer: the exact string, but for one trailing
-/// slash (RFC 8414 §3.3).
+/// What Entra writes into the issuer of `common` and `organizations` instead of a tenant
+/// (<https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc>).
+pub const TENANT_TEMPLATE: &str = "{tenantid}";
+
+/// Whether `written`, of a document, is the issuer that was asked for: the exact string, but for one
+/// trailing slash, or with [`TENANT_TEMPLATE`] in place of one segment of the path.
+fn is_issuer(written: &str, asked: &str) -> bool {
+    let without_slash = |text: &str| text.strip_suffix('/').unwrap_or(text).to_owned();
+    let (written, asked) = (without_slash(written), without_slash(asked));
+    let Some((before, after)) = written.split_once(TENANT_TEMPLATE) else {
+        return written == asked;
+    };
+    let is_in_path = before.ends_with('/') && before.matches('/').count() >= 3;
+    let tenant = asked
+        .strip_prefix(before)
+        .and_then(|rest| rest.strip_suffix(after));
+    is_in_path && tenant.is_some_and(|tenant| !tenant.is_empty() && !tenant.contains('/'))
+}
+
+/// Reads a document and checks that it is of this issuer (RFC 8414 §3.3).
 fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
     let document: Document =
         serde_json::from_slice(document).map_err(|error| format!("it is no metadata: {error}"))?;
-    let without_slash = |text: &str| text.strip_suffix('/').unwrap_or(text).to_owned();
-    if without_slash(&document.issuer) != without_slash(issuer.as_str()) {
+    if !is_issuer(&document.issuer, issuer.as_str()) {
         return Err(format!(
             "it is of the issuer `{}`, not of `{issuer}`",
             printable(&document.issuer)
@@ -263,6 +283,7 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
             &document.device_authorization_endpoint,
         ),
         (EndpointName::Revocation, &document.revocation_endpoint),
+        (EndpointName::Userinfo, &document.userinfo_endpoint),
     ] {
         if let Some(written) = written {
             let refused = |problem: &str| {
@@ -331,6 +352,10 @@ mod tests {
             ("https://id.example/A", false),
             ("https://id.example/b", false),
             ("https://evil.example/a", false),
+            ("https://id.example/{tenantid}", true),
+            ("https://id.example/{tenantid}/v2.0", false),
+            ("https://{tenantid}/a", false),
+            ("https://id.example{tenantid}", false),
         ] {
             let document = format!(r#"{{"issuer":"{written}"}}"#);
             assert_eq!(
@@ -338,6 +363,16 @@ mod tests {
                 good,
                 "{written}"
             );
+        }
+        let written = r#"{"issuer":"https://id.example/{tenantid}/v2.0"}"#;
+        for (asked, good) in [
+            ("https://id.example/organizations/v2.0", true),
+            ("https://id.example/a/b/v2.0", false),
+            ("https://id.example//v2.0", false),
+            ("https://evil.example/organizations/v2.0", false),
+        ] {
+            let parsed = parse(written.as_bytes(), &issuer(asked));
+            assert_eq!(parsed.is_ok(), good, "{asked}");
         }
     }
 

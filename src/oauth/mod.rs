@@ -8,3 +8,4 @@ pub mod id_token;
 pub mod metadata;
 pub mod request;
 pub mod response;
+pub mod userinfo;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Deserializer};
 
+use crate::claims;
 use crate::context::{HttpFailure, HttpResponse};
 use crate::error::{Error, ErrorKind, OAuthError};
 use crate::oauth::client::Client;
@@ -23,6 +24,8 @@ pub enum Failure {
         said: Box<OAuthError>,
         /// The new `interval` in seconds, as GitHub sends it with `slow_down`.
         interval: Option<u64>,
+        /// The claims that a sign-in has to satisfy, JSON, as Entra names them.
+        claims: Option<String>,
     },
     /// The authority refused, and did not say why: a status of 400, 401 or 403 and an empty body,
     /// as some servers answer a dead refresh token or a wrong client secret.
@@ -185,6 +188,8 @@ struct Refusal {
     trace_id: Option<String>,
     #[serde(deserialize_with = "seconds")]
     interval: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    claims: Option<String>,
 }
 
 impl Refusal {
@@ -253,13 +258,17 @@ pub fn failure(response: &HttpResponse) -> Failure {
     failure_of(response, refusal(response))
 }
 
-/// What the authority said, and its new `interval`.
-type Said = (OAuthError, Option<u64>);
+/// What the authority said, its new `interval`, and the claims that it wants.
+type Said = (OAuthError, Option<u64>, Option<String>);
 
 fn refusal(response: &HttpResponse) -> Option<Said> {
-    let refusal: Refusal = serde_json::from_slice(&response.body).ok()?;
+    let mut refusal: Refusal = serde_json::from_slice(&response.body).ok()?;
     let interval = refusal.interval.map(i64::unsigned_abs);
-    Some((refusal.into_error()?, interval))
+    let claims = refusal
+        .claims
+        .take()
+        .and_then(|text| claims::read(&text).ok());
+    Some((refusal.into_error()?, interval, claims))
 }
 
 fn failure_of(response: &HttpResponse, said: Option<Said>) -> Failure {
@@ -273,7 +282,7 @@ fn failure_of(response: &HttpResponse, said: Option<Said>) -> Failure {
     };
     let troubled_status = matches!(status, 408 | 429 | 500..=599);
     match said {
-        Some((said, _))
+        Some((said, ..))
             if entra::is_trouble(&said.error_codes)
                 || matches!(said.error.as_str(), "server_error" | "temporarily_unavailable")
                 // A device code's `slow_down` may come with 429; the polling loop reads it.
@@ -282,9 +291,10 @@ fn failure_of(response: &HttpResponse, said: Option<Said>) -> Failure {
         {
             trouble(format!("HTTP status {status}"), Some(said))
         }
-        Some((said, interval)) => Failure::Refused {
+        Some((said, interval, claims)) => Failure::Refused {
             said: Box::new(said),
             interval,
+            claims,
         },
         // A body that is there and no OAuth error is a gateway's, or garbage.
         None if matches!(status, 400 | 401 | 403) && response.body.is_empty() => {

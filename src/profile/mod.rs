@@ -15,8 +15,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::file::{Complaint, Keys, Layer, Source, refuse_complaints};
-use self::preset::{PRESETS, Preset};
+use self::preset::{AUTHORITY, PRESETS, Rules};
 use self::route::{Pattern, Target};
+use crate::claims;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::grant::{GRANTS, Grant};
@@ -41,7 +42,7 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
     (
         "endpoints",
-        "device_authorization, authorization, token, revocation: over what is discovered",
+        "device_authorization, authorization, token, revocation, userinfo: over what is discovered",
     ),
     ("preset", "what is known of a provider, by name"),
     ("grant", "how to sign in: a name, or a table with `type`"),
@@ -61,6 +62,10 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     (
         "claims",
         "the `claims` parameter, JSON (OpenID Connect Core §5.5)",
+    ),
+    (
+        "client_capabilities",
+        "[\"CP1\"]: those who use the token can answer a claims challenge",
     ),
     ("extra", "a table of further request parameters"),
     (
@@ -96,6 +101,8 @@ pub struct Profile {
     pub account: Option<String>,
     /// A claims request, as JSON text.
     pub claims: Option<String>,
+    /// What the client can do, as Entra's `CP1`: answer a claims challenge.
+    pub client_capabilities: Vec<String>,
     /// The tools that may use it.
     pub tools: Option<Vec<String>>,
 }
@@ -104,7 +111,9 @@ impl Profile {
     /// The authority in words: as the profile names it, else the token endpoint.
     pub fn authority(&self) -> &str {
         match &self.client.authority {
-            Authority::Entra(authority) | Authority::Issuer(authority) => authority.as_str(),
+            Authority::Entra(authority)
+            | Authority::Adfs(authority)
+            | Authority::Issuer(authority) => authority.as_str(),
             Authority::Explicit => self
                 .client
                 .endpoints
@@ -120,6 +129,7 @@ impl Profile {
         let mut identity = Vec::new();
         match &client.authority {
             Authority::Entra(authority) => identity.push(("entra", entra::canonical(authority))),
+            Authority::Adfs(authority) => identity.push(("adfs", entra::canonical(authority))),
             Authority::Issuer(issuer) => identity.push(("issuer", issuer.to_string())),
             Authority::Explicit => {}
         }
@@ -165,6 +175,7 @@ impl Profile {
             urls,
             account,
             claims,
+            client_capabilities,
             tools,
         } = self;
         let mut table = toml::Table::new();
@@ -177,7 +188,9 @@ impl Profile {
         put("preset", text(preset));
         put("client_id", Some(client.client_id.clone().into()));
         match &client.authority {
-            Authority::Entra(authority) | Authority::Issuer(authority) => {
+            Authority::Entra(authority)
+            | Authority::Adfs(authority)
+            | Authority::Issuer(authority) => {
                 put("authority", Some(authority.to_string().into()));
             }
             Authority::Explicit => {}
@@ -211,6 +224,10 @@ impl Profile {
         put("audience", text(&client.audience));
         put("resource", text(&client.resource));
         put("claims", text(claims));
+        put(
+            "client_capabilities",
+            (!client_capabilities.is_empty()).then(|| client_capabilities.clone().into()),
+        );
         let extra: toml::Table = client
             .extra
             .iter()
@@ -536,7 +553,7 @@ impl<'s> Configuration<'s> {
         &self,
         name: &str,
         complaints: &mut Vec<Complaint>,
-        read: impl FnOnce(&mut Keys<'_, '_>, Option<&Preset>) -> T,
+        read: impl FnOnce(&mut Keys<'_, '_>, Option<&Rules<'_>>) -> T,
     ) -> Option<T> {
         let (source, document) = &self.documents[*self.profiles.get(name)?];
         let prefix = format!("profiles.{name}.");
@@ -572,14 +589,16 @@ impl<'s> Configuration<'s> {
             let mut keys = Keys::new(&prefix, vec![own], complaints);
             return Some(read(&mut keys, None));
         };
-        let beneath = Source::built_in(&format!("preset {}", preset.name), preset.text);
-        let table = file::parse(&beneath, complaints);
-        let under = Layer {
+        let beneath = preset.source();
+        let file = file::parse(&beneath, complaints);
+        let rules = Rules::new(preset, &beneath, file.get_ref());
+        let mut layers = vec![own];
+        layers.extend(rules.profile.map(|table| Layer {
             source: &beneath,
-            table: table.get_ref(),
-        };
-        let mut keys = Keys::new(&prefix, vec![own, under], complaints);
-        Some(read(&mut keys, Some(preset)))
+            table,
+        }));
+        let mut keys = Keys::new(&prefix, layers, complaints);
+        Some(read(&mut keys, Some(&rules)))
     }
 
     fn validate(&self, name: &str) -> Result<Profile, Vec<Complaint>> {
@@ -711,15 +730,15 @@ fn read_urls(keys: &mut Keys<'_, '_>) -> Vec<Pattern> {
 
 fn read_profile(
     keys: &mut Keys<'_, '_>,
-    preset: Option<&Preset>,
+    preset: Option<&Rules<'_>>,
     name: &str,
     path: &Path,
     place: &str,
 ) -> Option<Profile> {
     let client_id = keys.text("client_id").map(|(client_id, _)| client_id);
     let scopes = keys.texts("scopes");
-    let endpoints = keys.table("endpoints", read_endpoints).unwrap_or_default();
-    let authority = read_authority(keys);
+    let authority = read_authority(keys, preset);
+    let endpoints = read_endpoints(keys, preset);
     let grant = read_grant(keys);
     if let Some((scopes, found)) = &scopes {
         let bad = |scope: &&String| {
@@ -744,23 +763,31 @@ fn read_profile(
             keys.find("authority").is_none() && !has_endpoints,
         ),
         ("scopes", keys.find("scopes").is_none()),
+        (
+            "client_secret",
+            keys.find("client_secret").is_none()
+                && keys
+                    .find("client_auth_method")
+                    .is_some_and(|found| is_preset_own(found, preset)),
+        ),
     ]
     .into_iter()
     .filter_map(|(key, missing)| missing.then_some(key))
     .collect();
     let extra = keys.table("extra", read_extra).unwrap_or_default();
     let claims = keys.text("claims").and_then(|(claims, found)| {
-        let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&claims);
-        if object.is_err() {
+        let read = claims::read(&claims);
+        if read.is_err() {
             keys.complain(found, "claims", "it is no JSON object");
         }
-        object.ok().map(|_| claims)
+        read.ok()
     });
+    let client_capabilities = keys.texts("client_capabilities");
     let ca_file = keys.table("tls", |keys| {
         keys.only(["ca_file"]);
         keys.path("ca_file")
     });
-    let authentication = read_authentication(keys);
+    let authentication = read_authentication(keys, preset);
     let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
     let urls = read_urls(keys);
     let account = keys.text("account").map(|(account, _)| account);
@@ -771,9 +798,13 @@ fn read_profile(
         keys.complain_at(
             place,
             format!(
-                "`profiles.{}` lacks {}",
+                "`profiles.{}` lacks {}{}",
                 printable(name),
-                quoted_list(&missing)
+                quoted_list(&missing),
+                preset
+                    .and_then(|preset| preset.authority)
+                    .filter(|_| missing.contains(&"authority"))
+                    .map_or_else(String::new, |form| format!("; its `authority` is {form}"))
             ),
         );
         return None;
@@ -799,6 +830,9 @@ fn read_profile(
         urls,
         account,
         claims,
+        client_capabilities: client_capabilities
+            .map(|(capabilities, _)| capabilities)
+            .unwrap_or_default(),
         tools,
     })
 }
@@ -808,8 +842,12 @@ fn quoted_list(names: &[&str]) -> String {
     names.join(" and ")
 }
 
-fn read_authority(keys: &mut Keys<'_, '_>) -> Option<Authority> {
-    let entra = keys.text("kind").is_some_and(|(kind, _)| kind == "entra");
+/// Whether a value is the preset's, and not the profile's own.
+fn is_preset_own(found: file::Found<'_>, preset: Option<&Rules<'_>>) -> bool {
+    preset.is_some_and(|preset| std::ptr::eq(found.source, preset.source))
+}
+
+fn read_authority(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Option<Authority> {
     if keys.find("authority").is_none() {
         return Some(Authority::Explicit);
     }
@@ -830,48 +868,54 @@ fn read_authority(keys: &mut Keys<'_, '_>) -> Option<Authority> {
         keys.complain(found, "authority", "it has a query");
         return None;
     }
-    let is_entra = entra || entra::is_known_host(&authority);
-    if !is_entra {
-        return Some(Authority::Issuer(authority));
-    }
-    if entra::tenant(&authority).is_none() {
-        keys.complain(
-            found,
-            "authority",
-            "it names no tenant: add `/organizations`, `/common`, or your tenant's domain",
-        );
-        return None;
-    }
-    if entra::is_known_host(&authority) && !entra::is_plain(&authority) {
-        keys.complain(
-            found,
-            "authority",
-            "write it as `https://HOST/TENANT`, with nothing behind the tenant",
-        );
-        return None;
-    }
-    Some(Authority::Entra(authority))
-}
-
-fn read_endpoints(keys: &mut Keys<'_, '_>) -> Endpoints {
-    keys.only(EndpointName::ALL.map(EndpointName::key));
-    let mut endpoints = Endpoints::default();
-    for name in EndpointName::ALL {
-        let Some((written, found)) = keys.text(name.key()) else {
-            continue;
-        };
-        match Endpoint::parse(&written) {
-            Ok(endpoint) => endpoints.set(name, endpoint),
-            Err(problem) => {
-                keys.complain(
-                    found,
-                    name.key(),
-                    format!("`{}`: {problem}", printable_url(&written)),
-                );
-            }
+    let declared = preset.is_some_and(|preset| preset.is_entra);
+    match entra::recognize(&authority, declared) {
+        Ok(Some(authority)) => Some(authority),
+        Ok(None) => Some(Authority::Issuer(authority)),
+        Err(problem) => {
+            keys.complain(found, "authority", problem);
+            None
         }
     }
-    endpoints
+}
+
+/// The endpoints; those of a preset follow from the profile's authority. A preset's endpoint on a
+/// fixed host belongs to its own authority alone: a token for another must not go there.
+fn read_endpoints(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Endpoints {
+    let authority = keys.find("authority");
+    let base = authority.and_then(|found| found.value.get_ref().as_str());
+    let base = base.unwrap_or_default().trim_end_matches('/');
+    let is_own_authority = authority.is_some_and(|found| is_preset_own(found, preset));
+    let read = |keys: &mut Keys<'_, '_>| {
+        keys.only(EndpointName::ALL.map(EndpointName::key));
+        let mut endpoints = Endpoints::default();
+        for name in EndpointName::ALL {
+            let Some((mut written, found)) = keys.text(name.key()) else {
+                continue;
+            };
+            if is_preset_own(found, preset) {
+                match written.strip_prefix(AUTHORITY) {
+                    Some(path) => written = format!("{base}{path}"),
+                    None if is_own_authority => {}
+                    None => continue,
+                }
+            }
+            match Endpoint::parse(&written) {
+                Ok(endpoint) => endpoints.set(name, endpoint),
+                // The authority was complained of already.
+                Err(_) if is_preset_own(found, preset) => {}
+                Err(problem) => {
+                    keys.complain(
+                        found,
+                        name.key(),
+                        format!("`{}`: {problem}", printable_url(&written)),
+                    );
+                }
+            }
+        }
+        endpoints
+    };
+    keys.table("endpoints", read).unwrap_or_default()
 }
 
 fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
@@ -905,14 +949,20 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
     extra
 }
 
-fn read_authentication(keys: &mut Keys<'_, '_>) -> ClientAuthentication {
+fn read_authentication(
+    keys: &mut Keys<'_, '_>,
+    preset: Option<&Rules<'_>>,
+) -> ClientAuthentication {
     let secret: Option<SecretSource> = keys.secret("client_secret");
     let method = keys.text("client_auth_method").and_then(|(name, found)| {
         let method = Method::ALL.into_iter().find(|method| method.name() == name);
         if method.is_none() {
             let names = Method::ALL.map(Method::name);
             keys.complain(found, "client_auth_method", one_of(&name, &names));
-        } else if method != Some(Method::None) && keys.find("client_secret").is_none() {
+        } else if method != Some(Method::None)
+            && keys.find("client_secret").is_none()
+            && !is_preset_own(found, preset)
+        {
             keys.complain(found, "client_auth_method", "it needs a `client_secret`");
         }
         method
@@ -934,6 +984,7 @@ fn read_authentication(keys: &mut Keys<'_, '_>) -> ClientAuthentication {
         secret,
         method,
         basic_encoding: basic_encoding.unwrap_or_default(),
+        open_device_authorization: preset.is_some_and(|preset| preset.open_device_authorization),
     }
 }
 

@@ -1,8 +1,14 @@
 //! Provider presets: the files of `profiles/`, compiled in.
 //!
-//! To add one: a file, and a line in [`PRESETS`].
+//! A file says what the provider is, where one registers a client, what of it was verified and what
+//! is from documentation; and in `[profile]` the keys that lie under those of a profile that names
+//! the preset. To add one: a file, and a line in [`PRESETS`].
 
-/// A preset's name and its text, a table of profile keys.
+use toml::de::{DeTable, DeValue};
+
+use super::file::{self, Source};
+
+/// A preset's name and its text.
 pub struct Preset {
     /// What a profile's `preset` says.
     pub name: &'static str,
@@ -11,7 +17,134 @@ pub struct Preset {
 }
 
 /// Every preset, by name.
-pub const PRESETS: &[Preset] = &[Preset {
-    name: "entra",
-    text: include_str!("../../profiles/entra.toml"),
-}];
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "auth0",
+        text: include_str!("../../profiles/auth0.toml"),
+    },
+    Preset {
+        name: "entra",
+        text: include_str!("../../profiles/entra.toml"),
+    },
+    Preset {
+        name: "github",
+        text: include_str!("../../profiles/github.toml"),
+    },
+    Preset {
+        name: "gitlab",
+        text: include_str!("../../profiles/gitlab.toml"),
+    },
+    Preset {
+        name: "google",
+        text: include_str!("../../profiles/google.toml"),
+    },
+    Preset {
+        name: "keycloak",
+        text: include_str!("../../profiles/keycloak.toml"),
+    },
+    Preset {
+        name: "okta",
+        text: include_str!("../../profiles/okta.toml"),
+    },
+];
+
+/// What a file says for people, by key: `profile presets` shows it.
+pub const ABOUT: &[&str] = &["summary", "authority", "register", "verified", "documented"];
+
+/// In an endpoint of a preset: the profile's authority, without a slash at its end.
+pub const AUTHORITY: &str = "{authority}";
+
+impl Preset {
+    /// The file, to be parsed.
+    pub(super) fn source(&self) -> Source {
+        Source::built_in(&format!("preset {}", self.name), self.text)
+    }
+
+    /// The text of a key of [`ABOUT`].
+    pub fn about(&self, key: &str) -> Option<String> {
+        let source = self.source();
+        let table = file::parse(&source, &mut Vec::new());
+        text(table.get_ref(), key).map(String::from)
+    }
+}
+
+/// A preset's file, taken apart.
+pub(super) struct Rules<'a> {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// The file, which its values are found in.
+    pub(super) source: &'a Source,
+    /// `[profile]`.
+    pub(super) profile: Option<&'a DeTable<'a>>,
+    /// `authority`: how one is written.
+    pub(super) authority: Option<&'a str>,
+    /// `kind = "entra"`: the authority is Microsoft's on whatever host.
+    pub(super) is_entra: bool,
+    /// `device_authorization_auth_method = "none"`: the client does not prove itself there.
+    pub(super) open_device_authorization: bool,
+}
+
+impl<'a> Rules<'a> {
+    /// Reads the file that [`file::parse`] took apart.
+    pub(super) fn new(preset: &Preset, source: &'a Source, table: &'a DeTable<'a>) -> Self {
+        Self {
+            name: preset.name,
+            source,
+            profile: table
+                .get("profile")
+                .and_then(|value| value.get_ref().as_table()),
+            authority: text(table, "authority"),
+            is_entra: text(table, "kind") == Some("entra"),
+            open_device_authorization: text(table, "device_authorization_auth_method")
+                == Some("none"),
+        }
+    }
+}
+
+fn text<'t>(table: &'t DeTable<'_>, key: &str) -> Option<&'t str> {
+    table
+        .get(key)
+        .map(|value| value.get_ref())
+        .and_then(DeValue::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ABOUT, PRESETS, Rules, file};
+    use crate::profile::PROFILE_KEYS;
+
+    #[test]
+    fn every_preset_says_what_it_is_and_holds_nothing_unknown() {
+        for preset in PRESETS {
+            let source = preset.source();
+            let mut complaints = Vec::new();
+            let table = file::parse(&source, &mut complaints);
+            assert_eq!(complaints, [], "{}", preset.name);
+            for (key, value) in table.get_ref() {
+                let key = key.get_ref().as_ref();
+                let known = match key {
+                    "kind" => value.get_ref().as_str() == Some("entra"),
+                    "device_authorization_auth_method" => value.get_ref().as_str() == Some("none"),
+                    "profile" => true,
+                    _ => ABOUT.contains(&key),
+                };
+                assert!(known, "{}: `{key}`", preset.name);
+            }
+            for key in ABOUT {
+                let text = preset.about(key).unwrap_or_default();
+                assert!(!text.is_empty(), "{} lacks `{key}`", preset.name);
+            }
+            let register = preset.about("register").expect("it was there just now");
+            assert!(register.contains("https://"), "{register}");
+            let rules = Rules::new(preset, &source, table.get_ref());
+            for (key, _) in rules.profile.into_iter().flatten() {
+                let key = key.get_ref().as_ref();
+                assert!(
+                    PROFILE_KEYS.iter().any(|(known, _)| *known == key),
+                    "{}: `{key}` is no key of a profile",
+                    preset.name
+                );
+            }
+        }
+    }
+}

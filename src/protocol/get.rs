@@ -39,7 +39,11 @@ const FLAGS: &[Flag] = &[
     Flag::value("account", "A", "Which account of several"),
     Flag::value("min-valid", "D", "Valid for at least this long, as `5m`"),
     Flag::switch("force-refresh", "Never answer from the cache"),
-    Flag::value("claims", "JSON", "A claims request or challenge"),
+    Flag::value(
+        "claims",
+        "JSON",
+        "A claims request, or the challenge of a 401",
+    ),
     Flag::value(
         "interactive",
         "WHEN",
@@ -87,9 +91,7 @@ fn request(arguments: &Arguments) -> Result<Request, Error> {
             })
         })
         .transpose()?;
-    if let Some(claims) = arguments.get("claims") {
-        json::check_claims(claims)?;
-    }
+    let claims = arguments.get("claims").map(json::read_claims).transpose()?;
     Ok(Request {
         profile: text("profile"),
         url: text("url"),
@@ -97,7 +99,7 @@ fn request(arguments: &Arguments) -> Result<Request, Error> {
         account: text("account"),
         min_valid,
         force_refresh: arguments.has("force-refresh"),
-        claims: text("claims"),
+        claims,
         interactive: arguments.get("interactive").and_then(Interactive::parse),
         ..Request::new(Action::Get)
     })

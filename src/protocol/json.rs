@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::argument::{Arguments, Flag};
 use super::{Answer, Entry};
+use crate::claims;
 use crate::context::Terminal;
 use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
@@ -282,10 +283,7 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
         .transpose()?;
     let claims = match object.get("claims") {
         None | Some(Value::Null) => None,
-        Some(Value::String(claims)) => {
-            check_claims(claims)?;
-            Some(claims.clone())
-        }
+        Some(Value::String(claims)) => Some(read_claims(claims)?),
         Some(Value::Object(claims)) => Some(Value::from(claims.clone()).to_string()),
         Some(_) => return Err(usage("`claims` is no object and no string")),
     };
@@ -341,17 +339,18 @@ fn boolean(object: &Map<String, Value>, key: &str) -> Result<bool, Error> {
     }
 }
 
-/// Checks that claims are a JSON object (OpenID Connect Core §5.5).
+/// Reads claims: a JSON object, or base64 of one as in a claims challenge.
 ///
 /// # Errors
 /// `usage`.
-pub fn check_claims(claims: &str) -> Result<(), Error> {
-    match serde_json::from_str::<Map<String, Value>>(claims) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Error::new(ErrorKind::Usage, "the claims are no JSON object").because(error))
-        }
-    }
+pub fn read_claims(text: &str) -> Result<String, Error> {
+    claims::read(text).map_err(|problem| {
+        Error::new(
+            ErrorKind::Usage,
+            "the claims are no JSON object, and no base64 of one",
+        )
+        .because(problem)
+    })
 }
 
 fn render_response(kind: Kind, response: &Response) -> Result<Zeroizing<String>, Error> {

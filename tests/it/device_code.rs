@@ -10,50 +10,16 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::authority::{
-    Authority, ClientAuthentication, ClientRow, Discovery, Endpoint, Fault, Recorded, Response,
-    Settings,
+    Authority, ClientAuthentication, ClientRow, Discovery, Endpoint, Fault, Response, Settings,
 };
-use crate::scene::{Scene, profile};
+use crate::scene::{DEVICE_CODE, Scene, at_once, discoveries, profile, sent};
 use crate::support::{Ran, detached};
 
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
-
-/// Settings under which the first poll that works approves.
-fn at_once() -> Settings {
-    Settings {
-        approve_at_once: true,
-        ..Settings::default()
-    }
-}
 
 /// A scene whose codes wait for a decision.
 fn undecided() -> Scene {
     Scene::of(Settings::default(), |issuer| profile("api", issuer))
-}
-
-/// Path and fields of a request in order, without the values that are different each time.
-fn sent(request: &Recorded) -> Vec<String> {
-    let mut fields: Vec<String> = request
-        .form
-        .iter()
-        .map(|(name, value)| match name.as_str() {
-            "device_code" | "refresh_token" | "token" => name.clone(),
-            _ => format!("{name}={value}"),
-        })
-        .collect();
-    fields.sort();
-    fields.insert(0, format!("{} {}", request.method, request.path));
-    fields
-}
-
-/// How many metadata documents were asked for.
-fn discoveries(authority: &Authority) -> usize {
-    let requests = authority.requests();
-    let documents = requests
-        .iter()
-        .filter(|request| request.path.contains("/.well-known/"));
-    documents.count()
 }
 
 /// Starts a call without a terminal; its process is the binary itself.
@@ -384,7 +350,7 @@ fn requests_hold_what_the_protocol_wants_and_nothing_else() {
             ),
         ]
         .into_iter()
-        .chain((0..3).map(|_| {
+        .chain((0..2).map(|_| {
             expect(
                 "POST /revoke",
                 &["token", "token_type_hint=access_token"],

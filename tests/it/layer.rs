@@ -24,11 +24,13 @@ const RANKS: &[(&str, u32)] = &[
     ("context", 11),
     ("credential", 11),
     ("token", 10),
+    ("claims", 10),
     ("endpoint", 10),
     ("error", 2),
     ("text", 1),
     ("secret", 0),
     ("digest", 0),
+    ("encoding", 0),
 ];
 
 /// Crates that one place alone may name.
@@ -43,7 +45,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ring::", &["digest.rs", "system/http.rs"]),
     (
         "base64::",
-        &["oauth/client_authentication.rs", "oauth/id_token.rs"],
+        &[
+            "encoding.rs",
+            "oauth/client_authentication.rs",
+            "oauth/id_token.rs",
+        ],
     ),
     ("clap_complete::", &["command/completions.rs"]),
 ];

@@ -12,6 +12,7 @@ mod authority;
 #[path = "../authority/oidc_provider.rs"]
 mod oidc_provider;
 
+mod account_name;
 mod acquire;
 mod cached_path;
 mod canary;
@@ -22,6 +23,7 @@ mod error_format;
 mod fake;
 mod layer;
 mod main_job;
+mod microsoft;
 mod oidc_client;
 mod oidc_ground;
 mod oidc_killed;
@@ -33,6 +35,7 @@ mod oidc_sign_in;
 mod oidc_trouble;
 mod output;
 mod policy;
+mod preset;
 mod profile_file;
 mod readme;
 mod scene;

@@ -6,8 +6,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::authority::{Authority, Settings};
+use crate::authority::{Authority, Recorded, Settings};
 use crate::support::{Ran, Sandbox};
+
+/// `grant_type` of RFC 8628 §3.4.
+pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// An authority, and a sandbox whose profile `api` names it.
 pub(crate) struct Scene {
@@ -18,13 +21,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// An authority whose first poll approves, and nobody signed in.
     pub(crate) fn new() -> Self {
-        Self::of(
-            Settings {
-                approve_at_once: true,
-                ..Settings::default()
-            },
-            |issuer| profile("api", issuer),
-        )
+        Self::of(at_once(), |issuer| profile("api", issuer))
     }
 
     /// The same with other settings and profiles.
@@ -140,4 +137,36 @@ pub(crate) fn follow_hint(stderr: &str) {
     let hint = hint.unwrap_or_else(|| panic!("no hint names a command: {stderr}"));
     let status = Command::new("sh").args(["-c", hint]).status();
     assert!(status.expect("sh starts").success(), "{hint}");
+}
+
+/// Settings under which the first poll that works approves.
+pub(crate) fn at_once() -> Settings {
+    Settings {
+        approve_at_once: true,
+        ..Settings::default()
+    }
+}
+
+/// Path and fields of a request in order, without the values that are different each time.
+pub(crate) fn sent(request: &Recorded) -> Vec<String> {
+    let mut fields: Vec<String> = request
+        .form
+        .iter()
+        .map(|(name, value)| match name.as_str() {
+            "device_code" | "refresh_token" | "token" => name.clone(),
+            _ => format!("{name}={value}"),
+        })
+        .collect();
+    fields.sort();
+    fields.insert(0, format!("{} {}", request.method, request.path));
+    fields
+}
+
+/// How many metadata documents were asked for.
+pub(crate) fn discoveries(authority: &Authority) -> usize {
+    let requests = authority.requests();
+    let documents = requests
+        .iter()
+        .filter(|request| request.path.contains("/.well-known/"));
+    documents.count()
 }

@@ -34,6 +34,8 @@ pub(crate) enum Endpoint {
     Token,
     Revocation,
     Resource,
+    /// Who signed in (OIDC Core §5.3).
+    Userinfo,
     /// Where a person approves.
     Page,
 }
@@ -46,6 +48,12 @@ pub(super) struct Route {
 
 impl Route {
     pub(super) fn of(settings: &Settings, path: &str) -> Option<Self> {
+        if let Some((_, endpoint)) = settings.paths.iter().find(|(own, _)| own == path) {
+            return Some(Self {
+                endpoint: *endpoint,
+                tenant: None,
+            });
+        }
         let generic = path.strip_prefix(settings.path.as_str());
         let endpoint = match (generic, path) {
             (_, "/resource") => Endpoint::Resource,
@@ -54,6 +62,7 @@ impl Route {
             (Some("/device_authorization"), _) => Endpoint::DeviceAuthorization,
             (Some("/token"), _) => Endpoint::Token,
             (Some("/revoke"), _) if settings.revocation => Endpoint::Revocation,
+            (Some("/userinfo"), _) => Endpoint::Userinfo,
             _ => {
                 let (tenant, rest) = path.strip_prefix('/')?.split_once('/')?;
                 let endpoint = match rest {
@@ -203,7 +212,13 @@ pub(super) fn answer(
     };
     let work = match (route.endpoint, request.method.as_str()) {
         (Endpoint::Discovery, "GET") => return metadata(settings, origin, &request.path),
-        (Endpoint::Resource, "GET") => return resource(issued, request),
+        (Endpoint::Resource, "GET") => {
+            return with_token(issued, request, |account| json!({ "hello": account }));
+        }
+        (Endpoint::Userinfo, "GET") => {
+            let claims = |account: &str| json!({ "sub": base64url(account.as_bytes()), "preferred_username": account });
+            return with_token(issued, request, claims);
+        }
         (Endpoint::Page, "GET") => return ask(settings, issued, request),
         (Endpoint::Page, "POST") => return decide(issued, request),
         (Endpoint::DeviceAuthorization, "POST") => Form::authorize_device,
@@ -252,8 +267,8 @@ fn metadata(settings: &Settings, origin: &str, path: &str) -> Response {
     Response::json(200, &document)
 }
 
-/// A resource server in one function (RFC 6750).
-fn resource(issued: &Issued, request: &Recorded) -> Response {
+/// A resource server in one function (RFC 6750): `answer` to the owner of the token.
+fn with_token(issued: &Issued, request: &Recorded, answer: impl FnOnce(&str) -> Value) -> Response {
     let token = request
         .header("authorization")
         .and_then(|value| value.split_once(' '));
@@ -262,7 +277,7 @@ fn resource(issued: &Issued, request: &Recorded) -> Response {
         return Response::new(401, "text/plain", "sign in\n").with("WWW-Authenticate", "Bearer");
     };
     match issued.live_session(token) {
-        Some(session) => Response::json(200, &json!({ "hello": session.account })),
+        Some(session) => Response::json(200, &answer(&session.account)),
         None => Response::error(
             401,
             "invalid_token",
@@ -560,9 +575,11 @@ impl<'server> Form<'server> {
             "aud": self.client_id,
             "iat": now,
             "exp": now + 3600,
-            "preferred_username": account,
-            "name": format!("{}{rest}", first.to_uppercase()),
         });
+        if self.settings.name_in_id_token {
+            claims["preferred_username"] = account.into();
+            claims["name"] = format!("{}{rest}", first.to_uppercase()).into();
+        }
         if let Some(tenant) = tenant {
             claims["iss"] = format!("{}/{tenant}/v2.0", self.origin).into();
             claims["tid"] = tenant.into();

@@ -73,8 +73,12 @@ pub(crate) struct Settings {
     pub(crate) discovery: Discovery,
     /// Whether a grant of `openid` brings an ID token.
     pub(crate) id_token: bool,
+    /// Whether an ID token tells the name, and not the subject alone.
+    pub(crate) name_in_id_token: bool,
     /// Whether there is a revocation endpoint.
     pub(crate) revocation: bool,
+    /// Further paths of endpoints.
+    pub(crate) paths: Vec<(String, Endpoint)>,
     /// Members put into the metadata document last; `null` removes one.
     pub(crate) metadata: Vec<(String, Value)>,
 }
@@ -95,7 +99,9 @@ impl Default for Settings {
                 .to_vec(),
             discovery: Discovery::Both,
             id_token: true,
+            name_in_id_token: true,
             revocation: true,
+            paths: Vec::new(),
             metadata: Vec::new(),
         }
     }

@@ -1,0 +1,152 @@
+//! Who signed in, asked of the userinfo endpoint where no ID token names them
+//! ([OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
+//!
+//! A name is a convenience: whatever goes wrong here, the sign-in is good.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::context::{Context, HttpRequest};
+use crate::oauth::client::{Client, EndpointName};
+use crate::oauth::metadata;
+use crate::secret::Secret;
+use crate::text::printable;
+use crate::token::{Account, TokenSet};
+
+/// How long may a sign-in that is done wait for a name?
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The claims that name somebody; `login` and `id` are GitHub's, `nickname` GitLab's.
+#[derive(Deserialize)]
+struct Claims {
+    sub: Option<String>,
+    preferred_username: Option<String>,
+    upn: Option<String>,
+    email: Option<String>,
+    login: Option<String>,
+    nickname: Option<String>,
+    id: Option<u64>,
+}
+
+/// The account of a token set, with a name if the authority's userinfo endpoint tells one. It is
+/// asked with a token that was granted `openid` or, without regard to that, where the profile or
+/// its preset names the endpoint. `asked` are the scopes that were asked for.
+pub fn account(
+    client: &Client,
+    token_set: &TokenSet,
+    asked: &[String],
+    context: &Context<'_>,
+) -> Account {
+    let known = &token_set.account;
+    let found = match known.name {
+        Some(_) => None,
+        None => ask(client, token_set, asked, context),
+    };
+    found.unwrap_or_else(|| known.clone())
+}
+
+fn ask(
+    client: &Client,
+    token_set: &TokenSet,
+    asked: &[String],
+    context: &Context<'_>,
+) -> Option<Account> {
+    // The sign-in has just used the same document: nothing is asked for anew.
+    let server = metadata::find(client, &[EndpointName::Token], context).ok()?;
+    let endpoint = server.endpoints.get(EndpointName::Userinfo)?;
+    let granted = token_set.scopes.as_deref().unwrap_or(asked);
+    let is_named = client.endpoints.get(EndpointName::Userinfo).is_some();
+    if !is_named && !granted.iter().any(|scope| scope == "openid") {
+        return None;
+    }
+    let authorization = format!("Bearer {}", token_set.access_token.expose());
+    let request = HttpRequest {
+        method: "GET",
+        url: endpoint.as_str().to_owned(),
+        headers: vec![
+            ("accept", Secret::new("application/json")),
+            ("authorization", Secret::new(authorization)),
+        ],
+        body: None,
+    };
+    let limit = context.request_limit().ok()?.min(LIMIT);
+    let found = match context
+        .http
+        .send(&request, client.ca_file.as_deref(), limit)
+    {
+        Ok(response) if response.status == 200 => read(&response.body, &token_set.account),
+        Ok(response) => Err(format!("HTTP status {}", response.status)),
+        Err(failure) => Err(failure.reason().to_owned()),
+    };
+    if let Err(problem) = &found {
+        context.debug(|| format!("{endpoint} names nobody: {}", printable(problem)));
+    }
+    found.ok()
+}
+
+/// Reads who it is; `known` is what the ID token says.
+fn read(body: &[u8], known: &Account) -> Result<Account, String> {
+    let claims: Claims = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let subject = claims.sub.or_else(|| claims.id.map(|id| id.to_string()));
+    // OpenID Connect Core §5.3.2: claims of another subject must not be used.
+    if known.subject.is_some() && known.subject != subject {
+        return Err("it speaks of another subject than the ID token".to_owned());
+    }
+    let name = claims
+        .preferred_username
+        .or(claims.upn)
+        .or(claims.email)
+        .or(claims.login)
+        .or(claims.nickname);
+    let shown = |text: Option<String>| {
+        text.map(|text| printable(&text))
+            .filter(|text| !text.is_empty())
+    };
+    Ok(Account {
+        name: shown(name),
+        subject: shown(subject),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::token::Account;
+
+    #[test]
+    fn a_name_is_read_in_every_dialect_and_never_of_somebody_else() {
+        let subject = |subject: &str| Account {
+            name: None,
+            subject: Some(subject.to_owned()),
+        };
+        for (body, known, expected) in [
+            (
+                r#"{"sub":"s","preferred_username":"ada@x","email":"e"}"#,
+                subject("s"),
+                Some((Some("ada@x"), Some("s"))),
+            ),
+            (
+                r#"{"login":"ada\u001b[2J","id":42,"email":null}"#,
+                Account::default(),
+                Some((Some("ada[2J"), Some("42"))),
+            ),
+            (
+                r#"{"sub":"s","nickname":"ada"}"#,
+                Account::default(),
+                Some((Some("ada"), Some("s"))),
+            ),
+            (r#"{"sub":"s"}"#, subject("s"), Some((None, Some("s")))),
+            (r#"{"sub":"eve","email":"e"}"#, subject("s"), None),
+            (r#"{"email":"e"}"#, subject("s"), None),
+            ("[]", Account::default(), None),
+        ] {
+            let found = read(body.as_bytes(), &known).ok();
+            let expected = expected.map(|(name, subject)| Account {
+                name: name.map(String::from),
+                subject: subject.map(String::from),
+            });
+            assert_eq!(found, expected, "{body}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Who signed in, where no ID token names them.
+
+use serde_json::{Value, json};
+
+use crate::authority::{Endpoint, Fault, Response, Settings};
+use crate::scene::{Scene, at_once, profile};
+
+/// An authority whose ID tokens tell a subject, and whose metadata name a userinfo endpoint.
+fn scene(keys: &str) -> Scene {
+    let scene = Scene::of(
+        Settings {
+            name_in_id_token: false,
+            ..at_once()
+        },
+        |issuer| format!("{}{keys}", profile("api", issuer)),
+    );
+    let userinfo = scene.authority.url("/userinfo");
+    scene.authority.set(|settings| {
+        settings.metadata = vec![("userinfo_endpoint".to_owned(), userinfo.into())];
+    });
+    scene
+}
+
+fn account(scene: &Scene) -> Value {
+    scene.run(&["get", "-o", "json"]).json()["account"].clone()
+}
+
+#[test]
+fn the_userinfo_endpoint_is_asked_once_at_the_sign_in() {
+    let scene = scene("account = \"ADA@example.test\"\n");
+    let ran = scene.run(&["login"]);
+    assert!(
+        ran.stderr.contains("Signed in as ada@example.test"),
+        "{ran:?}"
+    );
+    ran.ok();
+    scene.run(&["get", "--force-refresh"]).ok();
+    assert_eq!(account(&scene), "ada@example.test");
+    assert_eq!(scene.authority.count("/userinfo", None), 1);
+    // Somebody else is found out as well, and not kept.
+    scene
+        .authority
+        .set(|settings| settings.account = "eve@example.test".to_owned());
+    let said = scene.run(&["login"]).failed(5);
+    assert!(
+        said.contains("the sign-in was as `eve@example.test`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn trouble_at_the_userinfo_endpoint_costs_no_sign_in() {
+    let answers: [fn() -> Fault; 4] = [
+        || Fault::error(503, "server_error"),
+        || Fault::Reset,
+        || Fault::Answer(Response::new(200, "text/html", "<html>")),
+        // Somebody else's claims (OpenID Connect Core §5.3.2).
+        || {
+            Fault::Answer(Response::json(
+                200,
+                &json!({ "sub": "x", "email": "eve@example.test" }),
+            ))
+        },
+    ];
+    for answer in answers {
+        let scene = scene("");
+        scene.authority.script(Endpoint::Userinfo, answer());
+        scene.run(&["login"]).ok();
+        scene.authority.wait_until(|state| state.faults_left() == 0);
+        // The subject, as the ID token tells it.
+        assert_eq!(account(&scene), "YWRhQGV4YW1wbGUudGVzdA");
+    }
+}
+
+#[test]
+fn a_token_without_openid_is_not_shown_to_the_userinfo_endpoint() {
+    let scene = scene("exact_scopes = true\n");
+    scene.run(&["login"]).ok();
+    assert_eq!(account(&scene), Value::Null);
+    assert_eq!(scene.authority.count("/userinfo", None), 0);
+}

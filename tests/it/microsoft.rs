@@ -1,0 +1,272 @@
+//! Entra and its kin: which requests an authority's shape means, what their answers ask for, and
+//! claims challenges. No known host is asked: the shapes lie on loopback.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::authority::{Endpoint, Fault, Settings};
+use crate::scene::{DEVICE_CODE, Scene, access_tokens, at_once, discoveries, sent};
+
+const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
+
+/// A scene whose profile `api` is of `preset = "entra"`, with further keys.
+fn entra(keys: &str) -> Scene {
+    Scene::of(at_once(), |issuer| {
+        format!(
+            "[profiles.api]\npreset = \"entra\"\nclient_id = \"cli\"\n\
+             authority = \"{issuer}/{TENANT}\"\nscopes = [\"User.Read\"]\n{keys}"
+        )
+    })
+}
+
+/// The claims of the newest request, where it has some.
+fn claims_sent(scene: &Scene) -> Option<Value> {
+    let requests = scene.authority.requests();
+    let newest = requests.last().expect("there was a request");
+    let claims = newest.parameter("claims")?;
+    Some(serde_json::from_str(claims).expect("claims are JSON"))
+}
+
+#[test]
+fn the_endpoints_of_each_shape_are_known_and_nothing_is_discovered() {
+    for (path, below) in [
+        ("/adfs", "oauth2"),
+        ("/c.onmicrosoft.com/B2C_1_signin", "oauth2/v2.0"),
+        ("/tfp/c.onmicrosoft.com/b2c_1a_custom", "oauth2/v2.0"),
+    ] {
+        let endpoint = |last: &str| format!("{path}/{below}/{last}");
+        let scene = Scene::of(
+            Settings {
+                paths: vec![
+                    (endpoint("devicecode"), Endpoint::DeviceAuthorization),
+                    (endpoint("token"), Endpoint::Token),
+                ],
+                ..at_once()
+            },
+            |issuer| {
+                format!(
+                    "[profiles.api]\nclient_id = \"cli\"\nauthority = \"{issuer}{path}\"\n\
+                     scopes = [\"demo\"]\n"
+                )
+            },
+        );
+        scene.run(&["login"]).ok();
+        let answer = scene.run(&["get", "--force-refresh", "-o", "json"]).json();
+        assert_eq!(answer["account"], "ada@example.test", "{path}");
+        assert_eq!(discoveries(&scene.authority), 0, "{path}");
+        let requests = scene.authority.requests();
+        let paths: Vec<&str> = requests
+            .iter()
+            .map(|request| request.path.as_str())
+            .collect();
+        assert_eq!(
+            paths,
+            [endpoint("devicecode"), endpoint("token"), endpoint("token")]
+        );
+        assert_eq!(
+            requests[0].parameter("scope"),
+            Some("demo openid profile offline_access")
+        );
+    }
+}
+
+#[test]
+fn an_issuer_with_a_template_is_that_of_every_tenant() {
+    let sign_in = |tenant: &'static str, named: &'static str| {
+        let scene = Scene::of(
+            Settings {
+                path: "/organizations/v2.0".to_owned(),
+                ..at_once()
+            },
+            |issuer| crate::scene::profile("api", issuer),
+        );
+        let origin = scene.authority.url("");
+        scene.authority.set(|settings| {
+            let issuer = format!("{origin}/{{tenantid}}/v2.0");
+            settings.metadata = vec![("issuer".to_owned(), issuer.into())];
+        });
+        let issuer = scene.authority.url(&format!("/{named}/v2.0"));
+        scene.authority.script(
+            Endpoint::Token,
+            Fault::edit(move |answer| {
+                let claims = json!({
+                    "iss": issuer, "aud": "cli", "tid": tenant, "oid": "o", "upn": "ada@example.test"
+                });
+                let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
+                answer.insert("id_token".to_owned(), format!("e30.{claims}.").into());
+            }),
+        );
+        scene.run(&["login"])
+    };
+    let ran = sign_in(TENANT, TENANT);
+    assert!(
+        ran.stderr.contains("Signed in as ada@example.test"),
+        "{ran:?}"
+    );
+    ran.ok();
+    let said = sign_in(TENANT, "another").failed(5);
+    assert!(said.contains("the ID token is from the issuer"), "{said}");
+}
+
+#[test]
+fn a_client_that_can_answer_challenges_says_so_in_every_request() {
+    let scene = entra("client_capabilities = [\"CP1\"]\n");
+    let cp1 = json!({ "access_token": { "xms_cc": { "values": ["CP1"] } } });
+    scene.run(&["login"]).ok();
+    let requests = scene.authority.requests();
+    let claims = requests[0].parameter("claims").expect("claims are sent");
+    assert_eq!(serde_json::from_str::<Value>(claims).unwrap(), cp1);
+    assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+    scene.run(&["get", "--force-refresh"]).ok();
+    assert_eq!(claims_sent(&scene), Some(cp1));
+
+    // The resource answers 401, with what the next token has to satisfy.
+    let challenge = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
+    let merged = json!({ "access_token": {
+        "nbf": { "essential": true, "value": "1604106651" },
+        "xms_cc": { "values": ["CP1"] },
+    } });
+    let before = scene.run(&["get"]).stdout;
+    let with = |claims: &str| scene.run(&["get", "-o", "json", "--claims", claims]).json();
+    let answer = with(&STANDARD.encode(challenge));
+    assert_eq!(answer["source"], "refresh");
+    assert_eq!(claims_sent(&scene), Some(merged));
+    assert_eq!(
+        with(challenge)["source"],
+        "cache",
+        "the same claims, written plainly"
+    );
+    // The token that was challenged is not handed out again.
+    let after = scene.run(&["get", "-o", "json"]).json();
+    assert_eq!(after["source"], "refresh");
+    assert_ne!(after["access_token"], before.trim_end());
+    let refused = scene.run(&["get", "--claims", "no claims"]).failed(2);
+    assert!(
+        refused.contains("the claims are no JSON object"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn profiles_with_and_without_capabilities_share_a_sign_in_and_no_token() {
+    let scene = entra("");
+    let second = format!(
+        "[profiles.cae]\npreset = \"entra\"\nclient_id = \"cli\"\nauthority = \"{}/{TENANT}\"\n\
+         scopes = [\"User.Read\"]\nclient_capabilities = [\"CP1\"]\n",
+        scene.authority.issuer()
+    );
+    let profiles = std::fs::read_to_string(scene.sandbox.config()).expect("it can be read");
+    scene.sandbox.write_profiles(&format!("{profiles}{second}"));
+    scene.run(&["login", "-p", "api"]).ok();
+    let cae = scene.run(&["get", "-p", "cae", "-o", "json"]).json();
+    assert_eq!(cae["source"], "refresh", "nobody was asked again");
+    let plain = scene.run(&["get", "-p", "api", "-o", "json"]).json();
+    assert_eq!(plain["source"], "cache");
+    assert_ne!(plain["access_token"], cae["access_token"]);
+}
+
+#[test]
+fn a_sign_in_satisfies_the_claims_that_a_refused_refresh_names() {
+    let scene = entra("");
+    scene.run(&["login"]).ok();
+    let claims = r#"{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}"#;
+    let refusal = json!({
+        "error": "interaction_required", "suberror": "basic_action",
+        "error_description": "AADSTS50079: a second factor is needed",
+        "error_codes": [50079], "claims": claims,
+    });
+    scene.authority.script(
+        Endpoint::Token,
+        Fault::Answer(crate::authority::Response::json(400, &refusal)),
+    );
+    let answer = scene
+        .run(&[
+            "get",
+            "--force-refresh",
+            "--interactive",
+            "always",
+            "-o",
+            "json",
+        ])
+        .json();
+    let requests = scene.authority.requests();
+    let asked = requests
+        .iter()
+        .rfind(|request| request.path.ends_with("/devicecode"));
+    assert_eq!(
+        asked.and_then(|request| request.parameter("claims")),
+        Some(claims)
+    );
+    // What the tool asked for has no claims: one refresh more.
+    assert_eq!(answer["source"], "refresh");
+    assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+    assert_eq!(scene.authority.count("/token", Some(DEVICE_CODE)), 2);
+}
+
+#[test]
+fn consent_that_is_missing_for_other_scopes_costs_no_sign_in() {
+    let scene = entra("");
+    scene.run(&["login"]).ok();
+    let before = scene.session();
+    let refusal = json!({
+        "error": "invalid_grant", "suberror": "consent_required",
+        "error_description": "AADSTS65001: The user or administrator has not consented",
+        "error_codes": [65001], "correlation_id": "c-1", "trace_id": "t-1",
+    });
+    scene.authority.script(
+        Endpoint::Token,
+        Fault::Answer(crate::authority::Response::json(400, &refusal)),
+    );
+    let error = scene
+        .run(&["get", "--scope", "Mail.Read", "--error-format", "json"])
+        .failed(4);
+    let error: Value = serde_json::from_str(&error).expect("one line of JSON");
+    let said = &error["error"]["oauth"];
+    assert_eq!(said["suberror"], "consent_required", "{error}");
+    assert_eq!(said["error_codes"], json!([65001]));
+    assert_eq!(said["correlation_id"], "c-1");
+    assert_eq!(scene.session(), before);
+    scene.run(&["get", "--force-refresh"]).ok();
+}
+
+#[test]
+fn a_token_is_refreshed_when_the_authority_says_and_used_until_it_ends() {
+    let scene = entra("");
+    let refresh_in = |seconds: i64| {
+        Fault::edit(move |answer| {
+            answer.insert("refresh_in".to_owned(), seconds.to_string().into());
+        })
+    };
+    scene.authority.script(Endpoint::Token, refresh_in(1800));
+    scene.run(&["login"]).ok();
+    let mut session: Value = serde_json::from_slice(&scene.session()).expect("it is JSON");
+    let token = &access_tokens(&mut session)[0];
+    let lives = |end: &str| token[end].as_i64().unwrap() - token["issued_at"].as_i64().unwrap();
+    assert_eq!((lives("refresh_at"), lives("expires_at")), (1800, 3600));
+    assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+
+    // Half an hour goes by.
+    scene.edit_session(|session| {
+        for token in access_tokens(session) {
+            for time in ["issued_at", "refresh_at", "expires_at"] {
+                token[time] = (token[time].as_i64().unwrap() - 1800).into();
+            }
+        }
+    });
+    scene.authority.script(
+        Endpoint::Token,
+        Fault::error(503, "temporarily_unavailable"),
+    );
+    let answer = scene.run(&["get", "-o", "json"]).json();
+    assert_eq!(
+        (&answer["stale"], &answer["source"]),
+        (&json!(true), &json!("cache"))
+    );
+    assert_eq!(
+        scene.run(&["get", "-o", "json"]).json()["source"],
+        "refresh"
+    );
+    let requests: Vec<_> = scene.authority.requests().iter().map(sent).collect();
+    assert_eq!(requests.len(), 4, "{requests:?}");
+}
