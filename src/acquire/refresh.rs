@@ -14,6 +14,7 @@ use crate::oauth::response::{self, Failure};
 use crate::secret::Secret;
 use crate::store::session::{AccountRow, RowKey, Session};
 use crate::store::{Proof, SessionGuard};
+use crate::text::printable;
 use crate::token::TokenSet;
 
 /// What came of a refresh.
@@ -93,7 +94,7 @@ pub(super) fn refresh(
                 | Failure::Trouble { .. }
                 | Failure::Unusable { .. } => None,
             };
-            let error = failure.into_error(DOING);
+            let error = with_scope_hint(call, failure.into_error(DOING));
             if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
                 return Err(if lost && error.kind() == ErrorKind::Unavailable {
                     error.hint(
@@ -116,6 +117,22 @@ pub(super) fn refresh(
             Ok(Refreshed::Refused { error, claims })
         }
     }
+}
+
+/// The person granted other scopes than the tool wants now.
+fn with_scope_hint(call: &Call<'_>, error: Error) -> Error {
+    let is_scope = error
+        .oauth_error()
+        .is_some_and(|said| said.error == "invalid_scope");
+    if !is_scope || call.request.scopes.is_empty() {
+        return error;
+    }
+    error.hint(format!(
+        "the sign-in does not cover `{0}`: add it to the `scopes` of `profiles.{1}`, then run \
+         `cred-helper login -p {1}`",
+        printable(&call.request.scopes.join(" ")),
+        call.profile.name
+    ))
 }
 
 /// Asks for new tokens. An answer that was never read is asked for once more with the same token;

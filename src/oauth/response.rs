@@ -180,8 +180,14 @@ struct Refusal {
     error_description: Option<String>,
     #[serde(deserialize_with = "numbers")]
     error_codes: Vec<i64>,
-    #[serde(deserialize_with = "text")]
+    /// Google says `error_subtype`.
+    #[serde(deserialize_with = "text", alias = "error_subtype")]
     suberror: Option<String>,
+    /// What Okta says instead of `error` where a request fails before OAuth begins.
+    #[serde(deserialize_with = "text", rename = "errorCode")]
+    error_code: Option<String>,
+    #[serde(deserialize_with = "text", rename = "errorSummary")]
+    error_summary: Option<String>,
     #[serde(deserialize_with = "text")]
     correlation_id: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -196,8 +202,8 @@ impl Refusal {
     fn into_error(self) -> Option<OAuthError> {
         let shown = |text: Option<String>| text.map(|text| printable(&text));
         Some(OAuthError {
-            error: shown(self.error).filter(|error| !error.is_empty())?,
-            error_description: shown(self.error_description),
+            error: shown(self.error.or(self.error_code)).filter(|error| !error.is_empty())?,
+            error_description: shown(self.error_description.or(self.error_summary)),
             error_codes: self.error_codes,
             suberror: shown(self.suberror),
             correlation_id: shown(self.correlation_id),
@@ -462,6 +468,16 @@ mod tests {
             ),
             (401, r#"{"error":"invalid_client"}"#, ErrorKind::Denied),
             (400, r#"{"error":"invalid_scope"}"#, ErrorKind::Denied),
+            (
+                401,
+                r#"{"errorCode":"E0000011","errorSummary":"Invalid token provided"}"#,
+                ErrorKind::Denied,
+            ),
+            (
+                429,
+                r#"{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit"}"#,
+                ErrorKind::Unavailable,
+            ),
             (
                 400,
                 r#"{"error":"invalid_grant","error_codes":[53003]}"#,

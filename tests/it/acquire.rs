@@ -385,6 +385,13 @@ fn a_refused_refresh_token_is_forgotten_only_where_it_is_dead() {
         // GitHub, and Slack.
         (200, plain("bad_refresh_token"), LoginRequired, false),
         (200, plain("invalid_refresh_token"), LoginRequired, false),
+        // Google: the person has to prove again who they are.
+        (
+            400,
+            json!({"error": "invalid_grant", "error_subtype": "invalid_rapt"}).to_string(),
+            LoginRequired,
+            true,
+        ),
         // glewlwyd answers a dead refresh token so, and a wrong secret.
         (400, String::new(), LoginRequired, true),
         (401, String::new(), Denied, true),

@@ -109,6 +109,10 @@ fn a_scope_that_was_never_granted_is_denied_and_the_session_lives() {
     let before = ground.session_bytes();
     let error = ground.run(&["get", "--scope", "api:write"]).failed(5);
     assert!(error.contains("invalid_scope"), "{error}");
+    assert!(
+        error.contains("hint: the sign-in does not cover `api:write`"),
+        "{error}"
+    );
     assert_eq!(ground.session_bytes(), before);
     ground.expire();
     assert_eq!(ground.get_json(&[])["source"], "refresh");
