@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: at once in general, after the work that must not be torn otherwise.
+//! Ctrl-C, SIGTERM and a closed terminal: at once in general, after the work that must not be torn
+//! otherwise.
 //!
 //! No handler is installed before something is waited for or shielded, so that a silent answer
 //! never pays for it; until then the system's default ends the process.
@@ -77,5 +78,33 @@ fn install() {
                 .and_then(|_| flag::register(signal, &PENDING));
             drop(installed);
         }
+        #[cfg(unix)]
+        install_hang_up();
     });
+}
+
+/// A terminal that is closed says so twice, once through the shell and once when that ends: the
+/// second time is no wish to end at once.
+#[cfg(unix)]
+fn install_hang_up() {
+    use signal_hook::consts::signal::SIGHUP;
+
+    if is_ignored(SIGHUP) {
+        return;
+    }
+    let installed = flag::register_conditional_shutdown(SIGHUP, 129, &AT_ONCE)
+        .and_then(|_| flag::register(SIGHUP, &PENDING));
+    drop(installed);
+}
+
+/// Whether whoever started the process had it ignore a signal, as `nohup` does. Only Linux tells;
+/// elsewhere it is taken for one that is not ignored.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }

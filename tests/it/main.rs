@@ -21,6 +21,7 @@ mod decoder;
 mod device_code;
 mod error_format;
 mod fake;
+mod hang_up;
 mod layer;
 mod main_job;
 mod microsoft;

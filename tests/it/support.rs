@@ -203,6 +203,12 @@ pub(crate) struct InTerminal<'s> {
 }
 
 impl InTerminal<'_> {
+    /// Closes the terminal, as somebody who closes its window does.
+    pub(crate) fn close(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it can be waited for");
+    }
+
     /// Waits for its end, which must be a good one; what the terminal showed.
     pub(crate) fn wait(self) -> String {
         let (code, shown) = self.end();
