@@ -86,7 +86,7 @@ impl Route {
 }
 
 /// Everything issued.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Issued {
     /// What could be stolen, in order of issue.
     pub(super) secrets: Vec<String>,
@@ -103,6 +103,7 @@ pub(super) enum Decision {
     Denied,
 }
 
+#[derive(Clone)]
 struct DeviceCode {
     secret: String,
     user_code: String,
@@ -121,6 +122,7 @@ impl DeviceCode {
 }
 
 /// One approval and all the tokens that come of it.
+#[derive(Clone)]
 struct Session {
     client_id: String,
     account: String,
@@ -128,12 +130,14 @@ struct Session {
     ended: bool,
 }
 
+#[derive(Clone)]
 struct AccessToken {
     session: usize,
     /// Seconds since 1970.
     expires_at: i64,
 }
 
+#[derive(Clone)]
 struct RefreshToken {
     session: usize,
     replaced: bool,
@@ -171,6 +175,11 @@ impl Issued {
     pub(super) fn forget_tokens(&mut self) {
         self.access_tokens.clear();
         self.refresh_tokens.clear();
+    }
+
+    pub(super) fn is_redeemable(&self, refresh_token: &str) -> bool {
+        let token = self.refresh_tokens.get(refresh_token);
+        token.is_some_and(|token| !token.replaced && !self.sessions[token.session].ended)
     }
 
     /// Finds a code as a person types it: in any case, with any punctuation

@@ -22,7 +22,7 @@ mod page;
 mod wire;
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -36,6 +36,9 @@ pub(crate) use wire::{Recorded, Response};
 
 /// How long does a test wait for something that should happen at once?
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long is it from byte to byte of an answer that trickles?
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How much of a refused request is read before the connection is closed?
 const DRAIN_LIMIT: u64 = 1024 * 1024;
@@ -144,6 +147,8 @@ pub(crate) enum Fault {
     Edit(Box<dyn FnOnce(&mut Response) + Send>),
     /// Waits, then goes on as usual.
     Delay(Duration),
+    /// Answers this, the body a byte at a time; the work is not done.
+    Trickle(Response),
     /// Never answers; ends when the peer goes or the server stops.
     Hang,
     /// Resets the connection; the work is not done. Where the system does not
@@ -178,6 +183,9 @@ impl Fault {
     }
 }
 
+/// What was issued at some moment.
+pub(crate) struct Snapshot(Issued);
+
 /// What the server knows, as [`Authority::wait_until`] shows it.
 pub(crate) struct State {
     pub(crate) settings: Settings,
@@ -185,6 +193,8 @@ pub(crate) struct State {
     pub(crate) requests: Vec<Recorded>,
     /// How many requests wait at the gate of the token endpoint now.
     pub(crate) held: usize,
+    /// How many connections were accepted and are not done with.
+    unfinished: usize,
     issued: Issued,
     faults: VecDeque<(Endpoint, Fault)>,
     gate_closed: bool,
@@ -309,6 +319,14 @@ impl Shared {
                 drop(self.wait_while(self.lock(), delay, |state| !state.stopping));
                 work()
             }
+            Some(Fault::Trickle(response)) => {
+                response.write(stream, 0)?;
+                for byte in response.body {
+                    drop(self.wait_while(self.lock(), PAUSE, |state| !state.stopping));
+                    stream.write_all(&[byte])?;
+                }
+                return Ok(());
+            }
             Some(Fault::Hang) => {
                 stream.set_read_timeout(None)?;
                 return io::copy(stream, &mut io::sink()).map(drop);
@@ -362,6 +380,7 @@ impl Authority {
                 settings,
                 requests: Vec::new(),
                 held: 0,
+                unfinished: 0,
                 issued: Issued::default(),
                 faults: VecDeque::new(),
                 gate_closed: false,
@@ -373,12 +392,19 @@ impl Authority {
         let for_listener = Arc::clone(&shared);
         let listener = thread::Builder::new().spawn(move || {
             for (number, stream) in (0..).zip(listener.incoming()) {
-                if for_listener.lock().stopping {
+                let mut state = for_listener.lock();
+                if state.stopping {
                     return;
                 }
                 let Ok(stream) = stream else { continue };
+                state.unfinished += 1;
+                drop(state);
                 let shared = Arc::clone(&for_listener);
-                thread::spawn(move || shared.serve_connection(number, stream));
+                thread::spawn(move || {
+                    shared.serve_connection(number, stream);
+                    shared.lock().unfinished -= 1;
+                    shared.changed.notify_all();
+                });
             }
         })?;
         Ok(Self {
@@ -391,6 +417,11 @@ impl Authority {
     /// The issuer, `http://127.0.0.1:PORT{path}`.
     pub(crate) fn issuer(&self) -> String {
         format!("{}{}", self.shared.origin, self.shared.lock().settings.path)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL of a path, which starts with a slash.
@@ -446,6 +477,37 @@ impl Authority {
         self.shared.lock().issued.forget_tokens();
     }
 
+    /// Returns once everybody who connected before has been served, also those who are gone.
+    pub(crate) fn settle(&self) {
+        // Connections are accepted in the order in which they were made: this one is the last.
+        let ask = || {
+            let mut stream = TcpStream::connect(self.address)?;
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+            io::copy(&mut stream, &mut io::sink())
+        };
+        ask().expect("the server answers");
+        self.wait_until(|state| state.unfinished == 0);
+    }
+
+    /// What is issued at this moment, to go back to.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot(self.shared.lock().issued.clone())
+    }
+
+    /// Goes back to what was issued at that moment, as if nothing had been asked for since.
+    pub(crate) fn restore(&self, snapshot: &Snapshot) {
+        let issued = &mut self.shared.lock().issued;
+        let secrets = std::mem::take(&mut issued.secrets);
+        *issued = snapshot.0.clone();
+        // What was shown to somebody stays secret.
+        issued.secrets = secrets;
+    }
+
+    /// Whether a refresh would go well with this token.
+    pub(crate) fn is_redeemable(&self, refresh_token: &str) -> bool {
+        self.shared.lock().issued.is_redeemable(refresh_token)
+    }
+
     /// Every device code, access, refresh and ID token ever issued, in order,
     /// so that a test can search its output for them.
     pub(crate) fn secrets(&self) -> Vec<String> {
@@ -465,6 +527,11 @@ impl Authority {
     /// Queues a fault for the next request to the endpoint that finds no other.
     pub(crate) fn script(&self, endpoint: Endpoint, fault: Fault) {
         self.shared.lock().faults.push_back((endpoint, fault));
+    }
+
+    /// Takes back the faults that no request has used yet.
+    pub(crate) fn clear_script(&self) {
+        self.shared.lock().faults.clear();
     }
 
     /// Closes the gate of the token endpoint: requests are written down and wait.
