@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -88,11 +89,12 @@ impl Scene {
 
     /// Makes the kept access tokens an hour old, with `seconds` of their life left.
     pub(crate) fn age(&self, seconds: i64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("it is past 1970").as_secs().cast_signed();
         self.edit_session(|session| {
             for token in access_tokens(session) {
-                let issued_at = token["issued_at"].as_i64().expect("a time is a number");
-                token["expires_at"] = (issued_at + seconds).into();
-                token["issued_at"] = (issued_at - 3600).into();
+                token["expires_at"] = (now + seconds).into();
+                token["issued_at"] = (now - 3600).into();
             }
         });
     }
@@ -120,6 +122,13 @@ pub(crate) fn access_tokens(session: &mut Value) -> &mut Vec<Value> {
     session["content"]["accounts"][0]["access_tokens"]
         .as_array_mut()
         .expect("an account has access tokens")
+}
+
+/// The refresh token of a session, which must be whole.
+pub(crate) fn refresh_token(session: &[u8]) -> String {
+    let session: Value = serde_json::from_slice(session).expect("the session is whole");
+    let token = session["content"]["accounts"][0]["refresh_token"].as_str();
+    token.expect("it has a refresh token").to_owned()
 }
 
 /// A profile of a public client with the scope `demo`.

@@ -1,0 +1,503 @@
+//! Every trouble that a refresh can run into, and a silent answer or a clear error each time: no
+//! sign-in is lost, nobody is asked, nothing takes longer than it may.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls::ServerConfig;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::authority::{Authority, Endpoint, Fault, Response, Settings};
+use crate::scene::{Scene, refresh_token};
+use crate::support::Sandbox;
+use crate::tls::{CertificateAuthority, Front};
+
+/// How much faster than the world's is the clock of a call that waits for nothing?
+pub(crate) const SPEED: u64 = 20;
+
+/// The program in a fast world: its waits are as much shorter.
+pub(crate) const FAST: [&str; 3] = ["faketime", "-f", "+0 x20"];
+
+/// The program without a network, not even loopback: nothing it sends arrives anywhere.
+const WITHOUT_NETWORK: [&str; 2] = ["unshare", "-n"];
+
+/// A token endpoint's answer that is none, without effect: its name, the fault, and how many
+/// requests a refresh makes of it. Where nobody knows whether it had its effect, that is two.
+pub(crate) type Spoiled = (&'static str, fn() -> Fault, usize);
+
+/// All of them.
+pub(crate) const SPOILED: [Spoiled; 11] = [
+    ("500", || Fault::error(500, "server_error"), 1),
+    ("503", || answer(503, "<html>overloaded</html>"), 1),
+    ("429", || Fault::Answer(wait_an_hour()), 1),
+    ("a redirect", || Fault::Answer(elsewhere()), 1),
+    ("a dropped connection", || Fault::Reset, 2),
+    (
+        "a cut answer",
+        || Fault::Answer(good().with("Content-Length", "1000")),
+        2,
+    ),
+    (
+        "garbage",
+        || answer(200, "\u{0}<html>captive portal</html>"),
+        2,
+    ),
+    ("nothing", || answer(200, ""), 2),
+    ("10 MB of JSON", || Fault::Answer(large()), 2),
+    ("no answer", || Fault::Hang, 2),
+    ("an answer that trickles", || Fault::Trickle(good()), 2),
+];
+
+fn answer(status: u16, body: &str) -> Fault {
+    Fault::Answer(Response::new(status, "text/html", body))
+}
+
+fn good() -> Response {
+    let token = "x".repeat(200);
+    Response::json(
+        200,
+        &json!({ "access_token": token, "token_type": "Bearer" }),
+    )
+}
+
+fn large() -> Response {
+    let padding = "x".repeat(10 * 1024 * 1024);
+    Response::json(200, &json!({ "padding": padding, "access_token": "large" }))
+}
+
+fn wait_an_hour() -> Response {
+    Response::error(429, "slow_down_please", "").with("Retry-After", "3600")
+}
+
+fn elsewhere() -> Response {
+    Response::new(302, "text/html", "").with("Location", "https://127.0.0.1:1/token")
+}
+
+/// Whether a fault is waited for as long as a request may take.
+pub(crate) fn is_slow(name: &str) -> bool {
+    matches!(name, "no answer" | "an answer that trickles")
+}
+
+/// What is wrong while a refresh is tried.
+#[derive(Clone, Copy)]
+enum Trouble {
+    /// The token endpoint's answer.
+    Token(Spoiled),
+    /// The answer in the place of the metadata; none are stored.
+    Metadata(Spoiled),
+    /// The certificate of the whole authority.
+    Certificate(Presented),
+    /// The same, and no metadata are stored.
+    CertificateFromTheStart(Presented),
+    /// The metadata are of this issuer; none are stored.
+    Issuer(&'static str),
+    /// The stored metadata name this token endpoint.
+    Elsewhere(&'static str),
+}
+
+/// Which certificate is presented.
+#[derive(Clone, Copy)]
+enum Presented {
+    Expired,
+    OfAnotherHost,
+    OfNobodyKnown,
+}
+
+/// A trouble, and what comes of it.
+struct Row {
+    name: String,
+    trouble: Trouble,
+    /// What an error says.
+    said: &'static str,
+    /// What the program is run by.
+    wrapper: &'static [&'static str],
+}
+
+impl Row {
+    fn new(name: impl Into<String>, trouble: Trouble, said: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            trouble,
+            said,
+            wrapper: &["env"],
+        }
+    }
+
+    fn run_by(self, wrapper: &'static [&'static str]) -> Self {
+        Self { wrapper, ..self }
+    }
+}
+
+/// The certificates that an authority of `127.0.0.1` can present.
+struct Certificates {
+    ca_file: PathBuf,
+    good: Arc<ServerConfig>,
+    expired: Arc<ServerConfig>,
+    of_another_host: Arc<ServerConfig>,
+    of_nobody_known: Arc<ServerConfig>,
+    _directory: TempDir,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        const HERE: &str = "IP:127.0.0.1";
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let known = CertificateAuthority::new(directory.path(), "known");
+        let unknown = CertificateAuthority::new(directory.path(), "unknown");
+        Self {
+            ca_file: known.pem(),
+            good: known.issue("good", HERE, "+0"),
+            expired: known.issue("expired", HERE, "-3d"),
+            of_another_host: known.issue("other", "DNS:login.example,IP:127.0.0.2", "+0"),
+            of_nobody_known: unknown.issue("foreign", HERE, "+0"),
+            _directory: directory,
+        }
+    }
+
+    fn get(&self, presented: Presented) -> Arc<ServerConfig> {
+        Arc::clone(match presented {
+            Presented::Expired => &self.expired,
+            Presented::OfAnotherHost => &self.of_another_host,
+            Presented::OfNobodyKnown => &self.of_nobody_known,
+        })
+    }
+}
+
+/// A sandbox in which somebody is signed in at an authority that speaks https.
+struct Ground<'c> {
+    scene: Scene,
+    front: Front,
+    certificates: &'c Certificates,
+}
+
+impl<'c> Ground<'c> {
+    fn new(certificates: &'c Certificates) -> Self {
+        let authority = Authority::start(Settings {
+            approve_at_once: true,
+            id_token: false,
+            revocation: false,
+            ..Settings::default()
+        });
+        let authority = authority.expect("it starts");
+        let front = Front::start(Arc::clone(&certificates.good), authority.address());
+        let origin = front.origin();
+        let sandbox = Sandbox::new(&format!(
+            "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"demo\"]\nauthority = \"{origin}\"\n\
+             tls = {{ ca_file = \"{}\" }}\n",
+            certificates.ca_file.display()
+        ));
+        let ground = Self {
+            scene: Scene { authority, sandbox },
+            front,
+            certificates,
+        };
+        ground.set_issuer(&origin);
+        ground.scene.run(&["login"]).ok();
+        ground
+    }
+
+    /// What the metadata say.
+    fn set_issuer(&self, issuer: &str) {
+        let origin = self.front.origin();
+        let member = |name: &str, value: String| (name.to_owned(), Value::from(value));
+        self.scene.authority.set(|settings| {
+            settings.metadata = vec![
+                member("issuer", issuer.to_owned()),
+                member("token_endpoint", format!("{origin}/token")),
+                member(
+                    "device_authorization_endpoint",
+                    format!("{origin}/device_authorization"),
+                ),
+            ];
+        });
+    }
+
+    fn documents(&self) -> PathBuf {
+        self.scene.sandbox.state().join("documents")
+    }
+
+    fn forget_metadata(&self) {
+        if self.documents().exists() {
+            fs::remove_dir_all(self.documents()).expect("they are ours");
+        }
+    }
+
+    fn edit_metadata(&self, edit: impl FnOnce(&mut Value)) {
+        let path = only_file(&self.documents());
+        let text = fs::read_to_string(&path).expect("it is ours");
+        let (time, document) = text.split_once('\n').expect("the time stands first");
+        let mut document = serde_json::from_str(document).expect("it is JSON");
+        edit(&mut document);
+        fs::write(&path, format!("{time}\n{document}")).expect("it is ours");
+    }
+
+    fn begin(&self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Token((_, fault, times)) => {
+                for _ in 0..*times {
+                    self.scene.authority.script(Endpoint::Token, fault());
+                }
+            }
+            Trouble::Metadata((_, fault, _)) => {
+                self.forget_metadata();
+                // For each place where they may lie.
+                for _ in 0..2 {
+                    self.scene.authority.script(Endpoint::Discovery, fault());
+                }
+            }
+            Trouble::Certificate(presented) => {
+                self.front.present(self.certificates.get(*presented));
+            }
+            Trouble::CertificateFromTheStart(presented) => {
+                self.forget_metadata();
+                self.front.present(self.certificates.get(*presented));
+            }
+            Trouble::Issuer(issuer) => {
+                self.forget_metadata();
+                self.set_issuer(issuer);
+            }
+            Trouble::Elsewhere(url) => {
+                self.edit_metadata(|document| document["token_endpoint"] = (*url).into());
+            }
+        }
+    }
+
+    fn end(&self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Token(_) => {}
+            Trouble::Metadata(_) => self.scene.authority.clear_script(),
+            Trouble::Certificate(_) | Trouble::CertificateFromTheStart(_) => {
+                self.front.present(Arc::clone(&self.certificates.good));
+            }
+            Trouble::Issuer(_) => self.set_issuer(&self.front.origin()),
+            Trouble::Elsewhere(_) => {
+                let url = format!("{}/token", self.front.origin());
+                self.edit_metadata(|document| document["token_endpoint"] = url.into());
+            }
+        }
+    }
+}
+
+fn only_file(directory: &Path) -> PathBuf {
+    let entries = fs::read_dir(directory).expect("it is there");
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("it can be read").path())
+        .collect();
+    assert_eq!(paths.len(), 1, "{paths:?}");
+    paths.remove(0)
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for spoiled in SPOILED {
+        let name = spoiled.0;
+        let wrapper: &[&str] = if is_slow(name) { &FAST } else { &["env"] };
+        let failed = "the token could not be refreshed";
+        let row = Row::new(
+            format!("{name} for the token"),
+            Trouble::Token(spoiled),
+            failed,
+        );
+        rows.push(row.run_by(wrapper));
+        let failed = "cannot be read";
+        let row = Row::new(
+            format!("{name} for the metadata"),
+            Trouble::Metadata(spoiled),
+            failed,
+        );
+        rows.push(row.run_by(wrapper));
+    }
+    for (name, presented, said) in [
+        (
+            "an expired certificate",
+            Presented::Expired,
+            "certificate expired",
+        ),
+        (
+            "another host's certificate",
+            Presented::OfAnotherHost,
+            "not valid for name",
+        ),
+        (
+            "an unknown authority's certificate",
+            Presented::OfNobodyKnown,
+            "UnknownIssuer",
+        ),
+    ] {
+        rows.push(Row::new(name, Trouble::Certificate(presented), said));
+        let from_the_start = Trouble::CertificateFromTheStart(presented);
+        rows.push(Row::new(
+            format!("{name} from the start"),
+            from_the_start,
+            said,
+        ));
+    }
+    let issuer = "https://login.example";
+    let said = "it is of the issuer `https://login.example`";
+    rows.push(Row::new(
+        "another issuer's metadata",
+        Trouble::Issuer(issuer),
+        said,
+    ));
+    // Nobody listens there.
+    let nowhere = Trouble::Elsewhere("https://127.0.0.1:1/token");
+    rows.push(Row::new("no connection", nowhere, "Connection refused"));
+    let unknown = Trouble::Elsewhere("https://token.invalid/token");
+    let row = Row::new("an unknown name", unknown, "error resolving DNS");
+    rows.push(row.run_by(&WITHOUT_NETWORK));
+    let far = Trouble::Elsewhere("https://192.0.2.1/token");
+    let row = Row::new("no network", far, "Network is unreachable");
+    rows.push(row.run_by(&WITHOUT_NETWORK));
+    rows
+}
+
+#[test]
+fn trouble_in_a_refresh_costs_nothing_asks_nobody_and_is_over_when_it_is_over() {
+    let certificates = Certificates::new();
+    let rows = rows();
+    thread::scope(|scope| {
+        for row in &rows {
+            scope.spawn(|| endure(row, &Ground::new(&certificates)));
+        }
+    });
+}
+
+fn endure(row: &Row, ground: &Ground<'_>) {
+    let Row {
+        name,
+        trouble,
+        said,
+        wrapper,
+    } = row;
+    let scene = &ground.scene;
+    let get = |arguments: &[&str]| {
+        let command = scene.wrapped(wrapper, &[&["get"], arguments].concat());
+        scene.run_command(command)
+    };
+    let token = scene.run(&["get"]).ok();
+    let sign_ins = scene.authority.count("/device_authorization", None);
+
+    // It has run out.
+    scene.age(-1);
+    let expired = scene.session();
+    let sent = scene.refreshes();
+    ground.begin(trouble);
+    let begun = Instant::now();
+    let error = get(&[]).failed(6);
+    let took = begun.elapsed();
+    assert!(error.starts_with("error: "), "{name}: {error}");
+    assert!(error.contains(said), "{name}: {error}");
+    assert_eq!(scene.session(), expired, "{name}");
+    let requests = if let Trouble::Token(spoiled) = trouble {
+        spoiled.2
+    } else {
+        0
+    };
+    assert_eq!(scene.refreshes() - sent, requests, "{name}: {error}");
+    if *wrapper == FAST {
+        // A request is given up after 30 s; there are two of them, in the limit of a call.
+        let took = took.as_secs() * SPEED;
+        let least = if requests == 0 { 30 } else { 60 };
+        assert!(
+            (least - SPEED..least + 60).contains(&took),
+            "{name}: {took} s"
+        );
+    } else {
+        assert!(took < Duration::from_secs(20), "{name}: {took:?}");
+    }
+    ground.end(trouble);
+
+    // Somebody sits at the terminal, and is left in peace.
+    ground.begin(trouble);
+    let wrapper: Vec<String> = wrapper.iter().map(|word| format!("'{word}'")).collect();
+    let line = format!("{} cred-helper get 2>errors", wrapper.join(" "));
+    let (code, shown) = scene.sandbox.in_terminal(&line).end();
+    let error = fs::read_to_string(scene.file("errors")).expect("the shell made it");
+    assert_eq!((code, shown.as_str()), (Some(6), ""), "{name}: {error}");
+    assert_eq!(scene.session(), expired, "{name}");
+    ground.end(trouble);
+
+    // It is still valid.
+    scene.age(200);
+    let aging = scene.session();
+    ground.begin(trouble);
+    let ran = get(&["-o", "json"]);
+    let warning = "warning: the token of profile `api` could not be refreshed and is still valid";
+    assert!(ran.stderr.starts_with(warning), "{name}: {ran:?}");
+    assert!(ran.stderr.contains(said), "{name}: {ran:?}");
+    let answer = ran.json();
+    assert_eq!(answer["access_token"], token.trim(), "{name}");
+    assert_eq!(answer["stale"], true, "{name}");
+    assert_eq!(scene.session(), aging, "{name}");
+    ground.end(trouble);
+
+    scene.age(-1);
+    let ran = scene.run(&["get", "-o", "json"]);
+    assert_eq!(ran.stderr, "", "{name}: nothing is left of it");
+    assert_eq!(ran.json()["source"], "refresh", "{name}: the sign-in lives");
+    let asked = scene.authority.count("/device_authorization", None);
+    assert_eq!(asked, sign_ins, "{name}: nobody was asked");
+}
+
+/// An answer is the authority's own, and this one is wrong: it would be wrong again later, and
+/// after a sign-in. So it is `denied`, neither trouble nor a reason to ask somebody. The refresh
+/// token in it has replaced the old one all the same.
+#[test]
+fn an_id_token_of_another_issuer_is_refused_and_the_refresh_token_beside_it_is_kept() {
+    let scene = Scene::signed_in();
+    let token = scene.run(&["get"]).ok();
+    let spoil = || {
+        let claims = json!({ "iss": "https://evil.example", "aud": "cli", "sub": "eve" });
+        let id_token = format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let fault = Fault::edit(|members| drop(members.insert("id_token".into(), id_token.into())));
+        scene.authority.script(Endpoint::Token, fault);
+    };
+    let said = "the ID token is from the issuer `https://evil.example`";
+    for (arguments, code) in [(&["get"][..], 0), (&["get", "--force-refresh"], 5)] {
+        scene.age(200);
+        let before = refresh_token(&scene.session());
+        spoil();
+        let ran = scene.run(arguments);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.stderr.contains(said), "{ran:?}");
+        assert_eq!(ran.stdout, if code == 0 { token.as_str() } else { "" });
+        let kept = refresh_token(&scene.session());
+        assert_ne!(kept, before);
+        assert!(scene.authority.is_redeemable(&kept));
+    }
+    scene.age(-1);
+    spoil();
+    let (code, shown) = scene.sandbox.in_terminal("cred-helper get 2>errors").end();
+    let error = fs::read_to_string(scene.file("errors")).expect("the shell made it");
+    assert_eq!((code, shown.as_str()), (Some(5), ""), "{error}");
+    assert!(error.contains(said), "{error}");
+    let answer = scene.run(&["get", "-o", "json"]).json();
+    assert_eq!(answer["source"], "refresh");
+    assert_eq!(answer["account"], "ada@example.test");
+}
+
+#[test]
+fn metadata_of_another_issuer_do_not_replace_those_that_are_stored() {
+    let scene = Scene::signed_in();
+    let documents = scene.sandbox.state().join("documents");
+    let path = only_file(&documents);
+    let stored = fs::read_to_string(&path).expect("it is ours");
+    let (_, document) = stored.split_once('\n').expect("the time stands first");
+    let old = format!("1000000000\n{document}");
+    fs::write(&path, &old).expect("it is ours");
+    let evil = ("issuer".to_owned(), "https://evil.example".into());
+    scene
+        .authority
+        .set(|settings| settings.metadata = vec![evil]);
+    let asked = scene.authority.requests().len();
+    scene.run(&["get", "--force-refresh"]).ok();
+    let paths = scene.authority.requests().split_off(asked);
+    assert!(paths[0].path.contains("/.well-known/"), "{paths:?}");
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), old);
+}

@@ -1,0 +1,165 @@
+//! https on loopback: certificates of an authority that a test makes, and a server that presents
+//! them in front of one that speaks http.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// A certificate authority, whose files lie in a directory.
+pub(crate) struct CertificateAuthority {
+    directory: PathBuf,
+    name: &'static str,
+}
+
+impl CertificateAuthority {
+    /// Makes one.
+    pub(crate) fn new(directory: &Path, name: &'static str) -> Self {
+        let authority = Self {
+            directory: directory.to_owned(),
+            name,
+        };
+        fs::write(
+            authority.file("cnf"),
+            "[req]\ndistinguished_name = dn\n[dn]\n",
+        )
+        .expect("the directory is the test's");
+        authority.make(
+            "+0",
+            name,
+            &["-addext", "basicConstraints=critical,CA:TRUE"],
+        );
+        authority
+    }
+
+    fn file(&self, extension: &str) -> PathBuf {
+        self.directory.join(format!("{}.{extension}", self.name))
+    }
+
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> PathBuf {
+        self.file("pem")
+    }
+
+    /// Makes a key and a certificate for a day, beginning when a wrong clock says.
+    fn make(&self, clock: &str, name: &str, options: &[&str]) {
+        let path = |extension: &str| {
+            let path = self.directory.join(format!("{name}.{extension}"));
+            path.display().to_string()
+        };
+        let config = self.file("cnf").display().to_string();
+        let output = Command::new("faketime")
+            .args(["-f", clock])
+            .args(["openssl", "req", "-x509", "-nodes", "-days", "1"])
+            .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-config", &config, "-subj", &format!("/CN={name}")])
+            .args(["-keyout", &path("key"), "-out", &path("pem")])
+            .args(options)
+            .output()
+            .expect("faketime and openssl start");
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// A certificate for these names, such as `IP:127.0.0.1`, issued when the clock showed that
+    /// much more or less, such as `-3d`; it is good for a day.
+    pub(crate) fn issue(&self, name: &str, subject: &str, clock: &str) -> Arc<ServerConfig> {
+        let (ca, key) = (
+            self.pem().display().to_string(),
+            self.file("key").display().to_string(),
+        );
+        let subject = format!("subjectAltName={subject}");
+        self.make(
+            clock,
+            name,
+            &["-CA", &ca, "-CAkey", &key, "-addext", &subject],
+        );
+        let path = |extension: &str| self.directory.join(format!("{name}.{extension}"));
+        let certificate = CertificateDer::from_pem_file(path("pem")).expect("it was made");
+        let key = PrivateKeyDer::from_pem_file(path("key")).expect("it was made");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows them")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("the key is the certificate's");
+        Arc::new(config)
+    }
+}
+
+/// Speaks https for a server behind it that speaks http, one request a connection. It ends with
+/// the test's process.
+pub(crate) struct Front {
+    address: SocketAddr,
+    config: Arc<Mutex<Arc<ServerConfig>>>,
+}
+
+impl Front {
+    /// Stands on a free port of 127.0.0.1, and sends everything on to `behind`.
+    pub(crate) fn start(config: Arc<ServerConfig>, behind: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let config = Arc::new(Mutex::new(config));
+        let presented = Arc::clone(&config);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let config = presented
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                // What goes wrong is the client's doing: it does not like the certificate.
+                thread::spawn(move || drop(pass(config, stream, behind)));
+            }
+        });
+        Self { address, config }
+    }
+
+    /// `https://127.0.0.1:PORT`.
+    pub(crate) fn origin(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// Presents this from now on.
+    pub(crate) fn present(&self, config: Arc<ServerConfig>) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+}
+
+/// Passes one request on, and its answer back.
+fn pass(config: Arc<ServerConfig>, stream: TcpStream, behind: SocketAddr) -> io::Result<()> {
+    let connection = ServerConnection::new(config).map_err(io::Error::other)?;
+    let mut client = StreamOwned::new(connection, stream);
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        let mut chunk = [0; 4096];
+        match client.read(&mut chunk)? {
+            0 => return Ok(()),
+            length => request.extend_from_slice(&chunk[..length]),
+        }
+    }
+    let mut server = TcpStream::connect(behind)?;
+    server.write_all(&request)?;
+    io::copy(&mut server, &mut client)?;
+    client.conn.send_close_notify();
+    client.flush()
+}
+
+/// Whether this is a head, and as much after it as it says.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.map_or(Ok(0), |length| length.trim().parse());
+    length.is_ok_and(|length: usize| body.len() >= length)
+}
