@@ -22,6 +22,7 @@ mod device_code;
 mod error_format;
 mod fake;
 mod hang_up;
+mod killed_at_each_call;
 mod layer;
 mod main_job;
 mod microsoft;
