@@ -121,7 +121,9 @@ impl Http for Network {
         response
             .take(LONGEST_BODY + 1)
             .read_to_end(&mut body)
-            .map_err(|error| HttpFailure::NotAnswered(format!("the answer broke off: {error}")))?;
+            .map_err(|error| {
+                HttpFailure::NotAnswered(format!("the answer broke off: {}", reason(&error)))
+            })?;
         if body.len() as u64 > LONGEST_BODY {
             return Err(HttpFailure::NotAnswered(format!(
                 "the answer is longer than {LONGEST_BODY} bytes"

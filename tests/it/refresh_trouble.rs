@@ -297,15 +297,22 @@ fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for spoiled in SPOILED {
         let name = spoiled.0;
-        let wrapper: &[&str] = if is_slow(name) { &FAST } else { &["env"] };
-        let failed = "the token could not be refreshed";
+        let (wrapper, failed): (&[&str], _) = if is_slow(name) {
+            (&FAST, "operation timed out")
+        } else {
+            (&["env"], "the token could not be refreshed")
+        };
         let row = Row::new(
             format!("{name} for the token"),
             Trouble::Token(spoiled),
             failed,
         );
         rows.push(row.run_by(wrapper));
-        let failed = "cannot be read";
+        let failed = if is_slow(name) {
+            failed
+        } else {
+            "cannot be read"
+        };
         let row = Row::new(
             format!("{name} for the metadata"),
             Trouble::Metadata(spoiled),
