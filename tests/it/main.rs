@@ -43,6 +43,7 @@ mod readme;
 mod refresh_trouble;
 mod scene;
 mod secret_source;
+mod sign_in_trouble;
 mod store_fault;
 mod support;
 mod tls;

@@ -35,7 +35,7 @@ pub(crate) type Spoiled = (&'static str, fn() -> Fault, usize);
 pub(crate) const SPOILED: [Spoiled; 11] = [
     ("500", || Fault::error(500, "server_error"), 1),
     ("503", || answer(503, "<html>overloaded</html>"), 1),
-    ("429", || Fault::Answer(wait_an_hour()), 1),
+    ("429", || Fault::Answer(wait_a_minute()), 1),
     ("a redirect", || Fault::Answer(elsewhere()), 1),
     ("a dropped connection", || Fault::Reset, 2),
     (
@@ -68,11 +68,12 @@ fn good() -> Response {
 
 fn large() -> Response {
     let padding = "x".repeat(10 * 1024 * 1024);
-    Response::json(200, &json!({ "padding": padding, "access_token": "large" }))
+    let body = format!(r#"{{"padding":"{padding}","access_token":"large"}}"#);
+    Response::new(200, "application/json", body)
 }
 
-fn wait_an_hour() -> Response {
-    Response::error(429, "slow_down_please", "").with("Retry-After", "3600")
+fn wait_a_minute() -> Response {
+    Response::error(429, "slow_down_please", "").with("Retry-After", "60")
 }
 
 fn elsewhere() -> Response {
@@ -103,7 +104,8 @@ enum Trouble {
 
 /// Which certificate is presented.
 #[derive(Clone, Copy)]
-enum Presented {
+pub(crate) enum Presented {
+    Good,
     Expired,
     OfAnotherHost,
     OfNobodyKnown,
@@ -135,7 +137,7 @@ impl Row {
 }
 
 /// The certificates that an authority of `127.0.0.1` can present.
-struct Certificates {
+pub(crate) struct Certificates {
     ca_file: PathBuf,
     good: Arc<ServerConfig>,
     expired: Arc<ServerConfig>,
@@ -145,7 +147,7 @@ struct Certificates {
 }
 
 impl Certificates {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         const HERE: &str = "IP:127.0.0.1";
         let directory = tempfile::tempdir().expect("a directory can be made");
         let known = CertificateAuthority::new(directory.path(), "known");
@@ -160,8 +162,9 @@ impl Certificates {
         }
     }
 
-    fn get(&self, presented: Presented) -> Arc<ServerConfig> {
+    pub(crate) fn get(&self, presented: Presented) -> Arc<ServerConfig> {
         Arc::clone(match presented {
+            Presented::Good => &self.good,
             Presented::Expired => &self.expired,
             Presented::OfAnotherHost => &self.of_another_host,
             Presented::OfNobodyKnown => &self.of_nobody_known,
@@ -170,14 +173,14 @@ impl Certificates {
 }
 
 /// A sandbox in which somebody is signed in at an authority that speaks https.
-struct Ground<'c> {
-    scene: Scene,
-    front: Front,
+pub(crate) struct Ground<'c> {
+    pub(crate) scene: Scene,
+    pub(crate) front: Front,
     certificates: &'c Certificates,
 }
 
 impl<'c> Ground<'c> {
-    fn new(certificates: &'c Certificates) -> Self {
+    pub(crate) fn new(certificates: &'c Certificates) -> Self {
         let authority = Authority::start(Settings {
             approve_at_once: true,
             id_token: false,
@@ -273,7 +276,7 @@ impl<'c> Ground<'c> {
             Trouble::Token(_) => {}
             Trouble::Metadata(_) => self.scene.authority.clear_script(),
             Trouble::Certificate(_) | Trouble::CertificateFromTheStart(_) => {
-                self.front.present(Arc::clone(&self.certificates.good));
+                self.front.present(self.certificates.get(Presented::Good));
             }
             Trouble::Issuer(_) => self.set_issuer(&self.front.origin()),
             Trouble::Elsewhere(_) => {

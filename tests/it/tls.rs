@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -99,6 +100,7 @@ impl CertificateAuthority {
 pub(crate) struct Front {
     address: SocketAddr,
     config: Arc<Mutex<Arc<ServerConfig>>>,
+    broken_off: Arc<AtomicUsize>,
 }
 
 impl Front {
@@ -108,22 +110,38 @@ impl Front {
         let address = listener.local_addr().expect("it is bound");
         let config = Arc::new(Mutex::new(config));
         let presented = Arc::clone(&config);
+        let broken_off = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&broken_off);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let config = presented
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .clone();
-                // What goes wrong is the client's doing: it does not like the certificate.
-                thread::spawn(move || drop(pass(config, stream, behind)));
+                let count = Arc::clone(&count);
+                thread::spawn(move || {
+                    if pass(config, stream, behind).is_err() {
+                        count.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
             }
         });
-        Self { address, config }
+        Self {
+            address,
+            config,
+            broken_off,
+        }
     }
 
     /// `https://127.0.0.1:PORT`.
     pub(crate) fn origin(&self) -> String {
         format!("https://{}", self.address)
+    }
+
+    /// How many connections came to nothing, such as those whose client did not like what was
+    /// presented.
+    pub(crate) fn broken_off(&self) -> usize {
+        self.broken_off.load(Ordering::SeqCst)
     }
 
     /// Presents this from now on.
