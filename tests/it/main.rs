@@ -48,3 +48,4 @@ mod store_fault;
 mod support;
 mod tls;
 mod transcript;
+mod wrong_clock;

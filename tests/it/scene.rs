@@ -89,8 +89,7 @@ impl Scene {
 
     /// Makes the kept access tokens an hour old, with `seconds` of their life left.
     pub(crate) fn age(&self, seconds: i64) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.expect("it is past 1970").as_secs().cast_signed();
+        let now = now();
         self.edit_session(|session| {
             for token in access_tokens(session) {
                 token["expires_at"] = (now + seconds).into();
@@ -115,6 +114,12 @@ impl Scene {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.sandbox.path().join(name)
     }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("it is past 1970").as_secs().cast_signed()
 }
 
 /// The access tokens of a session's first account.
