@@ -18,7 +18,8 @@ pub fn read(text: &str) -> Result<String, String> {
     };
     let claims = decoded.unwrap_or_else(|| text.to_owned());
     match serde_json::from_str::<Map<String, Value>>(&claims) {
-        Ok(_) => Ok(claims),
+        // Written in one way: equal claims are asked for once.
+        Ok(claims) => Ok(Value::Object(claims).to_string()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -29,10 +30,11 @@ pub fn with_capabilities(claims: Option<&str>, capabilities: &[String]) -> Optio
     if capabilities.is_empty() {
         return claims.map(String::from);
     }
-    let mut merged = json!({ "access_token": { "xms_cc": { "values": capabilities } } });
-    if let Some(asked) = claims.and_then(|claims| serde_json::from_str(claims).ok()) {
-        merge(&mut merged, asked);
-    }
+    let mut merged = claims
+        .and_then(|claims| serde_json::from_str(claims).ok())
+        .unwrap_or(Value::Null);
+    let own = json!({ "access_token": { "xms_cc": { "values": capabilities } } });
+    merge(&mut merged, own);
     Some(merged.to_string())
 }
 
@@ -67,6 +69,11 @@ mod tests {
         for written in ["eyJ-Pz8iOjF9", "eyJ+Pz8iOjF9"] {
             assert_eq!(read(written).as_deref(), Ok(r#"{"~??":1}"#), "{written}");
         }
+        assert_eq!(
+            read(r#"{ "b": 2, "a": 1 }"#),
+            read(r#"{"a":1,"b":2}"#),
+            "equal claims are written alike"
+        );
         for written in ["", "[]", "1", "{", "e30x!", "W10="] {
             assert!(read(written).is_err(), "{written}");
         }
@@ -80,6 +87,17 @@ mod tests {
             (Some(r#"{"a":1}"#), &[], Some(r#"{"a":1}"#)),
             (
                 None,
+                &cp1,
+                Some(r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#),
+            ),
+            // A challenge does not say what the client can do.
+            (
+                Some(r#"{"access_token":null}"#),
+                &cp1,
+                Some(r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#),
+            ),
+            (
+                Some(r#"{"access_token":{"xms_cc":{"values":["x"]}}}"#),
                 &cp1,
                 Some(r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#),
             ),

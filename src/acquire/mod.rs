@@ -240,7 +240,7 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
         | Step::UseAndRefresh { .. }
         | Step::Refresh { .. }
         | Step::Grant
-        | Step::LoginRequired(_) => under_lock(call, &wanted),
+        | Step::LoginRequired(_) => under_lock(call, &wanted, HasAsked::No),
     };
     let error = match result {
         Err(error) if error.kind() != ErrorKind::Interrupted => error,
@@ -264,8 +264,19 @@ fn warn_of_stale(call: &Call<'_>, error: &Error) {
     ));
 }
 
-/// Decides again under the session's lock, and does it.
-fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error> {
+/// Whether a person has signed in during this call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HasAsked {
+    Yes,
+    No,
+}
+
+/// Decides again under the session's lock, and does it. A call asks a person once at most.
+fn under_lock(
+    call: &Call<'_>,
+    wanted: &Wanted<'_>,
+    has_asked: HasAsked,
+) -> Result<Credential, Error> {
     let context = &call.context;
     let guard = call.store.lock(context)?;
     let mut session = call.store.load_locked(&guard, context)?;
@@ -293,6 +304,9 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
                 let sent = refresh_token.clone();
                 match refresh::refresh(call, &wanted, &mut session, &guard)? {
                     Refreshed::Done(credential) => return Ok(*credential),
+                    Refreshed::Refused { error, .. } if has_asked == HasAsked::Yes => {
+                        return Err(error.next(call.sign_in_command()));
+                    }
                     Refreshed::Refused { error, claims } => {
                         wanted.refused = Some(sent);
                         refused = Some(error);
@@ -311,6 +325,13 @@ fn under_lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error>
             }
             Step::Grant => return sign_in::run_machine_grant(call, &mut session, &guard),
             Step::LoginRequired(reason) => {
+                if refused.is_some()
+                    && request.claims.is_some()
+                    && session.sign_in.claims != request.claims
+                {
+                    session.sign_in.claims = request.claims;
+                    refresh::save(call, &mut session, None, &guard);
+                }
                 let error = login_required(call, &reason);
                 return Err(match refused {
                     Some(refused) => error.because_of(&refused),

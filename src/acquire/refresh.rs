@@ -71,6 +71,7 @@ pub(super) fn refresh(
             let credential = call.credential(account, token, REFRESH, false);
             save(call, session, Some(proof), guard);
             warn_if_short(call, wanted, &credential);
+            warn_if_narrow(call, wanted, &credential);
             Ok(Refreshed::Done(Box::new(credential)))
         }
         Err((failure, lost)) => {
@@ -236,6 +237,24 @@ fn forget_refused(
         ));
     }
     Ok(())
+}
+
+/// RFC 6749 §3.3: the authority may grant less than was asked for, and says so. Whether the tool can
+/// do with it, nobody here knows: some authorities name scopes in other words.
+fn warn_if_narrow(call: &Call<'_>, wanted: &Wanted<'_>, credential: &Credential) {
+    let missing: Vec<&str> = wanted
+        .key
+        .scopes
+        .iter()
+        .filter(|scope| !credential.scopes.contains(scope))
+        .map(String::as_str)
+        .collect();
+    if !call.request.scopes.is_empty() && !call.profile.client.is_entra() && !missing.is_empty() {
+        call.context.warn(&format!(
+            "the authority did not grant `{}`",
+            printable(&missing.join(" "))
+        ));
+    }
 }
 
 /// `--min-valid` was met as well as the authority lets it.

@@ -1,15 +1,15 @@
 //! A sign-in: one at a time for a session on this machine, remembered if it fails.
 
 use super::decision::{Force, Step, Wanted, next};
-use super::{Call, login_required, refresh, row_key, under_lock};
+use super::{Call, HasAsked, login_required, refresh, under_lock};
 use crate::credential::{Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::GrantRequest;
 use crate::oauth::userinfo;
-use crate::store::session::Session;
+use crate::store::session::{AccountRow, RowKey, Session};
 use crate::store::{Loaded, SessionGuard, SignInGuard};
 use crate::text::printable;
-use crate::token::{Timestamp, TokenSet};
+use crate::token::{Account, Timestamp, TokenSet};
 
 /// Asks a person, unless another process has done so meanwhile.
 pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error> {
@@ -25,19 +25,18 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
         Step::LoginRequired(reason) => return Err(login_required(call, &reason)),
         Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } => {
             drop(guard);
-            return under_lock(call, wanted);
+            return under_lock(call, wanted, HasAsked::No);
         }
     }
-    let (credential, kept) = ask(call, &guard)?;
-    let asked = row_key(call.profile, &call.scopes_of_sign_in(), call.claims());
-    if kept.is_ok() && asked != *wanted.key {
+    let (credential, kept) = ask(call, wanted.key, &guard)?;
+    if kept.is_ok() && asked_scopes(call) != wanted.key.scopes {
         // The person granted what the profile needs too; the tool gets what it asked for, where
         // there is a refresh token to get it with.
         let session = read(call)?;
         let account = session.account(call.account());
         if account.is_some_and(|account| account.refresh_token.is_some()) {
             drop(guard);
-            return under_lock(call, wanted);
+            return under_lock(call, wanted, HasAsked::Yes);
         }
     }
     if let Err(error) = kept {
@@ -56,7 +55,7 @@ pub(super) fn wait_for_another(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<C
     match next(&session, wanted, call.context.clock.now()) {
         Step::LoginRequired(reason) => Err(login_required(call, &reason)),
         Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } | Step::Grant => {
-            under_lock(call, wanted)
+            under_lock(call, wanted, HasAsked::No)
         }
     }
 }
@@ -108,7 +107,7 @@ pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
             return Ok(call.credential(account, token, super::CACHE, false));
         }
     }
-    let (credential, kept) = ask(call, &guard)?;
+    let (credential, kept) = ask(call, &call.key(), &guard)?;
     kept.map(|()| credential)
 }
 
@@ -132,20 +131,36 @@ fn change(call: &Call<'_>, edit: impl FnOnce(&mut Session)) -> Result<(), Error>
     call.store.save(&mut session, None, &guard)
 }
 
-/// Runs a person's grant under the sign-in lock, and keeps what it brings. The inner result tells
-/// whether that could be kept.
-fn ask(call: &Call<'_>, _guard: &SignInGuard) -> Result<(Credential, Result<(), Error>), Error> {
+/// Runs a person's grant under the sign-in lock, and keeps what it brings for `key`. The inner result
+/// tells whether that could be kept.
+fn ask(
+    call: &Call<'_>,
+    key: &RowKey,
+    _guard: &SignInGuard,
+) -> Result<(Credential, Result<(), Error>), Error> {
     let context = &call.context;
     // Written first: nobody is asked for a sign-in that could not be kept.
     let started = context.clock.now();
+    let mut request = call.request.clone();
     change(call, |session| {
-        session.sign_in.waiting_since = Some(started)
+        session.sign_in.waiting_since = Some(started);
+        if request.claims.is_none() {
+            request.claims.clone_from(&session.sign_in.claims);
+        }
     })?;
+    let call = &Call {
+        request: &request,
+        ..*call
+    };
     let granted = run(call);
     // The code is spent: Ctrl-C waits until what it brought is kept.
     let _shield = granted.is_ok().then(|| context.signals.shield());
-    match granted.and_then(|token_set| of_account(call, token_set)) {
-        Ok(token_set) => keep(call, &token_set),
+    let checked = granted.and_then(|token_set| {
+        check_account(call, &token_set.account)?;
+        Ok(token_set)
+    });
+    match checked {
+        Ok(token_set) => keep(call, key, &token_set),
         Err(error) => {
             if error.kind() == ErrorKind::Interrupted {
                 // The terminal's line holds `^C`.
@@ -191,51 +206,56 @@ fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
     )
 }
 
-/// Finds out who signed in, and checks that it is who was asked for.
-fn of_account(call: &Call<'_>, mut token_set: TokenSet) -> Result<TokenSet, Error> {
-    let (client, asked) = (&call.profile.client, call.scopes_of_sign_in());
-    token_set.account = userinfo::account(client, &token_set, &asked, &call.context);
-    check_account(call, &token_set)?;
-    if token_set.account.label().is_none() {
-        // The authority does not say who it was, and the person is believed: the next call for
-        // this account has to find them.
-        token_set.account.name = call.account().map(printable);
-    }
-    Ok(token_set)
-}
-
-/// A sign-in as somebody else than asked for is refused.
-fn check_account(call: &Call<'_>, token_set: &TokenSet) -> Result<(), Error> {
-    let (Some(wanted), Some(label)) = (call.account(), token_set.account.label()) else {
+/// A sign-in as somebody else than asked for is refused; where the authority tells no name, nothing
+/// is known.
+fn check_account(call: &Call<'_>, account: &Account) -> Result<(), Error> {
+    let (Some(wanted), Some(name)) = (call.account(), &account.name) else {
         return Ok(());
     };
-    let account = &token_set.account;
-    let is_it = [&account.name, &account.subject]
-        .into_iter()
-        .flatten()
-        .any(|own| own.to_lowercase() == wanted.to_lowercase());
-    if is_it {
+    if is_account(account, wanted) {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::Denied,
         format!(
-            "the sign-in was as `{label}`, and `{}` was asked for; it was not kept",
+            "the sign-in was as `{name}`, and `{}` was asked for; it was not kept",
             printable(wanted)
         ),
     )
     .hint("sign in again as the right account, or change `account`"))
 }
 
-fn keep(call: &Call<'_>, token_set: &TokenSet) -> Result<(Credential, Result<(), Error>), Error> {
+fn is_account(account: &Account, wanted: &str) -> bool {
+    [&account.name, &account.subject]
+        .into_iter()
+        .flatten()
+        .any(|own| own.to_lowercase() == wanted.to_lowercase())
+}
+
+/// The scopes that a person is asked to grant, as a [`RowKey`] has them.
+fn asked_scopes(call: &Call<'_>) -> Vec<String> {
+    let key = RowKey::default().with_scopes(&call.scopes_of_sign_in());
+    key.scopes
+}
+
+/// Keeps a sign-in, for `key` where the token is good for that; then finds out whose it is.
+fn keep(
+    call: &Call<'_>,
+    key: &RowKey,
+    token_set: &TokenSet,
+) -> Result<(Credential, Result<(), Error>), Error> {
     let context = &call.context;
     let now = context.clock.now();
     let name = call.profile.grant.name();
-    let asked = row_key(call.profile, &call.scopes_of_sign_in(), call.claims());
-    // Without a refresh token there is no narrower token to be had.
-    let key = match token_set.refresh_token {
-        Some(_) => asked,
-        None => call.key(),
+    // Without a refresh token there is no narrower token to be had. Claims that the sign-in had to
+    // satisfy beyond those of the tool make its token no other.
+    let scopes = match token_set.refresh_token {
+        Some(_) => asked_scopes(call),
+        None => key.scopes.clone(),
+    };
+    let key = RowKey {
+        scopes,
+        ..key.clone()
     };
     let mut session = Session::default();
     let kept = (|| {
@@ -249,20 +269,54 @@ fn keep(call: &Call<'_>, token_set: &TokenSet) -> Result<(Credential, Result<(),
         session = Session::default();
         session.sign_in(name, key.clone(), token_set, now);
     }
-    let who = token_set
-        .account
-        .label()
-        .map_or_else(String::new, |label| format!(" as {label}"));
+    if token_set.account.name.is_none() {
+        identify(call, token_set, &mut session)?;
+    }
+    let account = session.account(None);
+    let label = account.and_then(AccountRow::label);
+    let who = label.map_or_else(String::new, |label| format!(" as {label}"));
     // The sign-in is done, whether or not somebody is left to read it.
     drop(context.terminal.show(&format!(
         "\nSigned in{who} for profile `{}`.\n",
         call.profile.name
     )));
-    let answer = session.account(None).and_then(|account| {
+    let answer = account.and_then(|account| {
         Some(call.credential(account, account.access_token(&key)?, name, false))
     });
     let bug = || Error::new(ErrorKind::Internal, "BUG: a sign-in was not kept");
     Ok((answer.ok_or_else(bug)?, kept))
+}
+
+/// Finds out who signed in, where the tokens do not tell it. They are kept already: whatever
+/// happens meanwhile, the sign-in is not lost. `session` is what is kept, and is amended alike.
+fn identify(call: &Call<'_>, token_set: &TokenSet, session: &mut Session) -> Result<(), Error> {
+    let context = &call.context;
+    let client = &call.profile.client;
+    let asked = call.scopes_of_sign_in();
+    let found = userinfo::account(client, token_set, &asked, context);
+    let mut account = found.unwrap_or_else(|| token_set.account.clone());
+    let secret = &token_set.access_token;
+    if let Err(denied) = check_account(call, &account) {
+        change(call, |session| session.forget_account_of(secret))?;
+        return Err(denied);
+    }
+    if let Some(wanted) = call.account()
+        && !is_account(&account, wanted)
+    {
+        // The person is believed: the next call for this account has to find them.
+        account.name = Some(printable(wanted));
+        context.warn(&format!(
+            "the authority does not tell who signed in; taken for `{}`",
+            printable(wanted)
+        ));
+    }
+    if account != token_set.account {
+        session.identify(secret, &account);
+        if let Err(error) = change(call, |session| session.identify(secret, &account)) {
+            context.debug(|| format!("the account's name could not be kept: {error}"));
+        }
+    }
+    Ok(())
 }
 
 /// Runs a machine's grant under the session's lock.
@@ -274,7 +328,12 @@ pub(super) fn run_machine_grant(
     let now = call.context.clock.now();
     let key = call.key();
     let name = call.profile.grant.name();
-    let token_set = of_account(call, run(call)?)?;
+    let mut token_set = run(call)?;
+    check_account(call, &token_set.account)?;
+    if token_set.account.label().is_none() {
+        // The next call for this account has to find it.
+        token_set.account.name = call.account().map(printable);
+    }
     // A machine has one account, with a token for each set of scopes.
     if let Some(account) = session.account_mut(call.account()) {
         account.receive(key.clone(), &token_set, now);

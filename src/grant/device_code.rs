@@ -123,10 +123,11 @@ impl Authorization {
         struct Members {
             device_code: Secret,
             user_code: String,
-            #[serde(alias = "verification_url")]
-            verification_uri: String,
-            #[serde(alias = "verification_url_complete")]
+            verification_uri: Option<String>,
             verification_uri_complete: Option<String>,
+            /// The same in Google's words.
+            verification_url: Option<String>,
+            verification_url_complete: Option<String>,
             message: Option<String>,
             #[serde(default)]
             expires_in: serde_json::Value,
@@ -142,8 +143,11 @@ impl Authorization {
         Some(Self {
             device_code: members.device_code,
             user_code: shown(members.user_code)?,
-            verification_uri: shown(members.verification_uri)?,
-            verification_uri_complete: members.verification_uri_complete.and_then(shown),
+            verification_uri: shown(members.verification_uri.or(members.verification_url)?)?,
+            verification_uri_complete: members
+                .verification_uri_complete
+                .or(members.verification_url_complete)
+                .and_then(shown),
             message: members.message.and_then(shown),
             expires_in: span(&members.expires_in, DEFAULT_LIFE, LONGEST_LIFE),
             interval: span(
@@ -213,7 +217,13 @@ fn poll(
         match pace.judge(&failure) {
             Verdict::GoOn => {}
             Verdict::Refused => {
-                return Err(failure.into_error("the sign-in was refused"));
+                let error = failure.into_error("the sign-in was refused");
+                // glewlwyd says so of a code that was redeemed.
+                return Err(if pace.lost {
+                    error.because("an earlier answer was lost, and may have held the tokens")
+                } else {
+                    error
+                });
             }
             Verdict::RanOut => return Err(ran_out(&failure)),
             Verdict::Lost => {
@@ -432,7 +442,7 @@ mod tests {
     #[test]
     fn everything_the_server_sends_for_the_person_is_shown_without_control_characters() {
         let authorization = read(
-            r#"{"device_code":"canary","user_code":"\u001b[31mAB-CD","verification_url":"https://v\r\nx",
+            r#"{"device_code":"canary","user_code":"\u001b[31mAB-CD","verification_url":"https://w","verification_uri":"https://v\r\nx",
                 "verification_uri_complete":"https://v?c=AB-CD","message":"go \u0007there"}"#,
         )
         .unwrap();

@@ -71,16 +71,11 @@ pub fn recognize(authority: &Endpoint, declared: bool) -> Result<Option<Authorit
             _ => Err("write it as `https://NAME.ciamlogin.com/TENANT`"),
         };
     }
-    // User flows are named `B2C_1_…`, custom policies `B2C_1A_…`, also on a domain of one's own.
-    let policy = segments.last().filter(|_| segments.len() > 1);
-    if policy.is_some_and(|policy| policy.to_ascii_lowercase().starts_with("b2c_1")) {
+    if is_policy_of_b2c(&host, &path) {
         return entra();
     }
-    if POLICIES.iter().any(|suffix| host.ends_with(suffix)) {
-        return match segments.as_slice() {
-            [_, _] => entra(),
-            _ => Err("write it as `https://NAME.b2clogin.com/TENANT/POLICY`"),
-        };
+    if is_host_of_b2c(&host) {
+        return Err("write it as `https://NAME.b2clogin.com/TENANT/POLICY`");
     }
     match segments.as_slice() {
         [only] if only.eq_ignore_ascii_case("adfs") => Ok(Some(Authority::Adfs(authority.clone()))),
@@ -88,6 +83,20 @@ pub fn recognize(authority: &Endpoint, declared: bool) -> Result<Option<Authorit
         _ if declared => entra(),
         _ => Ok(None),
     }
+}
+
+fn is_host_of_b2c(host: &str) -> bool {
+    POLICIES.iter().any(|suffix| host.ends_with(suffix))
+}
+
+/// Whether it is a tenant and a policy of Azure AD B2C. User flows are named `B2C_1_…`, custom
+/// policies `B2C_1A_…`, also on a domain of one's own.
+fn is_policy_of_b2c(host: &str, path: &[String]) -> bool {
+    let Some((policy, before)) = path.split_last() else {
+        return false;
+    };
+    let is_named_so = policy.to_ascii_lowercase().starts_with("b2c_1") && !before.is_empty();
+    is_named_so || (is_host_of_b2c(host) && before.len() == 1)
 }
 
 /// The authority under the name that all its aliases share.
@@ -122,9 +131,14 @@ fn parts(authority: &Endpoint) -> Option<(String, Vec<String>)> {
 }
 
 /// The endpoints of Entra, B2C and External ID
-/// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>).
+/// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>); B2C has no device
+/// code.
 pub fn endpoints(authority: &Endpoint) -> Endpoints {
-    below(authority, "oauth2/v2.0")
+    let mut endpoints = below(authority, "oauth2/v2.0");
+    if parts(authority).is_some_and(|(host, path)| is_policy_of_b2c(&host, &path)) {
+        endpoints.device_authorization = None;
+    }
+    endpoints
 }
 
 /// The endpoints of AD FS (MS-OAPX §3.2.5,
@@ -252,16 +266,17 @@ mod tests {
         }
     }
 
-    /// The device authorization endpoint that follows from an authority.
-    fn device(written: &str, declared: bool) -> Result<Option<String>, &'static str> {
+    /// The token endpoint that follows from an authority, and whether it has a device code.
+    fn token(written: &str, declared: bool) -> Result<(Option<String>, bool), &'static str> {
         let found = recognize(&endpoint(written), declared)?;
         let endpoints = match &found {
             Some(Authority::Entra(authority)) => super::endpoints(authority),
             Some(Authority::Adfs(authority)) => super::adfs_endpoints(authority),
             Some(Authority::Issuer(_) | Authority::Explicit) | None => Endpoints::default(),
         };
-        let device = endpoints.get(EndpointName::DeviceAuthorization);
-        Ok(device.map(ToString::to_string))
+        let token = endpoints.get(EndpointName::Token);
+        let has_device = endpoints.get(EndpointName::DeviceAuthorization).is_some();
+        Ok((token.map(ToString::to_string), has_device))
     }
 
     #[test]
@@ -270,52 +285,53 @@ mod tests {
             (
                 "https://login.microsoftonline.com/common/",
                 false,
-                "https://login.microsoftonline.com/common/oauth2/v2.0/devicecode",
+                "https://login.microsoftonline.com/common/oauth2/v2.0/token",
             ),
             (
                 "https://login.sovcloud-identity.fr/consumers",
                 false,
-                "https://login.sovcloud-identity.fr/consumers/oauth2/v2.0/devicecode",
+                "https://login.sovcloud-identity.fr/consumers/oauth2/v2.0/token",
             ),
             (
                 "https://c.ciamlogin.com",
                 false,
-                "https://c.ciamlogin.com/c.onmicrosoft.com/oauth2/v2.0/devicecode",
+                "https://c.ciamlogin.com/c.onmicrosoft.com/oauth2/v2.0/token",
             ),
             (
                 "https://c.ciamlogin.com/tenant.example",
                 false,
-                "https://c.ciamlogin.com/tenant.example/oauth2/v2.0/devicecode",
+                "https://c.ciamlogin.com/tenant.example/oauth2/v2.0/token",
             ),
             (
                 "https://c.b2clogin.cn/c.onmicrosoft.com/signin",
                 false,
-                "https://c.b2clogin.cn/c.onmicrosoft.com/signin/oauth2/v2.0/devicecode",
+                "https://c.b2clogin.cn/c.onmicrosoft.com/signin/oauth2/v2.0/token",
             ),
             (
                 "https://id.example/tfp/c.onmicrosoft.com/b2c_1_signin",
                 false,
-                "https://id.example/tfp/c.onmicrosoft.com/b2c_1_signin/oauth2/v2.0/devicecode",
+                "https://id.example/tfp/c.onmicrosoft.com/b2c_1_signin/oauth2/v2.0/token",
             ),
             (
                 "https://fs.example/adfs",
                 false,
-                "https://fs.example/adfs/oauth2/devicecode",
+                "https://fs.example/adfs/oauth2/token",
             ),
             (
                 "https://fs.example/ADFS/",
                 true,
-                "https://fs.example/ADFS/oauth2/devicecode",
+                "https://fs.example/ADFS/oauth2/token",
             ),
             (
                 "http://127.0.0.1:8080/tenant",
                 true,
-                "http://127.0.0.1:8080/tenant/oauth2/v2.0/devicecode",
+                "http://127.0.0.1:8080/tenant/oauth2/v2.0/token",
             ),
         ] {
+            let is_b2c = expected.contains("/c.onmicrosoft.com/") && !written.contains("ciam");
             assert_eq!(
-                device(written, declared),
-                Ok(Some(expected.to_owned())),
+                token(written, declared),
+                Ok((Some(expected.to_owned()), !is_b2c)),
                 "{written}"
             );
         }

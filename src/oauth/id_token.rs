@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::encoding::from_base64;
 use crate::oauth::metadata::TENANT_TEMPLATE;
+use crate::oauth::response::text;
 use crate::text::printable;
 use crate::token::Account;
 
@@ -15,13 +16,20 @@ use crate::token::Account;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Claims {
+    #[serde(deserialize_with = "text")]
     iss: Option<String>,
     aud: Audience,
+    #[serde(deserialize_with = "text")]
     sub: Option<String>,
+    #[serde(deserialize_with = "text")]
     oid: Option<String>,
+    #[serde(deserialize_with = "text")]
     tid: Option<String>,
+    #[serde(deserialize_with = "text")]
     preferred_username: Option<String>,
+    #[serde(deserialize_with = "text")]
     upn: Option<String>,
+    #[serde(deserialize_with = "text")]
     email: Option<String>,
 }
 
@@ -61,8 +69,14 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
         Some(tenant) => issuer.replace(TENANT_TEMPLATE, tenant),
         None => issuer.to_owned(),
     });
+    let is_same = |expected: &str, issuer: &str| {
+        let expected = expected.trim_end_matches('/');
+        // Google leaves the scheme out at times.
+        let without_scheme = expected.trim_start_matches("https://");
+        [expected, without_scheme].contains(&issuer.trim_end_matches('/'))
+    };
     if let (Some(expected), Some(issuer)) = (expected, &claims.iss)
-        && expected.trim_end_matches('/') != issuer.trim_end_matches('/')
+        && !is_same(&expected, issuer)
     {
         return Err(format!(
             "the ID token is from the issuer `{}`",
@@ -135,6 +149,11 @@ mod tests {
             ),
             (r#"{"aud":"c","sub":"s\u001b[2J"}"#, None, Some("s[2J")),
             (r#"{"aud":"c"}"#, None, None),
+            (
+                r#"{"aud":"c","sub":"s","upn":["x"],"email":1}"#,
+                None,
+                Some("s"),
+            ),
         ] {
             let expected = Account {
                 name: name.map(String::from),
@@ -158,6 +177,12 @@ mod tests {
             );
         }
         assert!(account("opaque", "c", None).is_err());
+        let google = Some("https://accounts.google.com");
+        for (issuer, good) in [("accounts.google.com", true), ("evil.google.com", false)] {
+            let claims = format!(r#"{{"aud":"c","iss":"{issuer}"}}"#);
+            let read = account(&token(&claims), "c", google);
+            assert_eq!(read.is_ok(), good, "{issuer}");
+        }
         let template = Some("https://i/{tenantid}/v2.0");
         for (claims, good) in [
             (r#"{"aud":"c","tid":"t","iss":"https://i/t/v2.0"}"#, true),

@@ -290,7 +290,12 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
                 let name = name.key();
                 format!("its {name} endpoint `{}`: {problem}", printable(written))
             };
-            let endpoint = Endpoint::parse(written).map_err(refused)?;
+            let endpoint = match Endpoint::parse(written) {
+                Ok(endpoint) => endpoint,
+                // It is for a convenience: whatever it says, the authority can be used.
+                Err(_) if name == EndpointName::Userinfo => continue,
+                Err(problem) => return Err(refused(problem)),
+            };
             // Whoever listens there is a program of this machine, and no part of the authority.
             if endpoint.is_on_loopback() && !issuer.is_on_loopback() {
                 return Err(refused("it is on this machine, and the issuer is not"));
@@ -388,6 +393,11 @@ mod tests {
             let document = format!(r#"{{"issuer":"{host}","token_endpoint":"{endpoint}"}}"#);
             let parsed = parse(document.as_bytes(), &issuer(host));
             assert_eq!(parsed.is_ok(), good, "{host} {endpoint}");
+            // Only a convenience is lost with this one.
+            let document = document.replace("token_endpoint", "userinfo_endpoint");
+            let parsed = parse(document.as_bytes(), &issuer(host));
+            let is_elsewhere = endpoint.contains("127.0.0.1") || endpoint.contains("localhost");
+            assert_eq!(parsed.is_ok(), good || !is_elsewhere, "{host} {endpoint}");
         }
     }
 }

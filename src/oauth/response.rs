@@ -73,7 +73,7 @@ impl Failure {
                 .because(format!(
                     "the authority answered with HTTP status {status} and did not say why"
                 ))
-                .hint("check the profile's `client_id`, and how the client authenticates"),
+                .hint(CHECK_CLIENT),
             Self::Trouble { reason, said, .. } => {
                 let error = Error::new(ErrorKind::Unavailable, doing).because(reason);
                 match said {
@@ -99,15 +99,18 @@ impl From<HttpFailure> for Failure {
     }
 }
 
+/// What to do where the client may be the matter.
+const CHECK_CLIENT: &str = "check the profile's `client_id`, and how the client authenticates: \
+                            `client_secret`, `client_auth_method`, `client_basic_encoding`";
+
 /// What to do about a refusal, where it is something else than signing in.
 fn hint(said: &OAuthError) -> Option<&'static str> {
     entra::hint(&said.error_codes).or(match said.error.as_str() {
         // GitHub says `incorrect_client_credentials`.
-        "invalid_client" | "incorrect_client_credentials" => {
-            Some("check the profile's `client_id`, and how the client authenticates")
-        }
+        "invalid_client" | "incorrect_client_credentials" => Some(CHECK_CLIENT),
         "unauthorized_client" => Some(
-            "check the profile's `client_id`, and that the client is registered for its `grant`",
+            "check the profile's `client_id`, how the client authenticates, and that it is \
+             registered for its `grant`",
         ),
         "device_flow_disabled" => {
             Some("enable the device flow in the settings of the app, then sign in again")
@@ -160,8 +163,11 @@ struct Members {
     refresh_in: Option<i64>,
     #[serde(deserialize_with = "secret")]
     refresh_token: Option<Secret>,
-    #[serde(deserialize_with = "seconds", alias = "refresh_token_expires_in")]
+    #[serde(deserialize_with = "seconds")]
     refresh_expires_in: Option<i64>,
+    /// The same in GitHub's words.
+    #[serde(deserialize_with = "seconds")]
+    refresh_token_expires_in: Option<i64>,
     #[serde(deserialize_with = "secret")]
     id_token: Option<Secret>,
     #[serde(deserialize_with = "text")]
@@ -180,9 +186,11 @@ struct Refusal {
     error_description: Option<String>,
     #[serde(deserialize_with = "numbers")]
     error_codes: Vec<i64>,
-    /// Google says `error_subtype`.
-    #[serde(deserialize_with = "text", alias = "error_subtype")]
+    #[serde(deserialize_with = "text")]
     suberror: Option<String>,
+    /// The same in Google's words.
+    #[serde(deserialize_with = "text")]
+    error_subtype: Option<String>,
     /// What Okta says instead of `error` where a request fails before OAuth begins.
     #[serde(deserialize_with = "text", rename = "errorCode")]
     error_code: Option<String>,
@@ -205,7 +213,7 @@ impl Refusal {
             error: shown(self.error.or(self.error_code)).filter(|error| !error.is_empty())?,
             error_description: shown(self.error_description.or(self.error_summary)),
             error_codes: self.error_codes,
-            suberror: shown(self.suberror),
+            suberror: shown(self.suberror.or(self.error_subtype)),
             correlation_id: shown(self.correlation_id),
             trace_id: shown(self.trace_id),
         })
@@ -213,7 +221,7 @@ impl Refusal {
 }
 
 /// A member that is no string, where one is expected, counts as absent.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(if let serde_json::Value::String(text) = value {
         Some(text)
@@ -370,7 +378,8 @@ pub fn token_set(
     };
     Ok(TokenSet {
         access_token,
-        token_type,
+        // As RFC 6750 writes it, whatever the authority's case: it may be put into a header.
+        token_type: "Bearer".to_owned(),
         issued_at: now,
         expires_at: members.expires_in.map(|seconds| now.plus(seconds)),
         refresh_at: members.refresh_in.map(|seconds| now.plus(seconds)),
@@ -378,6 +387,7 @@ pub fn token_set(
         // Keycloak writes 0 for: never.
         refresh_expires_at: members
             .refresh_expires_in
+            .or(members.refresh_token_expires_in)
             .filter(|seconds| *seconds > 0)
             .map(|seconds| now.plus(seconds)),
         id_token: members.id_token,

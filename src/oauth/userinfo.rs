@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::context::{Context, HttpRequest};
 use crate::oauth::client::{Client, EndpointName};
 use crate::oauth::metadata;
+use crate::oauth::response::text;
 use crate::secret::Secret;
 use crate::text::printable;
 use crate::token::{Account, TokenSet};
@@ -18,55 +20,50 @@ use crate::token::{Account, TokenSet};
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The claims that name somebody; `login` and `id` are GitHub's, `nickname` GitLab's.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Claims {
+    #[serde(deserialize_with = "text")]
     sub: Option<String>,
+    #[serde(deserialize_with = "text")]
     preferred_username: Option<String>,
+    #[serde(deserialize_with = "text")]
     upn: Option<String>,
-    email: Option<String>,
+    #[serde(deserialize_with = "text")]
     login: Option<String>,
+    #[serde(deserialize_with = "text")]
+    email: Option<String>,
+    #[serde(deserialize_with = "text")]
     nickname: Option<String>,
-    id: Option<u64>,
+    id: serde_json::Value,
 }
 
-/// The account of a token set, with a name if the authority's userinfo endpoint tells one. It is
-/// asked with a token that was granted `openid` or, without regard to that, where the profile or
-/// its preset names the endpoint. `asked` are the scopes that were asked for.
+/// Asks who `token_set` is of; `None` if the authority does not say. It is asked with a token that
+/// was granted `openid` or, without regard to that, where the profile or its preset names the
+/// endpoint. `asked` are the scopes that were asked for, without those that are always added.
 pub fn account(
     client: &Client,
     token_set: &TokenSet,
     asked: &[String],
     context: &Context<'_>,
-) -> Account {
-    let known = &token_set.account;
-    let found = match known.name {
-        Some(_) => None,
-        None => ask(client, token_set, asked, context),
-    };
-    found.unwrap_or_else(|| known.clone())
-}
-
-fn ask(
-    client: &Client,
-    token_set: &TokenSet,
-    asked: &[String],
-    context: &Context<'_>,
 ) -> Option<Account> {
-    // The sign-in has just used the same document: nothing is asked for anew.
+    // The sign-in has just used the same document: as a rule nothing is asked for anew.
     let server = metadata::find(client, &[EndpointName::Token], context).ok()?;
     let endpoint = server.endpoints.get(EndpointName::Userinfo)?;
-    let granted = token_set.scopes.as_deref().unwrap_or(asked);
+    let asked = metadata::scopes_to_ask(client, &server, asked);
+    // RFC 6749 §5.1: a scope that the answer leaves out is the one that was asked for.
+    let granted = token_set.scopes.as_ref().unwrap_or(&asked);
     let is_named = client.endpoints.get(EndpointName::Userinfo).is_some();
     if !is_named && !granted.iter().any(|scope| scope == "openid") {
         return None;
     }
-    let authorization = format!("Bearer {}", token_set.access_token.expose());
+    let authorization = Zeroizing::new(format!("Bearer {}", token_set.access_token.expose()));
     let request = HttpRequest {
         method: "GET",
         url: endpoint.as_str().to_owned(),
         headers: vec![
             ("accept", Secret::new("application/json")),
-            ("authorization", Secret::new(authorization)),
+            ("authorization", Secret::new(authorization.as_str())),
         ],
         body: None,
     };
@@ -87,8 +84,12 @@ fn ask(
 
 /// Reads who it is; `known` is what the ID token says.
 fn read(body: &[u8], known: &Account) -> Result<Account, String> {
-    let claims: Claims = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let subject = claims.sub.or_else(|| claims.id.map(|id| id.to_string()));
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let claims: Claims =
+        serde_json::from_value(object.into()).map_err(|error| error.to_string())?;
+    let id = claims.id.as_u64().map(|id| id.to_string());
+    let subject = claims.sub.or(id);
     // OpenID Connect Core §5.3.2: claims of another subject must not be used.
     if known.subject.is_some() && known.subject != subject {
         return Err("it speaks of another subject than the ID token".to_owned());
@@ -96,8 +97,9 @@ fn read(body: &[u8], known: &Account) -> Result<Account, String> {
     let name = claims
         .preferred_username
         .or(claims.upn)
-        .or(claims.email)
+        // Whoever shows an e-mail address, or hides it, is not somebody else.
         .or(claims.login)
+        .or(claims.email)
         .or(claims.nickname);
     let shown = |text: Option<String>| {
         text.map(|text| printable(&text))
@@ -127,7 +129,7 @@ mod tests {
                 Some((Some("ada@x"), Some("s"))),
             ),
             (
-                r#"{"login":"ada\u001b[2J","id":42,"email":null}"#,
+                r#"{"login":"ada\u001b[2J","id":42,"email":"ada@x","upn":["x"]}"#,
                 Account::default(),
                 Some((Some("ada[2J"), Some("42"))),
             ),
@@ -135,6 +137,11 @@ mod tests {
                 r#"{"sub":"s","nickname":"ada"}"#,
                 Account::default(),
                 Some((Some("ada"), Some("s"))),
+            ),
+            (
+                r#"{"id":"x","email":"e"}"#,
+                Account::default(),
+                Some((Some("e"), None)),
             ),
             (r#"{"sub":"s"}"#, subject("s"), Some((None, Some("s")))),
             (r#"{"sub":"eve","email":"e"}"#, subject("s"), None),

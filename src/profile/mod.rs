@@ -778,7 +778,11 @@ fn read_profile(
     let claims = keys.text("claims").and_then(|(claims, found)| {
         let read = claims::read(&claims);
         if read.is_err() {
-            keys.complain(found, "claims", "it is no JSON object");
+            keys.complain(
+                found,
+                "claims",
+                "it is no JSON object, and no base64 of one",
+            );
         }
         read.ok()
     });
@@ -885,9 +889,15 @@ fn read_endpoints(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Endpoi
     let authority = keys.find("authority");
     let base = authority.and_then(|found| found.value.get_ref().as_str());
     let base = base.unwrap_or_default().trim_end_matches('/');
-    let is_own_authority = authority.is_some_and(|found| is_preset_own(found, preset));
+    let own_authority = preset.and_then(|preset| {
+        let authority = preset.profile?.get("authority")?;
+        authority.get_ref().as_str()
+    });
+    let is_own_authority = own_authority.is_some_and(|own| own.trim_end_matches('/') == base);
     let read = |keys: &mut Keys<'_, '_>| {
         keys.only(EndpointName::ALL.map(EndpointName::key));
+        let token = keys.find(EndpointName::Token.key());
+        let has_own_token = token.is_some_and(|found| !is_preset_own(found, preset));
         let mut endpoints = Endpoints::default();
         for name in EndpointName::ALL {
             let Some((mut written, found)) = keys.text(name.key()) else {
@@ -896,7 +906,7 @@ fn read_endpoints(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Endpoi
             if is_preset_own(found, preset) {
                 match written.strip_prefix(AUTHORITY) {
                     Some(path) => written = format!("{base}{path}"),
-                    None if is_own_authority => {}
+                    None if is_own_authority && !has_own_token => {}
                     None => continue,
                 }
             }

@@ -77,12 +77,10 @@ pub struct RowKey {
     pub resource: Option<String>,
     /// `audience`.
     pub audience: Option<String>,
-    /// `claims`.
+    /// `claims`, with the capabilities of the client.
     pub claims: Option<String>,
     /// Further parameters.
     pub extra: BTreeMap<String, String>,
-    /// Capabilities of the client that change the token, as Entra's `CP1`.
-    pub capabilities: Vec<String>,
     /// The key it is bound to, for tokens that are.
     pub binding: Option<String>,
     /// The exchange that made it, and what it is for.
@@ -114,6 +112,9 @@ pub struct SignIn {
     pub refusals: u32,
     /// From when on a person is asked again.
     pub asked_again_after: Option<Timestamp>,
+    /// The claims that the next sign-in has to satisfy: the authority, or whoever uses the tokens,
+    /// named them when nobody could be asked.
+    pub claims: Option<String>,
 }
 
 impl SignIn {
@@ -150,6 +151,20 @@ impl AccountRow {
             .into_iter()
             .flatten()
             .any(|own| own.to_lowercase() == wanted.to_lowercase())
+    }
+
+    /// Whether the row is of that account: by subject, or by name where one of them has none.
+    fn is_of(&self, account: &Account) -> bool {
+        match (&account.subject, &self.subject) {
+            (Some(new), Some(old)) => new == old,
+            (None, None) => self.name == account.name,
+            _ => self.name.is_some() && self.name == account.name,
+        }
+    }
+
+    fn has(&self, access_token: &Secret) -> bool {
+        let mut tokens = self.access_tokens.iter();
+        tokens.any(|row| row.secret == *access_token)
     }
 
     /// The access token that was asked with `key`.
@@ -205,6 +220,23 @@ impl Session {
         meant.max_by_key(|row| row.signed_in_at)
     }
 
+    /// Names the account that has this access token, in place of the same account's earlier row.
+    pub fn identify(&mut self, access_token: &Secret, account: &Account) {
+        let Some(index) = self.accounts.iter().position(|row| row.has(access_token)) else {
+            return;
+        };
+        let mut named = self.accounts.remove(index);
+        named.name.clone_from(&account.name);
+        named.subject.clone_from(&account.subject);
+        self.accounts.retain(|row| !row.is_of(account));
+        self.accounts.push(named);
+    }
+
+    /// Forgets the account that has this access token.
+    pub fn forget_account_of(&mut self, access_token: &Secret) {
+        self.accounts.retain(|row| !row.has(access_token));
+    }
+
     /// Takes in a sign-in: in place of the same account's earlier one, else beside the others.
     /// Somebody whom the authority did not name replaces whoever it did not name before.
     pub fn sign_in(
@@ -216,13 +248,8 @@ impl Session {
     ) -> &mut AccountRow {
         let Account { name, subject } = &token_set.account;
         self.sign_in = SignIn::default();
-        let same = |row: &AccountRow| match (subject, &row.subject) {
-            (Some(new), Some(old)) => new == old,
-            (None, None) => row.name == *name,
-            _ => false,
-        };
         let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
-        self.accounts.retain(|row| !same(row));
+        self.accounts.retain(|row| !row.is_of(&token_set.account));
         let mut row = AccountRow {
             name: name.clone(),
             subject: subject.clone(),

@@ -73,6 +73,65 @@ fn trouble_at_the_userinfo_endpoint_costs_no_sign_in() {
 }
 
 #[test]
+fn somebody_whom_the_authority_does_not_name_is_believed_with_a_warning() {
+    for id_token in [true, false] {
+        let scene = scene("account = \"ada@example.test\"\n");
+        scene.authority.set(|settings| settings.id_token = id_token);
+        scene
+            .authority
+            .script(Endpoint::Userinfo, Fault::error(503, "server_error"));
+        let ran = scene.run(&["login"]);
+        let warning = "warning: the authority does not tell who signed in; taken for \
+                       `ada@example.test`";
+        assert!(ran.stderr.contains(warning), "{ran:?}");
+        ran.ok();
+        assert_eq!(account(&scene), "ada@example.test");
+        // The next sign-in finds out, and is of the same account.
+        scene.run(&["login"]).ok();
+        let status = scene.run(&["status", "-o", "json"]).json();
+        let rows = status["profiles"][0]["accounts"].as_array().unwrap().len();
+        assert_eq!(rows, 1, "{status}");
+    }
+}
+
+#[test]
+fn a_sign_in_is_kept_before_anybody_is_asked_whose_it_is() {
+    let scene = scene("");
+    scene.authority.script(Endpoint::Userinfo, Fault::Hang);
+    let command = scene.sandbox.command(&["login"]);
+    let mut child = crate::support::detached(command)
+        .spawn()
+        .expect("setsid starts");
+    scene
+        .authority
+        .wait_until(|state| state.count("/userinfo", None) == 1);
+    child.kill().expect("it runs");
+    child.wait().expect("it can be waited for");
+    assert_eq!(account(&scene), "YWRhQGV4YW1wbGUudGVzdA");
+}
+
+#[test]
+fn an_authority_whose_userinfo_endpoint_is_none_can_be_used() {
+    let scene = scene("");
+    for written in ["", "/userinfo", "http://internal.example/userinfo"] {
+        scene.authority.set(|settings| {
+            settings.metadata = vec![("userinfo_endpoint".to_owned(), written.into())];
+        });
+        scene.run(&["login"]).ok();
+    }
+    assert_eq!(scene.authority.count("/userinfo", None), 0);
+}
+
+#[test]
+fn a_server_that_leaves_the_scope_out_of_its_answer_is_asked_too() {
+    let scene = scene("");
+    let without_scope = Fault::edit(|answer| drop(answer.remove("scope")));
+    scene.authority.script(Endpoint::Token, without_scope);
+    scene.run(&["login"]).ok();
+    assert_eq!(account(&scene), "ada@example.test");
+}
+
+#[test]
 fn a_token_without_openid_is_not_shown_to_the_userinfo_endpoint() {
     let scene = scene("exact_scopes = true\n");
     scene.run(&["login"]).ok();

@@ -1,12 +1,14 @@
 //! Entra and its kin: which requests an authority's shape means, what their answers ask for, and
 //! claims challenges. No known host is asked: the shapes lie on loopback.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::authority::{Endpoint, Fault, Settings};
-use crate::scene::{DEVICE_CODE, Scene, access_tokens, at_once, discoveries, sent};
+use crate::authority::{Endpoint, Fault, Response, Settings};
+use crate::scene::{DEVICE_CODE, Scene, access_tokens, at_once, sent};
 
 const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
 
@@ -36,6 +38,7 @@ fn the_endpoints_of_each_shape_are_known_and_nothing_is_discovered() {
         ("/tfp/c.onmicrosoft.com/b2c_1a_custom", "oauth2/v2.0"),
     ] {
         let endpoint = |last: &str| format!("{path}/{below}/{last}");
+        let is_b2c = path != "/adfs";
         let scene = Scene::of(
             Settings {
                 paths: vec![
@@ -51,10 +54,19 @@ fn the_endpoints_of_each_shape_are_known_and_nothing_is_discovered() {
                 )
             },
         );
+        if is_b2c {
+            // It has no device code, and no other way to sign in is here yet.
+            let said = scene.run(&["login"]).failed(3);
+            assert!(
+                said.contains("names no device authorization endpoint"),
+                "{said}"
+            );
+            assert_eq!(scene.authority.requests().len(), 0);
+            continue;
+        }
         scene.run(&["login"]).ok();
         let answer = scene.run(&["get", "--force-refresh", "-o", "json"]).json();
         assert_eq!(answer["account"], "ada@example.test", "{path}");
-        assert_eq!(discoveries(&scene.authority), 0, "{path}");
         let requests = scene.authority.requests();
         let paths: Vec<&str> = requests
             .iter()
@@ -166,42 +178,107 @@ fn profiles_with_and_without_capabilities_share_a_sign_in_and_no_token() {
     assert_ne!(plain["access_token"], cae["access_token"]);
 }
 
-#[test]
-fn a_sign_in_satisfies_the_claims_that_a_refused_refresh_names() {
-    let scene = entra("");
-    scene.run(&["login"]).ok();
-    let claims = r#"{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}"#;
+/// What Entra says where a second factor is missing: the claims that a sign-in has to satisfy.
+fn wants_more() -> Fault {
     let refusal = json!({
         "error": "interaction_required", "suberror": "basic_action",
         "error_description": "AADSTS50079: a second factor is needed",
-        "error_codes": [50079], "claims": claims,
+        "error_codes": [50079], "claims": WANTED,
     });
-    scene.authority.script(
-        Endpoint::Token,
-        Fault::Answer(crate::authority::Response::json(400, &refusal)),
-    );
-    let answer = scene
-        .run(&[
-            "get",
-            "--force-refresh",
-            "--interactive",
-            "always",
-            "-o",
-            "json",
-        ])
-        .json();
+    Fault::Answer(Response::json(400, &refusal))
+}
+
+const WANTED: &str = r#"{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}"#;
+
+/// The claims of the newest request for a device code.
+fn claims_of_sign_in(scene: &Scene) -> Option<String> {
     let requests = scene.authority.requests();
     let asked = requests
         .iter()
         .rfind(|request| request.path.ends_with("/devicecode"));
+    asked?.parameter("claims").map(String::from)
+}
+
+#[test]
+fn a_sign_in_satisfies_the_claims_that_a_refused_refresh_names() {
+    let scene = entra("");
+    scene.run(&["login"]).ok();
+    scene.authority.script(Endpoint::Token, wants_more());
+    let asking = [
+        "get",
+        "--force-refresh",
+        "--interactive",
+        "always",
+        "-o",
+        "json",
+    ];
+    let answer = scene.run(&asking).json();
+    assert_eq!(claims_of_sign_in(&scene).as_deref(), Some(WANTED));
     assert_eq!(
-        asked.and_then(|request| request.parameter("claims")),
-        Some(claims)
+        answer["source"], "device_code",
+        "its token is what was asked for"
     );
-    // What the tool asked for has no claims: one refresh more.
-    assert_eq!(answer["source"], "refresh");
     assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+    assert_eq!(scene.refreshes(), 1);
     assert_eq!(scene.authority.count("/token", Some(DEVICE_CODE)), 2);
+}
+
+#[test]
+fn claims_that_were_named_when_nobody_could_be_asked_are_those_of_the_next_sign_in() {
+    let challenge = r#"{"access_token":{"nbf":{"value":"1"}}}"#;
+    for (arguments, fault, claims) in [
+        (&["get", "--force-refresh"][..], wants_more(), WANTED),
+        (
+            &["get", "--claims", challenge],
+            Fault::error(400, "interaction_required"),
+            challenge,
+        ),
+    ] {
+        let scene = entra("");
+        scene.run(&["login"]).ok();
+        scene.authority.script(Endpoint::Token, fault);
+        let said = scene.run(arguments).failed(4);
+        assert!(
+            said.contains("hint: run `cred-helper login -p api`"),
+            "{said}"
+        );
+        scene.run(&["login"]).ok();
+        assert_eq!(claims_of_sign_in(&scene).as_deref(), Some(claims));
+        scene.run(&["login"]).ok();
+        assert_eq!(claims_of_sign_in(&scene), None, "they are satisfied");
+    }
+}
+
+#[test]
+fn a_call_asks_a_person_once_at_most() {
+    let scene = Scene::new();
+    scene.run(&["login"]).ok();
+    // Narrower scopes than the profile's: what the sign-in brings is refreshed for them.
+    scene.sandbox.write_profiles(&format!(
+        "[profiles.api]\nclient_id = \"cli\"\nauthority = \"{}\"\nscopes = [\"demo\", \"profile\"]\n",
+        scene.authority.issuer()
+    ));
+    let faults: [(fn() -> Fault, i32); 3] = [
+        (|| Fault::Answer(Response::new(400, "text/plain", "")), 5),
+        (|| Fault::error(400, "invalid_grant"), 4),
+        (|| Fault::error(400, "interaction_required"), 4),
+    ];
+    for (fault, code) in faults {
+        scene.run(&["login"]).ok();
+        let before = scene.authority.count("/device_authorization", None);
+        // The refresh before the sign-in, its redeeming poll, and the refresh after it.
+        scene.authority.script(Endpoint::Token, fault());
+        scene
+            .authority
+            .script(Endpoint::Token, Fault::Delay(Duration::ZERO));
+        scene.authority.script(Endpoint::Token, fault());
+        scene
+            .run(&["get", "--scope", "demo", "--interactive", "always"])
+            .failed(code);
+        scene.authority.wait_until(|state| state.faults_left() == 0);
+        let asked = scene.authority.count("/device_authorization", None) - before;
+        assert_eq!(asked, 1);
+    }
 }
 
 #[test]
@@ -216,7 +293,7 @@ fn consent_that_is_missing_for_other_scopes_costs_no_sign_in() {
     });
     scene.authority.script(
         Endpoint::Token,
-        Fault::Answer(crate::authority::Response::json(400, &refusal)),
+        Fault::Answer(Response::json(400, &refusal)),
     );
     let error = scene
         .run(&["get", "--scope", "Mail.Read", "--error-format", "json"])

@@ -99,6 +99,16 @@ fn an_endpoint_of_a_preset_on_a_fixed_host_is_for_its_own_authority_alone() {
             "token": "https://git.example/login/oauth/access_token",
         })
     );
+    // The same authority in other words is GitHub's; another token endpoint is not.
+    assert_eq!(
+        shown("authority = \"https://github.com/\"\n")["userinfo"],
+        "https://api.github.com/user"
+    );
+    let other = shown(
+        "endpoints = { token = \"https://git.example/t\", \
+         device_authorization = \"https://git.example/d\" }\n",
+    );
+    assert_eq!(other["userinfo"], Value::Null);
     // The profile's own keys lie above.
     let own = shown(
         "authority = \"https://git.example\"\n\
@@ -152,7 +162,7 @@ fn github_is_understood() {
             answer.insert("scope".to_owned(), "gist,repo".into());
         }),
     );
-    let user = json!({ "login": "ada", "id": 42, "name": "Ada", "email": null });
+    let user = json!({ "login": "ada", "id": 42, "name": "Ada", "email": "public@x" });
     scene
         .authority
         .script(Endpoint::Userinfo, answer(200, &user));

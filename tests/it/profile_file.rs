@@ -109,7 +109,7 @@ timeout = "long"
         "11:9: unknown key `profiles.api.tls.ca`",
         "12:15: unknown key `profiles.api.endpoints.tokens`; did you mean `token`?",
         "13:16: `profiles.api.exact_scopes`: it is a string, not true or false",
-        "14:10: `profiles.api.claims`: it is no JSON object",
+        "14:10: `profiles.api.claims`: it is no JSON object, and no base64 of one",
         "15:9: `profiles.api.tools`: it is a string, not an array of strings",
         "16:1: `profiles.second` lacks `client_id` and `authority` and `scopes`",
         "17:10: `profiles.second.preset`: there is no `entr`; did you mean `entra`?",
