@@ -5,7 +5,7 @@ import { once } from 'node:events';
 /** How long may a test wait for something that should happen at once on a busy machine? */
 const PATIENCE_MILLISECONDS = 20_000;
 
-export function createControl({ provider, pendingUserCodes, traffic, person }) {
+export function createControl({ verificationUri, pendingUserCodes, tokens, traffic, person }) {
   /** Answers once `condition` holds; throws when it does not in time. */
   async function until(condition, wanted, actual) {
     const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS);
@@ -27,14 +27,6 @@ export function createControl({ provider, pendingUserCodes, traffic, person }) {
       const count = typeof found === 'object' ? Object.values(found).reduce((sum, one) => sum + one, 0) : found;
       return count >= value;
     });
-  }
-
-  async function findToken(token) {
-    for (const model of [provider.AccessToken, provider.ClientCredentials, provider.RefreshToken]) {
-      const found = await model.find(token, { ignoreExpiration: true });
-      if (found) return found;
-    }
-    return undefined;
   }
 
   const routes = {
@@ -61,39 +53,13 @@ export function createControl({ provider, pendingUserCodes, traffic, person }) {
         await until(() => pendingUserCodes().length > 0, 'a pending user code', actual);
         userCode = pendingUserCodes().at(-1);
       }
-      const start = verification_uri_complete ?? authorization_url ?? provider.urlFor('code_verification');
+      const start = verification_uri_complete ?? authorization_url ?? verificationUri;
       const status = await person({ start, userCode, login, decision });
       return { ok: true, status };
     },
 
-    async 'POST /control/introspect'({ token }) {
-      const found = await findToken(token);
-      if (!found) return introspectJwt(token, provider.issuer);
-      const grant = found.grantId && await provider.Grant.find(found.grantId);
-      return {
-        active: found.isValid && (!found.grantId || Boolean(grant)),
-        kind: found.kind,
-        client_id: found.clientId,
-        sub: found.accountId,
-        scope: found.scope,
-        aud: found.aud,
-        iat: found.iat,
-        exp: found.exp,
-        consumed: Boolean(found.consumed),
-        rotations: found.rotations,
-      };
-    },
-
-    async 'POST /control/revoke'({ token }) {
-      const found = await findToken(token);
-      if (!found) throw new Error('no such token is stored: unknown, dead already, or a JWT');
-      await found.destroy();
-      if (found.kind !== 'RefreshToken') return;
-      // The sign-in as a whole, as an administrator takes it back.
-      await provider.AccessToken.revokeByGrantId(found.grantId);
-      await provider.RefreshToken.revokeByGrantId(found.grantId);
-      await provider.Grant.adapter.destroy(found.grantId);
-    },
+    'POST /control/introspect': ({ token }) => tokens.introspect(token),
+    'POST /control/revoke': ({ token }) => tokens.revoke(token),
   };
 
   return async function serveControl(request, response) {
@@ -113,14 +79,4 @@ export function createControl({ provider, pendingUserCodes, traffic, person }) {
       answer(400, { error: error.message });
     }
   };
-}
-
-/** A JWT is not stored: it is active until it expires, whatever has been revoked. */
-function introspectJwt(token, issuer) {
-  try {
-    const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
-    return { active: claims.iss === issuer && claims.exp > Date.now() / 1000, kind: 'jwt', ...claims };
-  } catch {
-    return { active: false };
-  }
 }

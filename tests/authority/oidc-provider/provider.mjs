@@ -5,6 +5,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider, { errors } from 'oidc-provider';
 
 import { createMemory } from './memory.mjs';
+import { createPerson } from './person.mjs';
+import { createTokens } from './token.mjs';
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 const API_SCOPES = ['api:read', 'api:write'];
@@ -48,7 +50,7 @@ function findAccount(_context, login) {
   };
 }
 
-export function createProvider({ issuer, options, serviceSecret }) {
+export function startOidcProvider({ issuer, options, serviceSecret, traffic }) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const memory = createMemory();
 
@@ -117,5 +119,12 @@ export function createProvider({ issuer, options, serviceSecret }) {
     .filter((code) => !code.accountId && !code.error && !code.inFlight && !code.consumed
       && code.exp > Date.now() / 1000)
     .map((code) => code.userCode);
-  return { provider, pendingUserCodes };
+  provider.use(traffic.middleware);
+  return {
+    application: provider,
+    pendingUserCodes,
+    person: createPerson({ issuer, mark: traffic.personMark }),
+    tokens: createTokens(provider),
+    verificationUri: provider.urlFor('code_verification'),
+  };
 }

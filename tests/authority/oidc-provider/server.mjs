@@ -13,7 +13,6 @@ import { createInterface } from 'node:readline';
 import { inspect } from 'node:util';
 
 import { createControl } from './control.mjs';
-import { createPerson } from './person.mjs';
 import { Traffic } from './traffic.mjs';
 
 // oidc-provider tells of its development defaults through the console, and half of that on
@@ -25,7 +24,7 @@ for (const method of ['log', 'info', 'warn', 'error', 'debug']) {
     }
   };
 }
-const { createProvider } = await import('./provider.mjs');
+const { startOidcProvider } = await import('./provider.mjs');
 
 const DEFAULTS = {
   /** Seconds an access token lives, opaque or JWT, a person's or a client's own. */
@@ -77,12 +76,10 @@ async function start(options) {
   // random, so that no secret lies in the source and a leak in some output can be found.
   const serviceSecret = `+a/b:c%d&e=f~${randomBytes(18).toString('base64url')}`;
 
-  const { provider, pendingUserCodes } = createProvider({ issuer, options, serviceSecret });
   const traffic = new Traffic();
-  provider.use(traffic.middleware);
-  const serveProvider = provider.callback();
-  const person = createPerson({ issuer, mark: traffic.personMark });
-  const serveControl = createControl({ provider, pendingUserCodes, traffic, person });
+  const backend = startOidcProvider({ issuer, options, serviceSecret, traffic });
+  const serveBackend = backend.application.callback();
+  const serveControl = createControl({ ...backend, traffic });
 
   server.on('request', (request, response) => {
     if (request.url === '/control/close') {
@@ -98,7 +95,7 @@ async function start(options) {
     request.originalUrl = request.url;
     request.isUnderIssuer = request.url.startsWith(`${options.path}/`);
     if (request.isUnderIssuer) request.url = request.url.slice(options.path.length);
-    serveProvider(request, response);
+    serveBackend(request, response);
   });
   return { issuer, control: `${origin}/control`, serviceSecret };
 }
