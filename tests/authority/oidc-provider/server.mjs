@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline';
 import { inspect } from 'node:util';
 
 import { createControl } from './control.mjs';
+import { GLEWLWYD_PATH, startGlewlwyd } from './glewlwyd.mjs';
 import { Traffic } from './traffic.mjs';
 
 // oidc-provider tells of its development defaults through the console, and half of that on
@@ -27,6 +28,8 @@ for (const method of ['log', 'info', 'warn', 'error', 'debug']) {
 const { startOidcProvider } = await import('./provider.mjs');
 
 const DEFAULTS = {
+  /** Whose: `oidc-provider`, or `glewlwyd`, which takes no other option than `GLEWLWYD_OPTIONS`. */
+  server: 'oidc-provider',
   /** Seconds an access token lives, opaque or JWT, a person's or a client's own. */
   accessTokenTtl: 3600,
   /** Seconds a refresh token lives; each rotation starts it anew. */
@@ -51,13 +54,18 @@ const DEFAULTS = {
   path: '',
 };
 
+const GLEWLWYD_OPTIONS = ['server', 'accessTokenTtl', 'refreshTokenTtl', 'deviceCodeTtl', 'interval', 'rotate'];
+
 function parseOptions(text) {
   const given = JSON.parse(text || '{}');
-  const unknown = Object.keys(given).filter((name) => !(name in DEFAULTS));
+  const isGlewlwyd = given.server === 'glewlwyd';
+  const known = isGlewlwyd ? GLEWLWYD_OPTIONS : Object.keys(DEFAULTS);
+  const unknown = Object.keys(given).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new Error(`unknown option \`${unknown.join('`, `')}\`; there are \`${Object.keys(DEFAULTS).join('`, `')}\``);
+    throw new Error(`unknown option \`${unknown.join('`, `')}\`; there are \`${known.join('`, `')}\``);
   }
   const options = { ...DEFAULTS, ...given };
+  if (isGlewlwyd) options.path = GLEWLWYD_PATH;
   options.path = options.path.replace(/\/+$/, '');
   if (options.defaultResource === undefined) options.defaultResource = options.jwt ? options.resources[0] : null;
   if (options.useGrantedResource === undefined) options.useGrantedResource = options.jwt;
@@ -77,7 +85,8 @@ async function start(options) {
   const serviceSecret = `+a/b:c%d&e=f~${randomBytes(18).toString('base64url')}`;
 
   const traffic = new Traffic();
-  const backend = startOidcProvider({ issuer, options, serviceSecret, traffic });
+  const startServer = options.server === 'glewlwyd' ? startGlewlwyd : startOidcProvider;
+  const backend = await startServer({ origin, issuer, options, serviceSecret, traffic });
   const serveBackend = backend.application.callback();
   const serveControl = createControl({ ...backend, traffic });
 
@@ -85,13 +94,14 @@ async function start(options) {
     if (request.url === '/control/close') {
       server.close();
       server.closeAllConnections();
+      backend.close?.();
       return;
     }
     if (request.url.startsWith('/control/')) {
       serveControl(request, response);
       return;
     }
-    // As Express mounts an application: the provider learns its path from the difference.
+    // As Express mounts an application: oidc-provider learns its path from the difference.
     request.originalUrl = request.url;
     request.isUnderIssuer = request.url.startsWith(`${options.path}/`);
     if (request.isUnderIssuer) request.url = request.url.slice(options.path.length);

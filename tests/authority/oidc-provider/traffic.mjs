@@ -1,4 +1,4 @@
-// What stands between the network and the provider: it counts, holds and spoils requests.
+// What stands between the network and a server: it counts, holds and spoils requests.
 
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
@@ -7,9 +7,12 @@ const KIND_BY_ROUTE = {
   'POST /token': 'token',
   'POST /device/auth': 'device_authorization',
   'POST /token/revocation': 'revocation',
+  // As glewlwyd calls them.
+  'POST /device_authorization': 'device_authorization',
+  'POST /revoke': 'revocation',
 };
 const KINDS = ['token', 'device_authorization', 'discovery', 'revocation'];
-const FAULTS = ['status', 'hang', 'reset', 'lost', 'cut', 'garbage', 'large', 'delay', 'redirect'];
+const FAULTS = ['status', 'hang', 'reset', 'lost', 'cut', 'garbage', 'large', 'delay', 'redirect', 'edit'];
 /** How much is more than any client should take in? */
 const LARGE_BYTES = 10 * 1024 * 1024;
 const GRANT_PREFIX = 'urn:ietf:params:oauth:grant-type:';
@@ -17,6 +20,7 @@ const GRANT_PREFIX = 'urn:ietf:params:oauth:grant-type:';
 function emptyCounts() {
   return {
     token: {}, device_authorization: 0, discovery: 0, revocation: 0, other: {}, total: 0, authentication: {},
+    answers: {},
   };
 }
 
@@ -30,6 +34,16 @@ function increment(counts, { kind, grant, authentication, path }) {
   } else {
     counts.other[path] = (counts.other[path] ?? 0) + 1;
   }
+}
+
+/** As `token 400 invalid_grant`, or `token 400` where no error is named. */
+function countAnswer({ answers }, { kind, path }, context) {
+  let error;
+  try {
+    error = JSON.parse(bodyText(context)).error;
+  } catch { /* An answer need not be JSON. */ }
+  const answer = [kind ?? path, context.status, error].filter(Boolean).join(' ');
+  answers[answer] = (answers[answer] ?? 0) + 1;
 }
 
 export class Traffic {
@@ -116,6 +130,7 @@ export class Traffic {
     await spoil(this.#takeFault(request), context, async () => {
       if (!context.req.isUnderIssuer) return;
       await (request.kind === 'token' ? this.#inTurn(next) : next());
+      countAnswer(arrived, request, context);
     });
   };
 
@@ -212,10 +227,16 @@ async function spoil(fault, context, serve) {
       context.respond = false;
       socket.destroy();
       return;
+    case 'edit': {
+      // The server keeps to what it has said; only the client hears otherwise.
+      await serve();
+      context.body = JSON.stringify({ ...JSON.parse(bodyText(context)), ...fault.members });
+      return;
+    }
     case 'cut': {
       await serve();
       context.respond = false;
-      const body = Buffer.from(typeof context.body === 'string' ? context.body : JSON.stringify(context.body ?? ''));
+      const body = Buffer.from(bodyText(context));
       response.writeHead(context.status, { 'content-type': 'application/json', 'content-length': body.length });
       response.write(body.subarray(0, body.length / 2), () => socket.destroy());
       return;
@@ -223,4 +244,8 @@ async function spoil(fault, context, serve) {
     default:
       throw new Error(`BUG: the fault \`${fault.fault}\` was let in but is not handled`);
   }
+}
+
+function bodyText({ body }) {
+  return typeof body === 'string' ? body : JSON.stringify(body ?? '');
 }
