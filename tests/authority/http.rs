@@ -35,6 +35,16 @@ pub(crate) fn post_json(url: &str, body: &serde_json::Value) -> io::Result<Respo
     request("POST", url, &headers, &body.to_string())
 }
 
+/// Posts a form, already encoded, and returns the answer.
+///
+/// # Errors
+///
+/// What the connection says, and an answer that is no HTTP/1.1 or ends early.
+pub(crate) fn post_form(url: &str, form: &str) -> io::Result<Response> {
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    request("POST", url, &headers, form)
+}
+
 /// Sends one request over a connection of its own and returns the answer.
 ///
 /// # Errors

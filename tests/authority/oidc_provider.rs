@@ -1,5 +1,5 @@
-//! A real OAuth authorization server: `oidc-provider` in node, on loopback, one for each test, all
-//! of them in one process.
+//! A real OAuth authorization server on loopback, one for each test: `oidc-provider`, all of them
+//! in one process of node, or glewlwyd behind that process.
 //!
 //! What it can be asked to do (options, faults, holding requests, playing the person) is told in
 //! `oidc-provider/server.mjs`, `traffic.mjs` and `control.mjs` beside this file.
@@ -57,9 +57,17 @@ pub(crate) struct Counts {
     pub(crate) other: BTreeMap<String, u64>,
     /// Every request.
     pub(crate) total: u64,
+    /// What the server itself answered: `token 400 invalid_grant`, or `token 400` where it named
+    /// no error. What a fault answered in its place is not among them, what a fault lost is.
+    pub(crate) answers: BTreeMap<String, u64>,
 }
 
 impl Counts {
+    /// How often the server itself gave this answer.
+    pub(crate) fn answer(&self, answer: &str) -> u64 {
+        self.answers.get(answer).copied().unwrap_or_default()
+    }
+
     /// How many token requests there were with this grant, such as `refresh_token`.
     pub(crate) fn token(&self, grant: &str) -> u64 {
         self.token.get(grant).copied().unwrap_or_default()
@@ -114,6 +122,7 @@ impl OidcProvider {
             revocation: number("revocation"),
             other: by_name("other"),
             total: number("total"),
+            answers: by_name("answers"),
         }
     }
 

@@ -8,7 +8,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::oidc_provider::OidcProvider;
-use crate::support::{Ran, Sandbox};
+use crate::support::{InTerminal, Ran, Sandbox};
+
+/// Logged by each process that waits for the refresh of another one.
+const WAITS_FOR_A_REFRESH: &str = "waiting for another process that refreshes this session";
 
 /// A provider, and a home whose only profile, `api`, is of it.
 pub(crate) struct Ground {
@@ -89,6 +92,49 @@ impl Ground {
         let mut line = vec!["get", "-o", "json"];
         line.extend(arguments);
         self.run(&line).json()
+    }
+
+    /// Runs a command without a terminal, which must fail with this exit code; the error.
+    pub(crate) fn fail(&self, code: i32, arguments: &[&str]) -> Value {
+        let mut line = arguments.to_vec();
+        line.extend(["--error-format", "json"]);
+        error(&self.run(&line).failed(code))
+    }
+
+    /// Starts a command at a terminal, for `end_failed`.
+    pub(crate) fn in_terminal(&self, arguments: &str) -> InTerminal<'_> {
+        let line = format!("cred-helper {arguments} --error-format json 2>errors");
+        self.sandbox.in_terminal(&line)
+    }
+
+    /// Waits for the end of such a command, which must be this exit code; what the terminal
+    /// showed, and the error.
+    pub(crate) fn end_failed(&self, terminal: InTerminal<'_>, code: i32) -> (String, Value) {
+        let (ended, shown) = terminal.end();
+        let errors = self.read("errors");
+        assert_eq!(ended, Some(code), "{shown}{errors}");
+        (shown, error(&errors))
+    }
+
+    /// Runs a command that refreshes in so many processes at once, without a terminal. The one
+    /// refresh that reaches the authority is held there until all others wait for it. The answers.
+    pub(crate) fn run_at_once(&self, processes: usize, arguments: &[&str]) -> Vec<String> {
+        let waited = self.logged(WAITS_FOR_A_REFRESH);
+        self.authority.hold();
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..processes)
+                .map(|_| scope.spawn(|| self.sandbox.run(arguments).ok()))
+                .collect();
+            eventually("all others wait for the refresh", || {
+                self.logged(WAITS_FOR_A_REFRESH) - waited == processes - 1
+            });
+            assert_eq!(self.authority.waiting(), 1);
+            self.authority.release();
+            running
+                .into_iter()
+                .map(|process| process.join().expect("the process was answered"))
+                .collect()
+        })
     }
 
     /// Declares every token in the session as a secret.
@@ -181,6 +227,13 @@ impl Ground {
         assert_eq!(accounts.len(), 1, "{status}");
         accounts[0].clone()
     }
+}
+
+/// The error in the last line of what was said with `--error-format json`.
+fn error(stderr: &str) -> Value {
+    let line = stderr.lines().last().unwrap_or_default();
+    let said: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {stderr}"));
+    said["error"].clone()
 }
 
 fn profiles(authority: &OidcProvider, keys: &str) -> String {

@@ -1,41 +1,17 @@
 //! Many processes at once, at a real provider where a second refresh kills the sign-in.
 
-use std::thread;
-
 use serde_json::json;
 
 use crate::oidc_ground::{Ground, eventually};
 
-/// Logged by each process that waits for the refresh of another one.
-const WAITS_FOR_A_REFRESH: &str = "waiting for another process that refreshes this session";
 /// Logged by each process that waits for a person at another one.
 const WAITS_FOR_A_SIGN_IN: &str = "waiting for the sign-in that another process has begun";
-
-/// Runs `get` so often at once, without a terminal. The one refresh that reaches the authority is
-/// held there until all others wait for it. The answers.
-fn at_once(ground: &Ground, processes: usize, arguments: &[&str]) -> Vec<String> {
-    ground.authority.hold();
-    thread::scope(|scope| {
-        let running: Vec<_> = (0..processes)
-            .map(|_| scope.spawn(|| ground.sandbox.run(arguments).ok()))
-            .collect();
-        eventually("all others wait for the refresh", || {
-            ground.logged(WAITS_FOR_A_REFRESH) == processes - 1
-        });
-        assert_eq!(ground.authority.waiting(), 1);
-        ground.authority.release();
-        running
-            .into_iter()
-            .map(|process| process.join().expect("the process was answered"))
-            .collect()
-    })
-}
 
 #[test]
 fn a_hundred_processes_with_an_expired_token_make_one_refresh() {
     let ground = Ground::signed_in(json!({}));
     ground.expire();
-    let answers = at_once(&ground, 100, &["get"]);
+    let answers = ground.run_at_once(100, &["get"]);
     let requests = ground.authority.requests();
     assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
     assert_eq!(requests.device_authorization, 0, "nobody was asked");
@@ -51,7 +27,7 @@ fn a_hundred_processes_with_an_expired_token_make_one_refresh() {
 fn of_many_forced_refreshes_at_once_those_that_waited_share_one() {
     let ground = Ground::signed_in(json!({}));
     let old = ground.get(&[]);
-    let answers = at_once(&ground, 20, &["get", "--force-refresh"]);
+    let answers = ground.run_at_once(20, &["get", "--force-refresh"]);
     assert_eq!(ground.authority.requests().token("refresh_token"), 1);
     let kept = ground.get(&[]);
     assert_ne!(kept, old);

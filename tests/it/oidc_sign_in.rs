@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::oidc_ground::{Ground, eventually};
+use crate::oidc_ground::{Ground, eventually, for_each};
+use crate::tool::servers;
 
 #[test]
 fn a_refusal_is_denied_and_nobody_is_asked_again_until_a_login() {
@@ -46,14 +47,16 @@ fn a_refusal_is_denied_and_nobody_is_asked_again_until_a_login() {
 
 #[test]
 fn a_code_that_runs_out_means_that_a_login_is_required() {
-    let ground = Ground::new(json!({ "deviceCodeTtl": 2 }));
-    let (code, shown) = ground.sandbox.in_terminal("cred-helper get 2>errors").end();
-    assert_eq!(code, Some(4), "{shown}");
-    let errors = ground.read("errors");
-    assert!(errors.contains("the code ran out"), "{errors}");
-    assert!(errors.contains("cred-helper login -p api"), "{errors}");
-    assert!(ground.status()["asked_again_after"].is_string());
-    assert_eq!(ground.authority.requests().device_authorization, 1);
+    for_each(servers(&json!({ "deviceCodeTtl": 2 })), |options| {
+        let ground = Ground::new(options);
+        let (code, shown) = ground.sandbox.in_terminal("cred-helper get 2>errors").end();
+        assert_eq!(code, Some(4), "{shown}");
+        let errors = ground.read("errors");
+        assert!(errors.contains("the code ran out"), "{errors}");
+        assert!(errors.contains("cred-helper login -p api"), "{errors}");
+        assert!(ground.status()["asked_again_after"].is_string());
+        assert_eq!(ground.authority.requests().device_authorization, 1);
+    });
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! Tools that not every machine has. A test that needs a missing one ends without a verdict, or
+//! leaves out its rows, and is named in a summary after all tests; with `REQUIRE_TOOLS=1` it fails.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+
+use serde_json::{Value, json};
+
+/// A command, and how one gets it.
+pub(crate) struct Tool {
+    command: &'static str,
+    install: &'static str,
+}
+
+/// An authorization server in C.
+pub(crate) const GLEWLWYD: Tool = Tool {
+    command: "glewlwyd",
+    install: "apt-get install --no-install-recommends glewlwyd",
+};
+
+/// Ends the test where the tool is missing.
+macro_rules! needs {
+    ($tool:expr) => {
+        if crate::tool::is_missing(&$tool) {
+            return;
+        }
+    };
+}
+pub(crate) use needs;
+
+/// Whether a tool is missing, which is noted for the summary.
+///
+/// # Panics
+/// If it is missing and `REQUIRE_TOOLS` is 1.
+pub(crate) fn is_missing(tool: &Tool) -> bool {
+    let Tool { command, install } = tool;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join(command).is_file()) {
+        return false;
+    }
+    let is_required = std::env::var("REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+    assert!(!is_required, "`{command}` is missing: {install}");
+    let current = thread::current();
+    let test = current.name().unwrap_or("a test");
+    let notes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("missing_tool");
+    let mut notes = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(notes)
+        .expect("a note can be left for the summary");
+    // One write a line: tests run side by side.
+    notes
+        .write_all(format!("`{command}` is missing: {install}\t{test}\n").as_bytes())
+        .expect("a note can be left for the summary");
+    true
+}
+
+/// The options of a server that make it glewlwyd.
+pub(crate) fn glewlwyd(mut options: Value) -> Value {
+    options["server"] = json!("glewlwyd");
+    options
+}
+
+/// These options for each real server that is there; the others are noted for the summary.
+pub(crate) fn servers(options: &Value) -> Vec<Value> {
+    let mut servers = vec![options.clone()];
+    if !is_missing(&GLEWLWYD) {
+        servers.push(glewlwyd(options.clone()));
+    }
+    servers
+}
