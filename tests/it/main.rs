@@ -28,6 +28,7 @@ mod glewlwyd_device;
 mod glewlwyd_job;
 mod glewlwyd_logout;
 mod glewlwyd_refresh;
+mod glewlwyd_refusal;
 mod layer;
 mod main_job;
 mod microsoft;
