@@ -23,6 +23,16 @@ impl DocumentDirectory {
         let is_ours = |metadata| platform::trusted_problem(&self.0, &metadata).is_none();
         fs::metadata(&self.0).is_ok_and(is_ours)
     }
+
+    /// Removes what processes left that were killed while they wrote this document. One that is
+    /// still at it cannot keep its own then, which is no loss: ours is as new.
+    fn remove_temporaries(&self, prefix: &str) {
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(prefix) {
+                drop(fs::remove_file(entry.path()));
+            }
+        }
+    }
 }
 
 impl Documents for DocumentDirectory {
@@ -47,11 +57,9 @@ impl Documents for DocumentDirectory {
                 return Err(std::io::Error::other("others can write the directory"));
             }
             let path = self.path(key);
-            let temporary = self.0.join(format!(
-                ".tmp-{}-{}",
-                digest(key.as_bytes()),
-                std::process::id()
-            ));
+            let prefix = format!(".tmp-{}-", digest(key.as_bytes()));
+            self.remove_temporaries(&prefix);
+            let temporary = self.0.join(format!("{prefix}{}", std::process::id()));
             let mut file = platform::private_file()
                 .write(true)
                 .create(true)
@@ -75,6 +83,22 @@ mod tests {
     use super::DocumentDirectory;
     use crate::context::Documents;
     use crate::token::Timestamp;
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_by_the_next_that_keeps_the_document() {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let documents = DocumentDirectory(directory.path().join("documents"));
+        documents.save("a", Timestamp(1), b"{}");
+        let left = documents
+            .0
+            .join(format!(".tmp-{}-1", crate::digest::digest(b"a")));
+        fs::write(&left, "1\n{").expect("it is ours");
+        documents.save("b", Timestamp(1), b"{}");
+        assert!(left.exists(), "another document is another's");
+        documents.save("a", Timestamp(2), b"{}");
+        assert!(!left.exists());
+        assert_eq!(documents.load("a"), Some((Timestamp(2), b"{}".to_vec())));
+    }
 
     #[test]
     fn what_others_could_have_written_is_neither_read_nor_added_to() {

@@ -68,8 +68,11 @@ impl Ground {
         self.scene.authority.restore(&self.issued);
         fs::write(self.scene.sandbox.session(), &self.session).expect("the session is ours");
         // Without it the metadata are asked for and kept under the lock, too.
-        let documents = self.scene.sandbox.state().join("documents");
-        fs::remove_dir_all(documents).expect("the metadata are ours");
+        fs::remove_dir_all(self.documents()).expect("the metadata are ours");
+    }
+
+    fn documents(&self) -> PathBuf {
+        self.scene.sandbox.state().join("documents")
     }
 
     /// The path of a file that `strace` writes.
@@ -182,6 +185,9 @@ impl Ground {
         let names = scene.beside_session();
         let is_ours = |name: &String| name.ends_with(".json") || name.ends_with(".lock");
         assert!(names.iter().all(is_ours), "{point:?}: {names:?}");
+        let documents = fs::read_dir(self.documents()).map_or(0, Iterator::count);
+        // Where the killed one had kept the metadata, the next one has no need to.
+        assert_eq!(documents, 1, "{point:?}: the metadata, and nothing else");
         outcome
     }
 }
