@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::oidc_ground::eventually;
+use crate::oidc_ground::{eventually, for_each};
 use crate::scene::Scene;
 use crate::support::detached;
 
@@ -64,13 +64,14 @@ fn a_refresh_is_finished_and_kept_when_the_terminal_is_closed() {
 
 #[test]
 fn a_refresh_that_hears_of_it_twice_is_finished_and_nohup_is_respected() {
-    for (wrapper, code) in [
-        (&["env", "--default-signal=HUP"][..], Some(130)),
-        (&["env", "--ignore-signal=HUP"], Some(0)),
-    ] {
+    let rows = [
+        (["env", "--default-signal=HUP"], Some(130)),
+        (["env", "--ignore-signal=HUP"], Some(0)),
+    ];
+    for_each(rows, |(wrapper, code)| {
         let scene = Scene::signed_in();
         scene.authority.hold();
-        let command = scene.wrapped(wrapper, &["get", "--force-refresh"]);
+        let command = scene.wrapped(&wrapper, &["get", "--force-refresh"]);
         let child = detached(command).spawn().expect("setsid starts");
         scene.authority.wait_until(|state| state.held == 1);
         for _ in 0..2 {
@@ -83,5 +84,5 @@ fn a_refresh_that_hears_of_it_twice_is_finished_and_nohup_is_respected() {
         let answer = scene.run(&["get", "-o", "json"]).json();
         assert_eq!(answer["source"], "cache", "{wrapper:?}: they were kept");
         assert_eq!(scene.refreshes(), 1);
-    }
+    });
 }

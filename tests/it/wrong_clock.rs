@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::authority::{Endpoint, Fault, Settings};
+use crate::oidc_ground::for_each;
 use crate::scene::{Scene, access_tokens, now, profile, refresh_token};
 
 const HOUR: i64 = 3600;
@@ -37,7 +38,7 @@ fn times(scene: &Scene) -> (i64, i64) {
 
 #[test]
 fn a_clock_that_jumps_makes_no_token_valid_for_ever_and_loses_no_sign_in() {
-    for jump in [-2 * HOUR, 2 * HOUR] {
+    for_each([-2 * HOUR, 2 * HOUR], |jump| {
         let scene = Scene::signed_in();
         let (right, _) = times(&scene);
         let wrong = right + jump;
@@ -67,7 +68,7 @@ fn a_clock_that_jumps_makes_no_token_valid_for_ever_and_loses_no_sign_in() {
         assert_eq!(scene.refreshes(), 3, "{jump}");
         let kept = refresh_token(&scene.session());
         assert!(scene.authority.is_redeemable(&kept), "{jump}");
-    }
+    });
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn in_trouble_a_token_of_a_wrong_clock_is_handed_out_as_stale_or_not_at_all() {
 
 #[test]
 fn a_sign_in_under_a_wrong_clock_is_kept_when_the_clock_is_right() {
-    for jump in [-2 * HOUR, 2 * HOUR] {
+    for_each([-2 * HOUR, 2 * HOUR], |jump| {
         let scene = Scene::new();
         let right = now();
         let command = told(&scene, right + jump, &["login"]);
@@ -106,7 +107,7 @@ fn a_sign_in_under_a_wrong_clock_is_kept_when_the_clock_is_right() {
         assert_eq!(answer["source"], "refresh", "{jump}");
         let answer = scene.run(&["get", "-o", "json"]).json();
         assert_eq!(answer["source"], "cache", "{jump}");
-    }
+    });
 }
 
 #[test]
@@ -114,12 +115,13 @@ fn a_token_is_served_from_the_cache_without_a_request_until_its_time_to_be_refre
     let plain: fn() -> Fault = || Fault::edit(|_| {});
     let early: fn() -> Fault =
         || Fault::edit(|members| drop(members.insert("refresh_in".into(), json!(600))));
-    // The second before the one, and the one, from which on it is refreshed; how long it lives.
-    for (lifetime, fault, refreshed_from) in [
+    // How many seconds it lives, its answer, and the second from which on it is refreshed.
+    let rows = [
         (300, plain, 150),
         (HOUR, plain, 55 * 60),
         (HOUR, early, 600),
-    ] {
+    ];
+    for_each(rows, |(lifetime, fault, refreshed_from)| {
         let scene = Scene::of(
             Settings {
                 approve_at_once: true,
@@ -145,5 +147,5 @@ fn a_token_is_served_from_the_cache_without_a_request_until_its_time_to_be_refre
         let next = at(&scene, issued_at + refreshed_from + 30, &[]);
         assert_eq!(next["source"], "cache", "{lifetime}");
         assert_eq!(scene.refreshes(), 1);
-    }
+    });
 }
