@@ -53,7 +53,7 @@ pub(crate) type Spoiled = (&'static str, fn() -> Fault, usize);
 pub(crate) const SPOILED: [Spoiled; 11] = [
     ("500", || Fault::error(500, "server_error"), 1),
     ("503", || answer(503, "<html>overloaded</html>"), 1),
-    ("429", || Fault::Answer(wait_a_minute()), 1),
+    ("429", || Fault::Answer(slow_down()), 1),
     ("a redirect", || Fault::Answer(elsewhere()), 1),
     ("a dropped connection", || Fault::Reset, 2),
     (
@@ -90,8 +90,8 @@ fn large() -> Response {
     Response::new(200, "application/json", body)
 }
 
-fn wait_a_minute() -> Response {
-    Response::error(429, "slow_down_please", "").with("Retry-After", "60")
+fn slow_down() -> Response {
+    Response::error(429, "slow_down_please", "").with("Retry-After", "24")
 }
 
 fn elsewhere() -> Response {
