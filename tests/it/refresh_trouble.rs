@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::authority::{Authority, Endpoint, Fault, Response, Settings};
+use crate::oidc_ground::for_each;
 use crate::scene::{Scene, refresh_token};
 use crate::support::Sandbox;
 use crate::tls::{CertificateAuthority, Front};
@@ -484,6 +485,27 @@ fn endure(row: &Row, ground: &Ground<'_>) {
     assert_eq!(ran.json()["source"], "refresh", "{name}: the sign-in lives");
     let asked = scene.authority.count("/device_authorization", None);
     assert_eq!(asked, sign_ins, "{name}: nobody was asked");
+}
+
+/// Nobody knows whether the first attempt had its effect, so there is a second one, and no third.
+#[test]
+fn a_refresh_is_tried_twice_at_most_whatever_comes_of_the_second_attempt() {
+    for_each(SPOILED, |(name, fault, _)| {
+        let scene = Scene::signed_in();
+        scene.age(-1);
+        let before = scene.session();
+        scene.authority.script(Endpoint::Token, Fault::Reset);
+        scene.authority.script(Endpoint::Token, fault());
+        let wrapper: &[&str] = if is_slow(name) { &FAST } else { &["env"] };
+        scene
+            .run_command(scene.wrapped(wrapper, &["get"]))
+            .failed(6);
+        assert_eq!(scene.refreshes(), 2, "{name}");
+        assert_eq!(scene.authority.faults_left(), 0, "{name}");
+        assert_eq!(scene.session(), before, "{name}");
+        let answer = scene.run(&["get", "-o", "json"]).json();
+        assert_eq!(answer["source"], "refresh", "{name}");
+    });
 }
 
 /// An answer is the authority's own, and this one is wrong: it would be wrong again later, and

@@ -529,6 +529,11 @@ impl Authority {
         self.shared.lock().faults.push_back((endpoint, fault));
     }
 
+    /// How many scripted faults no request has used yet.
+    pub(crate) fn faults_left(&self) -> usize {
+        self.shared.lock().faults_left()
+    }
+
     /// Takes back the faults that no request has used yet.
     pub(crate) fn clear_script(&self) {
         self.shared.lock().faults.clear();
