@@ -3,8 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::json;
+
+use crate::authority::Settings;
 use crate::oidc_ground::{eventually, for_each};
-use crate::scene::Scene;
+use crate::scene::{Scene, profile};
 use crate::support::detached;
 
 /// A line of what the kernel tells of a process; none where it has ended.
@@ -31,6 +34,20 @@ fn taken(process: &str) {
     });
 }
 
+/// Returns once a process is gone, whether or not somebody has asked how it ended.
+fn ended(process: &str) {
+    eventually("the process ends", || {
+        told(process, "State").is_none_or(|state| state.starts_with('Z'))
+    });
+}
+
+/// What a shell wrote into a file, which is waited for.
+fn read(scene: &Scene, name: &str) -> String {
+    let text = || fs::read_to_string(scene.file(name)).unwrap_or_default();
+    eventually("a file is written", || text().ends_with('\n'));
+    text().trim_end().to_owned()
+}
+
 #[test]
 fn a_refresh_is_finished_and_kept_when_the_terminal_is_closed() {
     let scene = Scene::signed_in();
@@ -40,23 +57,14 @@ fn a_refresh_is_finished_and_kept_when_the_terminal_is_closed() {
          wait; true",
     );
     scene.authority.wait_until(|state| state.held == 1);
-    let read = |name| {
-        let text = || fs::read_to_string(scene.file(name)).unwrap_or_default();
-        eventually("a file is written", || text().ends_with('\n'));
-        text().trim_end().to_owned()
-    };
-    let (shell, process) = (read("shell"), read("process"));
+    let (shell, process) = (read(&scene, "shell"), read(&scene, "process"));
     terminal.close();
     // It is told when the shell, which the terminal belonged to, is gone.
-    eventually("the shell ends", || {
-        told(&shell, "State").is_none_or(|state| state.starts_with('Z'))
-    });
+    ended(&shell);
     taken(&process);
     scene.authority.release();
-    eventually("the call ends", || {
-        told(&process, "State").is_none_or(|state| state.starts_with('Z'))
-    });
-    assert_eq!(read("errors"), "error: interrupted");
+    ended(&process);
+    assert_eq!(read(&scene, "errors"), "error: interrupted");
     let answer = scene.run(&["get", "-o", "json"]).json();
     assert_eq!(answer["source"], "cache", "the new tokens were kept");
     assert_eq!(scene.refreshes(), 1);
@@ -85,4 +93,27 @@ fn a_refresh_that_hears_of_it_twice_is_finished_and_nohup_is_respected() {
         assert_eq!(answer["source"], "cache", "{wrapper:?}: they were kept");
         assert_eq!(scene.refreshes(), 1);
     });
+}
+
+#[test]
+fn a_call_that_waits_for_somebody_ends_with_their_terminal_and_the_next_asks_anew() {
+    let settings = Settings::default();
+    let scene = Scene::of(settings, |issuer| profile("api", issuer));
+    let terminal = scene
+        .sandbox
+        .in_terminal("echo $$ >process; exec cred-helper get 2>errors");
+    scene
+        .authority
+        .wait_until(|state| state.newest_user_code().is_some());
+    let process = read(&scene, "process");
+    terminal.close();
+    ended(&process);
+    let status = scene.run(&["status", "-o", "json"]).json();
+    let accounts = &status["profiles"][0]["accounts"];
+    assert_eq!(*accounts, json!([]), "nothing is held against anybody");
+    scene
+        .authority
+        .set(|settings| settings.approve_at_once = true);
+    let ran = scene.run(&["get", "--interactive", "always", "-o", "json"]);
+    assert_eq!(ran.json()["source"], "device_code");
 }

@@ -20,7 +20,7 @@ use crate::scene::{Scene, refresh_token};
 use crate::support::Sandbox;
 use crate::tls::{CertificateAuthority, Front};
 
-/// How much faster than the world's is the clock of a call that waits for nothing?
+/// How much faster do the clocks of a fast world run?
 const SPEED: f64 = 20.0;
 
 /// The program in a fast world: its waits are as much shorter.
