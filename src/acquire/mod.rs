@@ -247,7 +247,8 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
         result => return result,
     };
     // The attempt may have taken longer than what was kept had left.
-    match fallback(session, &wanted, call.context.clock.now()) {
+    let for_good = error.kind() == ErrorKind::LoginRequired;
+    match fallback(session, &wanted, for_good, call.context.clock.now()) {
         Some((account, token)) => {
             warn_of_stale(call, &error);
             Ok(call.credential(account, token, CACHE, true))

@@ -189,7 +189,8 @@ fn ask(
 /// Whether a person refused or did not come, rather than something being wrong or in trouble.
 fn is_refusal(error: &Error) -> bool {
     let said = error.oauth_error().map(|said| said.error.as_str());
-    error.kind() == ErrorKind::LoginRequired
+    // `invalid_grant`: the tokens were lost on their way, after the person had done it all.
+    error.kind() == ErrorKind::LoginRequired && said != Some("invalid_grant")
         || matches!(said, Some("access_denied" | "authorization_declined"))
 }
 

@@ -227,12 +227,17 @@ fn poll(
             }
             Verdict::RanOut => return Err(ran_out(&failure)),
             Verdict::Lost => {
-                return Err(Error::new(
+                let error = Error::new(
                     ErrorKind::LoginRequired,
                     "the authority's answer to the sign-in was lost on its way, and with it the \
                      tokens; sign in once more",
-                )
-                .because(cause_of(&failure)));
+                );
+                return Err(match failure {
+                    Failure::Refused(said) => error.oauth(*said),
+                    Failure::Trouble { .. } | Failure::Unusable { .. } => {
+                        error.because(cause_of(&failure))
+                    }
+                });
             }
             Verdict::Failed => return Err(failure.into_error("the sign-in failed")),
         }

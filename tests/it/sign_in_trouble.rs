@@ -117,7 +117,7 @@ fn a_sign_in_that_was_begun_lives_through_certificates_that_are_wrong_for_a_whil
 }
 
 #[test]
-fn a_sign_in_whose_tokens_were_lost_on_their_way_says_so() {
+fn a_sign_in_whose_tokens_were_lost_on_their_way_says_so_and_is_no_refusal() {
     let scene = Scene::new();
     scene.authority.script(Endpoint::Token, Fault::Lost);
     let error = scene.run(&ASKING).failed(4);
@@ -126,7 +126,9 @@ fn a_sign_in_whose_tokens_were_lost_on_their_way_says_so() {
         "{error}"
     );
     assert!(error.contains("caused by: invalid_grant"), "{error}");
-    scene.run(&["login"]).ok();
+    // Nobody refused, so the next call may ask.
+    let answer = scene.run(&ASKING).json();
+    assert_eq!(answer["source"], "device_code");
 }
 
 #[test]

@@ -149,3 +149,28 @@ fn a_token_is_served_from_the_cache_without_a_request_until_its_time_to_be_refre
         assert_eq!(scene.refreshes(), 1);
     });
 }
+
+#[test]
+fn a_refresh_token_that_seems_to_be_over_because_a_clock_was_behind_is_used() {
+    let scene = Scene::new();
+    let half_an_hour = Fault::edit(|members| {
+        members.insert("refresh_expires_in".into(), json!(1800));
+    });
+    scene.authority.script(Endpoint::Token, half_an_hour);
+    let command = told(&scene, now() - 2 * HOUR, &["login"]);
+    scene.run_command(command).ok();
+    let answer = scene.run(&["get", "-o", "json"]).json();
+    assert_eq!(answer["source"], "refresh");
+}
+
+#[test]
+fn a_dead_sign_in_is_not_hidden_by_a_token_that_a_wrong_clock_made_long_lived() {
+    let scene = Scene::new();
+    let command = told(&scene, now() + 24 * HOUR, &["login"]);
+    scene.run_command(command).ok();
+    scene.authority.forget_tokens();
+    for _ in 0..2 {
+        scene.run(&["get"]).failed(4);
+    }
+    assert_eq!(scene.refreshes(), 1);
+}
