@@ -233,10 +233,10 @@ fn poll(
                      tokens; sign in once more",
                 );
                 return Err(match failure {
-                    Failure::Refused(said) => error.oauth(*said),
-                    Failure::Trouble { .. } | Failure::Unusable { .. } => {
-                        error.because(cause_of(&failure))
-                    }
+                    Failure::Refused { said, .. } => error.oauth(*said),
+                    Failure::RefusedSilently { .. }
+                    | Failure::Trouble { .. }
+                    | Failure::Unusable { .. } => error.because(cause_of(&failure)),
                 });
             }
             Verdict::Failed => return Err(failure.into_error("the sign-in failed")),
