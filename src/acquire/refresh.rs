@@ -3,6 +3,8 @@
 //! [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6): a new refresh token replaces
 //! the old one at once; where none comes, the old one is kept; the scope is never widened.
 
+use std::time::Duration;
+
 use super::decision::Wanted;
 use super::{Call, claims_of, row_key};
 use crate::credential::Credential;
@@ -95,12 +97,20 @@ pub(super) fn refresh(
                 | Failure::Trouble { .. }
                 | Failure::Unusable { .. } => None,
             };
+            let may_have_happened = matches!(
+                failure,
+                Failure::Trouble {
+                    may_have_happened: true,
+                    ..
+                }
+            );
             let error = with_scope_hint(call, failure.into_error(DOING));
             if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
-                return Err(if lost && error.kind() == ErrorKind::Unavailable {
+                let is_uncertain = lost || may_have_happened;
+                return Err(if is_uncertain && error.kind() == ErrorKind::Unavailable {
                     error.hint(
-                        "try again soon: two answers were lost, and the authority may have \
-                         replaced the refresh token",
+                        "try again soon: an answer was lost, and the authority may have replaced \
+                         the refresh token",
                     )
                 } else {
                     error
@@ -145,10 +155,19 @@ fn redeem(
     key: &RowKey,
     refresh_token: &Secret,
 ) -> Result<Result<TokenSet, (Failure, bool)>, Error> {
+    /// How much time must be left for an answer? One that is not read may take the sign-in with it.
+    const LEAST: Duration = Duration::from_secs(3);
     let client = &call.profile.client;
     let context = &call.context;
     let endpoint = server.endpoint(EndpointName::Token)?;
     let attempt = || -> Result<Result<TokenSet, Failure>, Error> {
+        if context.time_left().is_some_and(|left| left < LEAST) {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "too little of the time for this call is left for a refresh",
+            )
+            .hint("nothing was lost; try again"));
+        }
         let mut form = Form::of_grant("refresh_token", client);
         form.add_secret("refresh_token", refresh_token.clone());
         form.add("scope", &scope(call, account, key, server));
@@ -170,7 +189,7 @@ fn redeem(
         context.debug(|| format!("the answer to a refresh was lost ({reason}); once more"));
         return Ok(match attempt() {
             Ok(second) => second.map_err(|failure| (failure, true)),
-            // No time is left for a second attempt.
+            // Too little time is left for a second attempt.
             Err(_) => first.map_err(|failure| (failure, false)),
         });
     }

@@ -9,6 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::entra;
+use crate::oauth::response::trouble_hint;
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -180,7 +181,10 @@ fn fetch(
             format!("the metadata of `{issuer}` cannot be read"),
         )
         .because(format!("{url}: {reason}"))
-        .hint("check `authority` and the network; nothing was lost, try again later")
+        .hint(
+            trouble_hint(reason)
+                .unwrap_or("check `authority` and the network; nothing was lost, try again later"),
+        )
     };
     let mut answers = Vec::new();
     let mut unusable = None;

@@ -75,12 +75,13 @@ impl Failure {
                 ))
                 .hint(CHECK_CLIENT),
             Self::Trouble { reason, said, .. } => {
+                let hint = trouble_hint(&reason).unwrap_or("nothing was lost; try again later");
                 let error = Error::new(ErrorKind::Unavailable, doing).because(reason);
                 match said {
                     Some(said) => error.oauth(*said),
                     None => error,
                 }
-                .hint("nothing was lost; try again later")
+                .hint(hint)
             }
             Self::Unusable { reason, .. } => Error::new(ErrorKind::Denied, doing).because(reason),
         }
@@ -97,6 +98,15 @@ impl From<HttpFailure> for Failure {
             said: None,
         }
     }
+}
+
+/// What to do about trouble that waiting will not mend.
+pub fn trouble_hint(reason: &str) -> Option<&'static str> {
+    // The words of rustls, which checks certificates.
+    reason.contains("invalid peer certificate").then_some(
+        "nothing was lost; if your network inspects TLS, name the file of its certificate \
+         authority: `tls = { ca_file = \"…\" }` in the profile",
+    )
 }
 
 /// What to do where the client may be the matter.
@@ -412,7 +422,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::{Failure, token_set, whole_seconds};
-    use crate::context::HttpResponse;
+    use crate::context::{HttpFailure, HttpResponse};
     use crate::error::ErrorKind;
     use crate::oauth::client::{Authority, Client, Endpoints};
     use crate::oauth::client_authentication::ClientAuthentication;
@@ -437,6 +447,19 @@ mod tests {
             body: Zeroizing::new(body.as_bytes().to_vec()),
         };
         token_set(&response, &client, &Server::default(), Timestamp(1000))
+    }
+
+    #[test]
+    fn waiting_is_no_advice_where_a_certificate_is_not_trusted() {
+        let trouble = |reason: &str| {
+            let failure = Failure::from(HttpFailure::NotSent(reason.to_owned()));
+            let error = failure.into_error("it failed");
+            error.hint_text().unwrap_or_default().to_owned()
+        };
+        let hint = trouble("invalid peer certificate: UnknownIssuer");
+        assert!(hint.contains("ca_file"), "{hint}");
+        let hint = trouble("connection refused");
+        assert!(hint.contains("try again later"), "{hint}");
     }
 
     #[test]

@@ -487,6 +487,30 @@ fn a_call_ends_within_its_limit() {
 }
 
 #[test]
+fn a_refresh_is_not_begun_with_too_little_time_for_its_answer() {
+    for (left, attempts) in [(2, 0), (4, 1), (60, 2)] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        let request = forced();
+        let mut call = desk.call(&world, &request);
+        let deadline = call.context.clock.monotonic() + Duration::from_secs(left);
+        call.context.deadline = Some(deadline);
+        // Each is waited for as long as there is time, and at most half of a call.
+        for _ in 0..attempts {
+            world.fail(HttpFailure::NotAnswered("reset".into()));
+        }
+        let error = acquire(&call, None).expect_err("it is not answered");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{left}: {error}");
+        let hint = error.hint_text().unwrap_or_default();
+        assert_eq!(hint.contains("an answer was lost"), attempts > 0, "{hint}");
+        assert_eq!(world.count("refresh_token"), attempts, "{left}");
+        world.assert_all_asked();
+        world.answer(200, tokens("second", None));
+        desk.ask(&world, &forced()).expect("the sign-in lives");
+    }
+}
+
+#[test]
 fn a_sign_in_as_somebody_else_is_refused_and_not_kept() {
     let world = World::default();
     let desk = Desk::with("account = \"eve@example.test\"\n");
