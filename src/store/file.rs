@@ -63,7 +63,7 @@ struct Temporary(Option<PathBuf>);
 impl Temporary {
     fn rename(mut self, path: &Path) -> io::Result<()> {
         if let Some(own) = &self.0 {
-            fs::rename(own, path)?;
+            platform::patiently(|| fs::rename(own, path))?;
         }
         self.0 = None;
         Ok(())
@@ -135,7 +135,7 @@ impl SessionFile {
     pub(super) fn load(&self) -> Result<Loaded, Error> {
         let path = self.path();
         let unreadable = |error: &io::Error| failed("the session cannot be read", &path, error);
-        let file = match File::open(&path) {
+        let file = match platform::patiently(|| File::open(&path)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Loaded::Absent),
             Err(error) => return Err(unreadable(&error)),
@@ -167,7 +167,7 @@ impl SessionFile {
             file.write_all(&blank)?;
             file.sync_all()?;
             let path = self.temporary("room");
-            fs::rename(&temporary, &path)?;
+            platform::patiently(|| fs::rename(&temporary, &path))?;
             Ok(Reservation {
                 temporary: Temporary(Some(path)),
                 file,
@@ -220,7 +220,7 @@ impl SessionFile {
     pub(super) fn set_aside(&self, now: Timestamp) -> Result<PathBuf, Error> {
         let path = self.path();
         let aside = path.with_extension(format!("json.damaged-{}", now.0));
-        fs::rename(&path, &aside)
+        platform::patiently(|| fs::rename(&path, &aside))
             .map_err(|error| failed("the damaged session cannot be set aside", &path, &error))?;
         Ok(aside)
     }
@@ -228,7 +228,7 @@ impl SessionFile {
     /// Removes the session; the lock stays, since others may hold or await it.
     pub(super) fn remove(&self) -> Result<(), Error> {
         let path = self.path();
-        match fs::remove_file(&path) {
+        match platform::patiently(|| fs::remove_file(&path)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed("the session cannot be removed", &path, &error)),
@@ -247,14 +247,14 @@ impl SessionFile {
 
     fn create_temporary(&self, purpose: &str) -> io::Result<(PathBuf, File)> {
         let path = self.temporary(purpose);
-        match fs::remove_file(&path) {
+        match platform::patiently(|| fs::remove_file(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = platform::private_file()
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
+        let mut options = platform::private_file();
+        options.write(true).create_new(true);
+        // A file that somebody still has open keeps its name for a moment after its removal.
+        let file = platform::patiently(|| options.open(&path))?;
         Ok((path, file))
     }
 }
@@ -351,10 +351,47 @@ fn position(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::Barrier;
 
-    use super::{Loaded, Session, decode, encode};
+    use super::{Loaded, Session, SessionFile, decode, encode};
     use crate::error::ErrorKind;
     use crate::store::seal;
+
+    #[test]
+    fn whoever_reads_while_the_session_is_replaced_finds_a_whole_one() {
+        const ROUNDS: u32 = 100;
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let file = SessionFile::new(directory.path().join("sessions"), "name".to_owned());
+        let save = |proved: bool| {
+            let reservation = proved.then(|| file.prove_writable()).transpose()?;
+            let seal = seal::for_new_files("none");
+            file.save(&Session::default(), seal, reservation)
+        };
+        file.create_directory().unwrap();
+        save(false).unwrap();
+        let together = Barrier::new(2);
+        let (loaded, saved) = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let load = |_| {
+                    together.wait();
+                    file.load()
+                };
+                (0..ROUNDS).map(load).collect::<Vec<_>>()
+            });
+            let saved = (0..ROUNDS).map(|round| {
+                together.wait();
+                save(round % 2 == 0)
+            });
+            let saved: Vec<_> = saved.collect();
+            (reader.join().expect("loading panics at nothing"), saved)
+        });
+        for result in loaded {
+            assert!(matches!(result, Ok(Loaded::Session(..))), "{result:?}");
+        }
+        for result in saved {
+            result.unwrap();
+        }
+    }
 
     #[test]
     fn a_file_is_a_session_or_damaged_or_not_ours_to_touch() {

@@ -36,20 +36,16 @@ pub(super) struct Patience<'a> {
 /// # Errors
 /// `store`, if the lock file cannot be made.
 pub(super) fn try_acquire(path: &Path) -> Result<Option<Guard>, Error> {
-    let file = platform::private_file()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Store,
-                format!("the lock `{}` cannot be made", path.display()),
-            )
-            .because(error)
-            .hint("make its directory writable, or set CRED_HELPER_STATE to one that is")
-        })?;
+    let mut options = platform::private_file();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = platform::patiently(|| options.open(path)).map_err(|error| {
+        Error::new(
+            ErrorKind::Store,
+            format!("the lock `{}` cannot be made", path.display()),
+        )
+        .because(error)
+        .hint("make its directory writable, or set CRED_HELPER_STATE to one that is")
+    })?;
     match try_lock(&file) {
         Ok(true) => Ok(Some(Guard {
             _file: file,

@@ -38,7 +38,7 @@ impl DocumentDirectory {
 impl Documents for DocumentDirectory {
     fn load(&self, key: &str) -> Option<(Timestamp, Vec<u8>)> {
         let path = self.path(key);
-        let mut file = fs::File::open(&path).ok()?;
+        let mut file = platform::patiently(|| fs::File::open(&path)).ok()?;
         let metadata = file.metadata().ok()?;
         if !self.is_trusted() || platform::trusted_problem(&path, &metadata).is_some() {
             return None;
@@ -68,7 +68,7 @@ impl Documents for DocumentDirectory {
             file.write_all(format!("{}\n", now.0).as_bytes())?;
             file.write_all(document)?;
             drop(file);
-            fs::rename(&temporary, path)
+            platform::patiently(|| fs::rename(&temporary, &path))
         };
         // What cannot be kept is asked for again.
         drop(save());

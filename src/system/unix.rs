@@ -79,6 +79,14 @@ fn quoted(path: &Path) -> String {
     shell_word(&path.display().to_string())
 }
 
+/// Does `work` once: whoever has a file open here hinders nobody.
+///
+/// # Errors
+/// Those of `work`.
+pub fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    work()
+}
+
 /// Makes the names in a directory durable.
 ///
 /// # Errors

@@ -3,8 +3,10 @@
 use std::fs::{Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::context::Environment;
+use super::clock::SystemClock;
+use crate::context::{Clock, Environment};
 
 /// The console, whatever stdout is.
 pub const TERMINAL: &str = "CONOUT$";
@@ -38,6 +40,38 @@ pub fn private_file_problem(_path: &Path, _metadata: &Metadata) -> Option<(Strin
 /// What is wrong with a trusted file: access rights are inherited, nothing is checked.
 pub fn trusted_problem(_path: &Path, _metadata: &Metadata) -> Option<(String, String)> {
     None
+}
+
+/// Does `work`, and again for a moment while it is refused because somebody has the file open: a
+/// virus scanner, or on file systems without POSIX renames (FAT, network drives) any reader of a
+/// file that is to be replaced.
+///
+/// # Errors
+/// Those of `work`.
+pub fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    /// How often is it done again?
+    const ATTEMPTS: u32 = 40;
+    /// How long is waited before the next attempt? Together some half a second.
+    const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+    /// `ERROR_ACCESS_DENIED`, which may be for good too, and `ERROR_SHARING_VIOLATION`.
+    const PASSING: [i32; 2] = [5, 32];
+    let is_passing = |error: &io::Error| {
+        error
+            .raw_os_error()
+            .is_some_and(|code| PASSING.contains(&code))
+    };
+    let clock = SystemClock::new();
+    let mut pause = Duration::from_millis(1);
+    for _ in 0..ATTEMPTS {
+        match work() {
+            Err(error) if is_passing(&error) => {}
+            result => return result,
+        }
+        // Ctrl-C only shortens the pauses.
+        drop(clock.sleep(pause));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    work()
 }
 
 /// Nothing to do: NTFS journals names.
