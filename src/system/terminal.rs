@@ -1,10 +1,8 @@
 //! The person at the controlling terminal. Nothing else in this program talks to a person.
 //!
-//! What is shown goes to the terminal itself, not to stderr: tools hide or parse stderr, and
-//! stdout is theirs.
+//! What is shown goes to the terminal itself: tools hide or parse stderr, and stdout is theirs.
 
-use std::cell::OnceCell;
-use std::fs::{File, OpenOptions};
+use std::cell::{OnceCell, RefCell};
 use std::io::{self, IsTerminal, Write};
 
 use super::platform;
@@ -18,27 +16,26 @@ pub fn is_standard_error() -> bool {
 /// The controlling terminal, opened when it is first needed.
 #[derive(Default)]
 pub struct ControllingTerminal {
-    file: OnceCell<Option<File>>,
+    terminal: OnceCell<Option<RefCell<Box<dyn Write>>>>,
 }
 
 impl ControllingTerminal {
-    fn file(&self) -> Option<&File> {
-        self.file
-            .get_or_init(|| OpenOptions::new().write(true).open(platform::TERMINAL).ok())
-            .as_ref()
+    fn terminal(&self) -> Option<&RefCell<Box<dyn Write>>> {
+        let open = || platform::terminal().map(RefCell::new);
+        self.terminal.get_or_init(open).as_ref()
     }
 }
 
 impl Terminal for ControllingTerminal {
     fn is_available(&self) -> bool {
-        self.file().is_some()
+        self.terminal().is_some()
     }
 
     fn show(&self, text: &str) -> io::Result<()> {
-        let mut file = self
-            .file()
+        let terminal = self
+            .terminal()
             .ok_or_else(|| io::Error::other("there is no terminal"))?;
-        file.write_all(text.as_bytes())
+        terminal.borrow_mut().write_all(text.as_bytes())
     }
 }
 

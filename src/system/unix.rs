@@ -1,15 +1,18 @@
-//! What differs on Unix: permissions, places, the terminal's name.
+//! What differs on Unix: permissions, places, the terminal.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::context::Environment;
 use crate::text::shell_word;
 
-/// The controlling terminal.
-pub const TERMINAL: &str = "/dev/tty";
+/// The controlling terminal, where there is one.
+pub fn terminal() -> Option<Box<dyn Write>> {
+    let file = OpenOptions::new().write(true).open("/dev/tty").ok()?;
+    Some(Box::new(file))
+}
 
 /// Where the file for everybody on this machine lies.
 pub fn machine_wide_directory(_environment: &dyn Environment) -> PathBuf {

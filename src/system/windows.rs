@@ -1,15 +1,28 @@
 //! What differs on Windows: files inherit the access rights of the user's profile directory.
 
 use std::fs::{Metadata, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::clock::SystemClock;
 use crate::context::{Clock, Environment};
 
-/// The console, whatever stdout is.
-pub const TERMINAL: &str = "CONOUT$";
+/// The console, where somebody sees it: a service and a program with windows can have one that
+/// nobody does, and then neither stdin nor stderr is it.
+///
+/// stderr comes first where it is a terminal. It takes Unicode, and `CONOUT$` the console's code
+/// page; and in a terminal of MSYS2 it is what is seen, and the console is not.
+pub fn terminal() -> Option<Box<dyn Write>> {
+    if io::stderr().is_terminal() {
+        return Some(Box::new(io::stderr()));
+    }
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    let console = OpenOptions::new().write(true).open("CONOUT$").ok()?;
+    Some(Box::new(console))
+}
 
 /// Where the file for everybody on this machine lies.
 pub fn machine_wide_directory(environment: &dyn Environment) -> PathBuf {
