@@ -39,6 +39,9 @@
 //! | 1 | system; credential, token, context, endpoint, claims, io, secret_source | know OAuth (system) |
 //! | 0 | error, secret, text, digest, encoding | anything of ours |
 //!
+//! What differs between operating systems is in `system/unix.rs` and `system/windows.rs`, and
+//! nothing but `system/mod.rs` chooses between them.
+//!
 //! (Within layer 0, `error` may use `text`; within layer 1, the types may use each other.)
 //!
 //! # Invariants
