@@ -51,15 +51,15 @@ impl Documents for DocumentDirectory {
     }
 
     fn save(&self, key: &str, now: Timestamp, document: &[u8]) {
+        let path = self.path(key);
+        let prefix = format!(".tmp-{}-", digest(key.as_bytes()));
+        let temporary = self.0.join(format!("{prefix}{}", std::process::id()));
         let save = || -> std::io::Result<()> {
             platform::create_private_directory(&self.0)?;
             if !self.is_trusted() {
                 return Err(std::io::Error::other("others can write the directory"));
             }
-            let path = self.path(key);
-            let prefix = format!(".tmp-{}-", digest(key.as_bytes()));
             self.remove_temporaries(&prefix);
-            let temporary = self.0.join(format!("{prefix}{}", std::process::id()));
             let mut file = platform::private_file()
                 .write(true)
                 .create(true)
@@ -70,8 +70,10 @@ impl Documents for DocumentDirectory {
             drop(file);
             platform::patiently(|| fs::rename(&temporary, &path))
         };
-        // What cannot be kept is asked for again.
-        drop(save());
+        if save().is_err() {
+            // What cannot be kept is asked for again, and what is left of it is in nobody's way.
+            drop(fs::remove_file(&temporary));
+        }
     }
 }
 
@@ -98,6 +100,16 @@ mod tests {
         documents.save("a", Timestamp(2), b"{}");
         assert!(!left.exists());
         assert_eq!(documents.load("a"), Some((Timestamp(2), b"{}".to_vec())));
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_kept_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let documents = DocumentDirectory(directory.path().join("documents"));
+        fs::create_dir_all(documents.path("a")).expect("a directory can be made");
+        documents.save("a", Timestamp(1), b"{}");
+        let entries = fs::read_dir(&documents.0).expect("it is there");
+        assert_eq!(entries.count(), 1, "the directory in the document's place");
     }
 
     #[test]
