@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use super::platform;
 use crate::context::{Shield, Signals};
 use crate::error::{Error, ErrorKind};
 
@@ -78,28 +79,25 @@ fn install() {
                 .and_then(|_| flag::register(signal, &PENDING));
             drop(installed);
         }
-        #[cfg(unix)]
-        install_hang_up();
+        if let Some(signal) = platform::HANG_UP {
+            install_hang_up(signal);
+        }
     });
 }
 
 /// A terminal that is closed says so twice, once through the shell and once when that ends: the
 /// second time is no wish to end at once.
-#[cfg(unix)]
-fn install_hang_up() {
-    use signal_hook::consts::signal::SIGHUP;
-
-    if is_ignored(SIGHUP) {
+fn install_hang_up(signal: i32) {
+    if is_ignored(signal) {
         return;
     }
-    let installed = flag::register_conditional_shutdown(SIGHUP, 129, &AT_ONCE)
-        .and_then(|_| flag::register(SIGHUP, &PENDING));
+    let installed = flag::register_conditional_shutdown(signal, 129, &AT_ONCE)
+        .and_then(|_| flag::register(signal, &PENDING));
     drop(installed);
 }
 
 /// Whether whoever started the process had it ignore a signal, as `nohup` does. Only Linux tells;
 /// elsewhere it is taken for one that is not ignored.
-#[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::context::Environment;
 use crate::text::shell_word;
 
+/// The signal of a terminal that is closed.
+pub const HANG_UP: Option<i32> = Some(rustix::process::Signal::HUP.as_raw());
+
 /// The controlling terminal, where there is one.
 pub fn terminal() -> Option<Box<dyn Write>> {
     let file = OpenOptions::new().write(true).open("/dev/tty").ok()?;

@@ -8,6 +8,9 @@ use std::time::Duration;
 use super::clock::SystemClock;
 use crate::context::{Clock, Environment};
 
+/// The signal of a terminal that is closed: there is none.
+pub const HANG_UP: Option<i32> = None;
+
 /// The console, where somebody sees it: a service and a program with windows can have one that
 /// nobody does, and then neither stdin nor stderr is it.
 ///
