@@ -217,7 +217,7 @@ fn read_trusted(path: &Path, required: bool) -> Result<Option<(String, bool)>, E
         return Err(unreadable(path, &std::io::Error::other("it is too large")));
     }
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
-    let private = platform::private_file_problem(path, &metadata).is_none();
+    let private = platform::is_private(&metadata);
     Ok(Some((text, private)))
 }
 
@@ -293,8 +293,7 @@ impl<'a, 'c> Keys<'a, 'c> {
     /// key.
     pub fn new(prefix: &str, layers: Vec<Layer<'a>>, complaints: &'c mut Vec<Complaint>) -> Self {
         Self {
-            // A quoted key can hold anything.
-            prefix: printable(prefix),
+            prefix: prefix.to_owned(),
             layers,
             complaints,
         }
@@ -331,10 +330,15 @@ impl<'a, 'c> Keys<'a, 'c> {
                 self.complaints.push(Complaint(format!(
                     "{}: {}{proposal}",
                     layer.source.place(key.span().start),
-                    problem(&self.prefix, name),
+                    problem(&self.shown_prefix(), name),
                 )));
             }
         }
+    }
+
+    /// The prefix as complaints show it: a quoted key can hold anything.
+    fn shown_prefix(&self) -> String {
+        printable(&self.prefix)
     }
 
     /// Drops what was complained of so far.
@@ -358,7 +362,7 @@ impl<'a, 'c> Keys<'a, 'c> {
         self.complaints.push(Complaint(format!(
             "{}: `{}{}`: {problem}",
             found.place(),
-            self.prefix,
+            self.shown_prefix(),
             printable(key)
         )));
     }
@@ -538,7 +542,7 @@ impl<'a, 'c> Keys<'a, 'c> {
                 self.complaints.push(Complaint(format!(
                     "{}: `{}` needs exactly one of `env`, `file` and `command`",
                     found.place(),
-                    self.prefix.trim_end_matches('.'),
+                    self.shown_prefix().trim_end_matches('.'),
                 )));
                 None
             }

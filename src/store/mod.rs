@@ -235,10 +235,12 @@ fn sessions(state: &Path) -> PathBuf {
 /// The digest of an identity. Each part is written with its length, so that no two identities
 /// have the same text.
 fn name(identity: &[(String, String)]) -> String {
-    let text: String = identity
-        .iter()
-        .map(|(name, value)| format!("{}:{name}{}:{value}", name.len(), value.len()))
-        .collect();
+    let mut text = String::new();
+    for part in identity.iter().flat_map(|(name, value)| [name, value]) {
+        text.push_str(&part.len().to_string());
+        text.push(':');
+        text.push_str(part);
+    }
     digest(text.as_bytes())
 }
 

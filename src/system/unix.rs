@@ -37,6 +37,11 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Whether nobody else can read a file.
+pub fn is_private(metadata: &Metadata) -> bool {
+    has_trusted_owner(metadata) && metadata.mode() & 0o077 == 0
+}
+
 /// What is wrong with a file of secrets, and the command that mends it.
 pub fn private_file_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
     if let Some(problem) = owner_problem(path, metadata) {
@@ -67,8 +72,8 @@ pub fn trusted_problem(path: &Path, metadata: &Metadata) -> Option<(String, Stri
 }
 
 fn owner_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
-    let own = rustix::process::geteuid().as_raw();
-    (metadata.uid() != own && metadata.uid() != 0).then(|| {
+    (!has_trusted_owner(metadata)).then(|| {
+        let own = rustix::process::geteuid().as_raw();
         (
             format!(
                 "`{}` belongs to another user (uid {})",
@@ -78,6 +83,10 @@ fn owner_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
             format!("sudo chown {own} {}", quoted(path)),
         )
     })
+}
+
+fn has_trusted_owner(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0
 }
 
 /// A path as a shell takes it.

@@ -48,6 +48,11 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
+/// Whether nobody else can read a file: access rights are inherited, nothing is checked.
+pub fn is_private(_metadata: &Metadata) -> bool {
+    true
+}
+
 /// What is wrong with a file of secrets: access rights are inherited, nothing is checked.
 pub fn private_file_problem(_path: &Path, _metadata: &Metadata) -> Option<(String, String)> {
     None
