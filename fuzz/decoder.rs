@@ -18,6 +18,7 @@ use cred_helper::oauth::metadata::{self, Server};
 use cred_helper::oauth::{id_token, response};
 use cred_helper::profile::Configuration;
 use cred_helper::profile::file::Source;
+use cred_helper::profile::narrow::narrow;
 use cred_helper::profile::route::{Pattern, Target};
 use cred_helper::protocol::json;
 use cred_helper::store::{self, Loaded};
@@ -36,6 +37,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("id_token", id_token_claims),
     ("session", session),
     ("profile", profile),
+    ("narrow", narrowed_profile),
     ("route", route),
     ("request", request),
     ("argument", argument),
@@ -163,18 +165,54 @@ pub(crate) fn session(bytes: &[u8]) -> Vec<String> {
     }
 }
 
-/// A profile file.
-pub(crate) fn profile(bytes: &[u8]) -> Vec<String> {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Vec::new();
-    };
-    let sources = [Source {
+fn source(text: &str) -> Source {
+    Source {
         path: PathBuf::from("profiles.toml"),
         text: text.to_owned(),
         machine_wide: false,
         profiles_count: true,
         private: true,
-    }];
+    }
+}
+
+/// A profile file so large that a call parses a part of it: that part says what the whole does.
+pub(crate) fn narrowed_profile(bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Vec::new();
+    };
+    let padding = "# nothing but its length\n".repeat(1000);
+    let sources = [source(text), source(&padding)];
+    drop(narrow(&sources, None));
+    // Where the whole has a mistake, the part may not have it.
+    let Ok(whole) = Configuration::new(&sources) else {
+        return Vec::new();
+    };
+    let names: Vec<&str> = whole.profiles().map(|(name, _)| name).collect();
+    for name in names.into_iter().map(Some).chain([None]) {
+        let Some(narrowed) = narrow(&sources, name) else {
+            continue;
+        };
+        let Ok(part) = Configuration::new(&narrowed) else {
+            continue;
+        };
+        let Ok(profile) = part.resolve(name, None) else {
+            continue;
+        };
+        let expected = whole.resolve(name, None).expect("the part has it");
+        assert_eq!(profile.name, expected.name, "{text:?}");
+        assert_eq!(profile.to_toml(), expected.to_toml(), "{text:?}");
+        assert_eq!(part.seal(), whole.seal(), "{text:?}");
+        assert_eq!(part.lock_timeout(), whole.lock_timeout(), "{text:?}");
+    }
+    Vec::new()
+}
+
+/// A profile file.
+pub(crate) fn profile(bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Vec::new();
+    };
+    let sources = [source(text)];
     let (configuration, complaints) = Configuration::check(&sources);
     let is_good = complaints.is_empty();
     let mut shown: Vec<String> = complaints

@@ -9,6 +9,7 @@ use crate::credential::{Action, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::exchange;
 use crate::profile::file::{self, Location};
+use crate::profile::narrow::narrow;
 use crate::profile::{Configuration, Profile};
 use crate::store::SessionStore;
 use crate::text::printable;
@@ -40,17 +41,42 @@ impl Answerer<'_> {
         channel: Option<&dyn Terminal>,
     ) -> Result<Response, Error> {
         let sources = file::read(self.location)?;
-        let configuration = Configuration::new(&sources)?;
         let variable = || self.context.environment.variable("CRED_HELPER_PROFILE");
         let name = request.profile.clone().or_else(variable);
+        let name = name.as_deref();
         if request.action == Action::Status {
-            return self.status(&configuration, name.as_deref());
+            return self.status(&Configuration::new(&sources)?, name);
         }
+        let url = request.url.as_deref();
+        let narrowed = match (name, url) {
+            // Any profile may answer for a URL.
+            (None, Some(_)) => None,
+            (name, _) => narrow(&sources, name),
+        };
+        if let Some(narrowed) = &narrowed
+            && let Ok(configuration) = Configuration::new(narrowed)
+            && let Ok(profile) = configuration.resolve(name, url)
+        {
+            return self.serve(request, channel, &configuration, &profile);
+        }
+        // What is wrong is told of everything that the files say.
+        let configuration = Configuration::new(&sources)?;
         let profile = configuration
-            .resolve(name.as_deref(), request.url.as_deref())
+            .resolve(name, url)
             .map_err(|error| self.with_place(error, &configuration))?;
+        self.serve(request, channel, &configuration, &profile)
+    }
+
+    /// Answers a request for this profile.
+    fn serve(
+        &self,
+        request: &Request,
+        channel: Option<&dyn Terminal>,
+        configuration: &Configuration<'_>,
+        profile: &Profile,
+    ) -> Result<Response, Error> {
         if let Some(tool) = self.tool {
-            configuration.allow(tool, &profile)?;
+            configuration.allow(tool, profile)?;
         }
         let interactive = self.interactive(request)?;
         let asks_anywhere = request.action == Action::Login || interactive == Interactive::Always;
@@ -59,9 +85,9 @@ impl Answerer<'_> {
         } else {
             self.context.terminal
         };
-        let store = self.store(&configuration, &profile);
+        let store = self.store(configuration, profile);
         let call = Call {
-            profile: &profile,
+            profile,
             store: &store,
             request,
             interactive,

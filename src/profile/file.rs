@@ -84,7 +84,7 @@ impl Source {
 /// `FILE:LINE:COL` of what comes after the text `before`.
 fn place(path: &Path, before: &str) -> String {
     let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    let line = before.matches('\n').count() + 1;
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before[line_start..].chars().count() + 1;
     format!("{}:{line}:{column}", path.display())
 }

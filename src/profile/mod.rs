@@ -1,9 +1,11 @@
 //! Profiles: which client, authority, scopes and grant belong to a name or a URL.
 //!
-//! [`mod@file`] finds and reads the files, this module validates them, [`route`] compares URLs, and
-//! [`preset`] holds what is known of providers. Nothing here runs anything.
+//! [`mod@file`] finds and reads the files, [`narrow`](mod@narrow) keeps of large ones what a call
+//! needs, this module validates them, [`route`] compares URLs, and [`preset`] holds what is known
+//! of providers. Nothing here runs anything.
 
 pub mod file;
+pub mod narrow;
 pub mod preset;
 pub mod route;
 

@@ -733,3 +733,28 @@ fn an_authority_is_what_requests_are_built_of_and_extra_is_what_nobody_else_send
         assert!(error.contains(complaint), "{keys}: {error}");
     }
 }
+
+#[test]
+fn in_a_large_file_a_mistake_in_a_table_is_told_by_calls_for_its_profile_and_by_check() {
+    let others: String = (0..500)
+        .map(|number| profile(&format!("p{number}"), NOBODY))
+        .collect();
+    let sandbox = Sandbox::new("");
+    for (mistake, line) in [
+        ("client_id = \"unclosed\n", 2002),
+        ("scopes = [\"unclosed\"\n", 2003),
+        ("client_id = \"twice\"\nclient_id = \"twice\"\n", 2003),
+    ] {
+        let api = profile("api", NOBODY);
+        sandbox.write_profiles(&format!("{others}[profiles.broken]\n{mistake}{api}"));
+        assert_eq!(asked_for(sandbox.run(&["get", "-p", "api"])), "api");
+        for arguments in [&["get", "-p", "broken"][..], &["profile", "check"]] {
+            let error = sandbox.run(arguments).failed(3);
+            let place = format!("{}:{line}:", sandbox.config().display());
+            assert!(error.contains(&place), "{mistake}{error}");
+        }
+        // Elsewhere it is one for every call.
+        sandbox.write_profiles(&format!("{others}{api}[lock]\n{mistake}"));
+        sandbox.run(&["get", "-p", "api"]).failed(3);
+    }
+}
