@@ -17,8 +17,6 @@ use crate::system::platform;
 #[derive(Debug)]
 pub(super) struct Guard {
     _file: File,
-    /// Why nothing is locked: the file system knows no locks.
-    missing: Option<String>,
 }
 
 /// How long to wait, and what to say.
@@ -36,28 +34,23 @@ pub(super) struct Patience<'a> {
 /// # Errors
 /// `store`, if the lock file cannot be made.
 pub(super) fn try_acquire(path: &Path) -> Result<Option<Guard>, Error> {
+    let file = open(path)?;
+    // A file system without locks is no failure.
+    let is_free = try_lock(&file).unwrap_or(true);
+    Ok(is_free.then_some(Guard { _file: file }))
+}
+
+fn open(path: &Path) -> Result<File, Error> {
     let mut options = platform::private_file();
     options.read(true).write(true).create(true).truncate(false);
-    let file = platform::patiently(|| options.open(path)).map_err(|error| {
+    platform::patiently(|| options.open(path)).map_err(|error| {
         Error::new(
             ErrorKind::Store,
             format!("the lock `{}` cannot be made", path.display()),
         )
         .because(error)
         .hint("make its directory writable, or set CRED_HELPER_STATE to one that is")
-    })?;
-    match try_lock(&file) {
-        Ok(true) => Ok(Some(Guard {
-            _file: file,
-            missing: None,
-        })),
-        Ok(false) => Ok(None),
-        // A file system without locks is no failure.
-        Err(error) => Ok(Some(Guard {
-            _file: file,
-            missing: Some(error.to_string()),
-        })),
-    }
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where locks are taken")]
@@ -87,19 +80,22 @@ pub(super) fn acquire(
     /// How long is waited in silence?
     const SILENT: Duration = Duration::from_secs(2);
 
+    let file = open(path)?;
     let started = context.clock.monotonic();
     let mut pause = SHORTEST;
     let mut said = false;
     loop {
-        if let Some(guard) = try_acquire(path)? {
-            if let Some(reason) = &guard.missing {
+        match try_lock(&file) {
+            Ok(true) => return Ok(Guard { _file: file }),
+            Ok(false) => {}
+            Err(reason) => {
                 context.warn(&format!(
                     "`{}` cannot be locked ({reason}): two calls at once could lose the sign-in; \
                      set CRED_HELPER_STATE to a local directory",
                     path.display()
                 ));
+                return Ok(Guard { _file: file });
             }
-            return Ok(guard);
         }
         let waited = context.clock.monotonic().saturating_sub(started);
         if waited >= patience.limit {
