@@ -82,7 +82,6 @@ pub(super) fn acquire(
 
     let file = open(path)?;
     let started = context.clock.monotonic();
-    let mut pause = SHORTEST;
     let mut said = false;
     loop {
         match try_lock(&file) {
@@ -118,7 +117,9 @@ pub(super) fn acquire(
             context.inform(&format!("waiting for {}", patience.waiting_for));
             said = true;
         }
-        context.clock.sleep(pause)?;
-        pause = (pause * 2).min(LONGEST);
+        // Late by a sixteenth of the wait, so that many who wait for one refresh do not draw it out.
+        context
+            .clock
+            .sleep((waited / 16).clamp(SHORTEST, LONGEST))?;
     }
 }
