@@ -279,7 +279,28 @@ fn under_lock(
     has_asked: HasAsked,
 ) -> Result<Credential, Error> {
     let context = &call.context;
-    let guard = call.store.lock(context)?;
+    // Of many that wait for one refresh, each takes what it brought as soon as it is there.
+    let mut brought = None;
+    let guard = call.store.lock_unless(context, &mut |session| {
+        if let Step::Use {
+            account,
+            token,
+            stale: false,
+        } = next(session, wanted, context.clock.now())
+        {
+            brought = Some(call.credential(account, token, CACHE, false));
+        }
+        brought.is_some()
+    })?;
+    let Some(guard) = guard else {
+        let bug = || {
+            Error::new(
+                ErrorKind::Internal,
+                "BUG: a lock was needless without an answer",
+            )
+        };
+        return brought.ok_or_else(bug);
+    };
     let mut session = call.store.load_locked(&guard, context)?;
     let mut wanted = wanted.clone();
     let mut refused: Option<Error> = None;

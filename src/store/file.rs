@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -130,6 +131,12 @@ impl SessionFile {
                 &error,
             )),
         }
+    }
+
+    /// What is different after each save, as far as a file system tells; `None` if there is no file.
+    pub(super) fn stamp(&self) -> Option<(SystemTime, u64)> {
+        let metadata = fs::metadata(self.path()).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
     }
 
     pub(super) fn load(&self) -> Result<Loaded, Error> {

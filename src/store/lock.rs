@@ -64,7 +64,8 @@ fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Takes the lock, waiting for it if need be.
+/// Takes the lock, waiting for it if need be. `None` if `is_settled` says meanwhile that it is not
+/// needed any more.
 ///
 /// # Errors
 /// `busy` when the limit is reached, `interrupted`, or `store`.
@@ -72,7 +73,8 @@ pub(super) fn acquire(
     path: &Path,
     patience: &Patience<'_>,
     context: &Context<'_>,
-) -> Result<Guard, Error> {
+    is_settled: &mut dyn FnMut() -> bool,
+) -> Result<Option<Guard>, Error> {
     /// How soon may the lock be free again at the earliest?
     const SHORTEST: Duration = Duration::from_millis(1);
     /// How late may a waiter notice that it is free?
@@ -85,7 +87,8 @@ pub(super) fn acquire(
     let mut said = false;
     loop {
         match try_lock(&file) {
-            Ok(true) => return Ok(Guard { _file: file }),
+            Ok(true) => return Ok(Some(Guard { _file: file })),
+            Ok(false) if is_settled() => return Ok(None),
             Ok(false) => {}
             Err(reason) => {
                 context.warn(&format!(
@@ -93,7 +96,7 @@ pub(super) fn acquire(
                      set CRED_HELPER_STATE to a local directory",
                     path.display()
                 ));
-                return Ok(Guard { _file: file });
+                return Ok(Some(Guard { _file: file }));
             }
         }
         let waited = context.clock.monotonic().saturating_sub(started);

@@ -104,6 +104,20 @@ impl SessionStore {
     /// # Errors
     /// `busy`, `interrupted` or `store`.
     pub fn lock(&self, context: &Context<'_>) -> Result<SessionGuard, Error> {
+        let guard = self.lock_unless(context, &mut |_| false)?;
+        Ok(guard.expect("nothing settles it but the lock"))
+    }
+
+    /// The same, unless `is_settled` by what another process keeps meanwhile. Many that wait for one
+    /// refresh need not take the lock one after the other to see what it brought.
+    ///
+    /// # Errors
+    /// `busy`, `interrupted` or `store`.
+    pub fn lock_unless(
+        &self,
+        context: &Context<'_>,
+        is_settled: &mut dyn FnMut(&Session) -> bool,
+    ) -> Result<Option<SessionGuard>, Error> {
         let own = self.own_store();
         own.file.create_directory()?;
         let limit = context
@@ -114,9 +128,21 @@ impl SessionStore {
             waiting_for: "another process that refreshes this session",
             hint: "try again, or give it longer with `[lock] timeout`",
         };
-        let guard = lock::acquire(&own.file.lock_path(), &patience, context)?;
-        own.file.remove_temporaries();
-        Ok(SessionGuard(guard))
+        let mut seen = None;
+        let mut is_settled = || {
+            let now = own.file.stamp();
+            if now.is_none() || now == seen {
+                return false;
+            }
+            seen = now;
+            matches!(own.file.load(), Ok(Loaded::Session(session, _)) if is_settled(&session))
+        };
+        let path = own.file.lock_path();
+        let guard = lock::acquire(&path, &patience, context, &mut is_settled)?;
+        Ok(guard.map(|guard| {
+            own.file.remove_temporaries();
+            SessionGuard(guard)
+        }))
     }
 
     /// Takes the lock for signing in. Whoever waits for it waits for a person, as long as their
@@ -134,7 +160,9 @@ impl SessionStore {
             waiting_for: "the sign-in that another process has begun",
             hint: "finish that sign-in, then try again",
         };
-        lock::acquire(&own.file.sign_in_lock_path(), &patience, context).map(SignInGuard)
+        let path = own.file.sign_in_lock_path();
+        let guard = lock::acquire(&path, &patience, context, &mut || false)?;
+        Ok(SignInGuard(guard.expect("nothing settles it but the lock")))
     }
 
     /// Whether some process is signing in now.

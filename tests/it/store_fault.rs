@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
+use crate::oidc_ground::eventually;
 use crate::scene::{Scene, follow_hint};
+use crate::support::detached;
 
 /// Every way of replacing a file.
 const RENAME: &str = "rename,renameat,renameat2";
@@ -336,4 +338,32 @@ fn ctrl_c_during_a_refresh_ends_serve_after_the_answer() {
     assert!(answers[0].starts_with(r#"{"Ok":"#), "{answers:?}");
     assert_eq!(scene.refreshes(), 1);
     assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+}
+
+#[test]
+fn whoever_waits_for_a_refresh_takes_what_it_brought_without_the_lock() {
+    let scene = Scene::signed_in();
+    let fresh = scene.session();
+    let token = scene.run(&["get"]).ok();
+    scene.age(-1);
+    let lock = scene.sandbox.session().with_extension("lock");
+    // Holds the lock until our program ends.
+    let command = scene.wrapped(&["flock", &lock.display().to_string()], &["get"]);
+    let child = detached(command).spawn().expect("setsid starts");
+    eventually("it waits", || {
+        let log = fs::read_to_string(scene.sandbox.log()).unwrap_or_default();
+        log.contains("waiting for another process that refreshes this session")
+    });
+    let brought = scene.file("brought");
+    fs::write(&brought, fresh).expect("it is ours");
+    crate::support::private(&brought);
+    fs::rename(&brought, scene.sandbox.session()).expect("it is ours");
+    let output = child.wait_with_output().expect("it ends");
+    let ran = scene.sandbox.checked(output);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), token.as_str()),
+        "{ran:?}"
+    );
+    assert_eq!(scene.refreshes(), 0);
 }
