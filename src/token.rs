@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
+use crate::text::printable;
 
 /// A point in time in whole seconds since 1970, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +53,18 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account as the authority tells it, made safe to show.
+    pub fn told(name: Option<String>, subject: Option<String>) -> Self {
+        let shown = |text: Option<String>| {
+            text.map(|text| printable(&text))
+                .filter(|text| !text.is_empty())
+        };
+        Self {
+            name: shown(name),
+            subject: shown(subject),
+        }
+    }
+
     /// The sign-in name, else the subject.
     pub fn label(&self) -> Option<&str> {
         self.name.as_deref().or(self.subject.as_deref())

@@ -88,14 +88,7 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
         (Some(oid), Some(tid)) => Some(format!("{oid}.{tid}")),
         _ => claims.sub,
     };
-    let shown = |text: Option<String>| {
-        text.map(|text| printable(&text))
-            .filter(|text| !text.is_empty())
-    };
-    Ok(Account {
-        name: shown(name),
-        subject: shown(subject),
-    })
+    Ok(Account::told(name, subject))
 }
 
 /// Reads who signed in from Entra's `client_info`, which comes where no ID token was asked for.

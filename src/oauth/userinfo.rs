@@ -101,14 +101,7 @@ fn read(body: &[u8], known: &Account) -> Result<Account, String> {
         .or(claims.login)
         .or(claims.email)
         .or(claims.nickname);
-    let shown = |text: Option<String>| {
-        text.map(|text| printable(&text))
-            .filter(|text| !text.is_empty())
-    };
-    Ok(Account {
-        name: shown(name),
-        subject: shown(subject),
-    })
+    Ok(Account::told(name, subject))
 }
 
 #[cfg(test)]

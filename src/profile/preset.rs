@@ -18,35 +18,18 @@ pub struct Preset {
 
 /// Every preset, by name.
 pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "auth0",
-        text: include_str!("../../profiles/auth0.toml"),
-    },
-    Preset {
-        name: "entra",
-        text: include_str!("../../profiles/entra.toml"),
-    },
-    Preset {
-        name: "github",
-        text: include_str!("../../profiles/github.toml"),
-    },
-    Preset {
-        name: "gitlab",
-        text: include_str!("../../profiles/gitlab.toml"),
-    },
-    Preset {
-        name: "google",
-        text: include_str!("../../profiles/google.toml"),
-    },
-    Preset {
-        name: "keycloak",
-        text: include_str!("../../profiles/keycloak.toml"),
-    },
-    Preset {
-        name: "okta",
-        text: include_str!("../../profiles/okta.toml"),
-    },
+    preset("auth0", include_str!("../../profiles/auth0.toml")),
+    preset("entra", include_str!("../../profiles/entra.toml")),
+    preset("github", include_str!("../../profiles/github.toml")),
+    preset("gitlab", include_str!("../../profiles/gitlab.toml")),
+    preset("google", include_str!("../../profiles/google.toml")),
+    preset("keycloak", include_str!("../../profiles/keycloak.toml")),
+    preset("okta", include_str!("../../profiles/okta.toml")),
 ];
+
+const fn preset(name: &'static str, text: &'static str) -> Preset {
+    Preset { name, text }
+}
 
 /// What a file says for people, by key: `profile presets` shows it.
 pub const ABOUT: &[&str] = &["summary", "authority", "register", "verified", "documented"];

@@ -75,6 +75,14 @@ impl Desk {
         acquire(&self.call(world, request), None)
     }
 
+    /// Asks for a token that is not the cached one, where nobody may be asked.
+    fn refresh_silently(&self, world: &World) -> Result<Credential, Error> {
+        let request = forced();
+        let mut call = self.call(world, &request);
+        call.interactive = Interactive::Never;
+        acquire(&call, None)
+    }
+
     /// Signs in; the access token lives for an hour.
     fn signed_in(world: &World) -> Self {
         let desk = Self::new();
@@ -355,20 +363,16 @@ fn a_refused_refresh_token_is_never_sent_again() {
 
     let world = World::default();
     let desk = Desk::signed_in(&world);
-    let silent = |world: &World| {
-        let request = forced();
-        let mut call = desk.call(world, &request);
-        call.interactive = Interactive::Never;
-        acquire(&call, None)
-    };
     world.answer(400, refusal("invalid_grant"));
-    let error = silent(&world).expect_err("the token is dead");
+    let error = desk
+        .refresh_silently(&world)
+        .expect_err("the token is dead");
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
     assert_eq!(
         error.oauth_error().expect("its reason is told").error,
         "invalid_grant"
     );
-    let error = silent(&world).expect_err("it is still dead");
+    let error = desk.refresh_silently(&world).expect_err("it is still dead");
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
     assert_eq!(world.count("refresh_token"), 1);
 }
@@ -435,20 +439,15 @@ fn a_refused_refresh_token_is_forgotten_only_where_it_is_dead() {
     ] {
         let world = World::default();
         let desk = Desk::signed_in(&world);
-        let silent = |world: &World| {
-            let request = forced();
-            let mut call = desk.call(world, &request);
-            call.interactive = Interactive::Never;
-            acquire(&call, None)
-        };
         world.answer(status, &body);
-        let error = silent(&world).expect_err("it was refused");
+        let error = desk.refresh_silently(&world).expect_err("it was refused");
         assert_eq!(error.kind(), kind, "{status} {body}: {error}");
         if is_kept {
             world.answer(200, tokens("second", None));
-            silent(&world).expect("the sign-in lives");
+            desk.refresh_silently(&world).expect("the sign-in lives");
         } else {
-            silent(&world).expect_err("a dead token is not sent again");
+            desk.refresh_silently(&world)
+                .expect_err("a dead token is not sent again");
         }
         world.assert_all_asked();
         assert_eq!(world.count("refresh_token"), 1 + usize::from(is_kept));

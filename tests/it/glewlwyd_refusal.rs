@@ -23,13 +23,7 @@ fn a_refresh_token_that_is_refused_without_a_word_is_kept_and_a_sign_in_is_requi
 
     // Somebody who can be asked is, and the token is not sent a second time in one call.
     ground.authority.reset_requests();
-    let terminal = ground
-        .sandbox
-        .in_terminal("cred-helper get >answer 2>errors");
-    ground.authority.approve(None, "ada");
-    let shown = terminal.wait();
-    assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
-    assert_eq!(ground.read("answer"), ground.get(&[]));
+    ground.get_as_ada();
     assert_eq!(ground.authority.requests().token("refresh_token"), 1);
     ground.expire();
     assert_eq!(ground.get_json(&[])["source"], "refresh");

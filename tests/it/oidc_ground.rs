@@ -80,6 +80,15 @@ impl Ground {
         ran
     }
 
+    /// `get` at a terminal where a sign-in is needed: ada is asked, and gets her token.
+    pub(crate) fn get_as_ada(&self) {
+        let terminal = self.sandbox.in_terminal("cred-helper get >answer 2>errors");
+        self.authority.approve(None, "ada");
+        let shown = terminal.wait();
+        assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
+        assert_eq!(self.read("answer"), self.get(&[]));
+    }
+
     /// `get` without a terminal, which must go well; the token.
     pub(crate) fn get(&self, arguments: &[&str]) -> String {
         let mut line = vec!["get"];

@@ -104,13 +104,7 @@ fn a_dead_refresh_token_begins_a_new_sign_in_at_a_terminal() {
     let ground = Ground::signed_in(json!({}));
     ground.authority.revoke(&ground.refresh_token());
     ground.expire();
-    let terminal = ground
-        .sandbox
-        .in_terminal("cred-helper get >answer 2>errors");
-    ground.authority.approve(None, "ada");
-    let shown = terminal.wait();
-    assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
-    assert_eq!(ground.read("answer"), ground.get(&[]));
+    ground.get_as_ada();
     let requests = ground.authority.requests();
     assert_eq!(requests.token("refresh_token"), 1);
     assert_eq!(requests.device_authorization, 1);
@@ -130,13 +124,7 @@ fn a_refusal_to_refresh_that_a_sign_in_mends_asks_for_one_and_keeps_the_refresh_
     assert!(error.contains("interaction_required"), "{error}");
     assert_eq!(ground.refresh_token(), refresh_token);
 
-    let terminal = ground
-        .sandbox
-        .in_terminal("cred-helper get >answer 2>errors");
-    ground.authority.approve(None, "ada");
-    let shown = terminal.wait();
-    assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
-    assert_eq!(ground.read("answer"), ground.get(&[]));
+    ground.get_as_ada();
     assert_eq!(ground.authority.requests().token("refresh_token"), 2);
 }
 
