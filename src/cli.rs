@@ -124,7 +124,13 @@ fn parse_line(line: Vec<OsString>) -> Called {
     match matches.subcommand() {
         Some((name, matches)) => {
             if let Some(entry) = PROTOCOLS.iter().find(|entry| entry.name == name) {
-                return Called::Protocol(entry, taken(entry.flags, matches), globals);
+                let mut arguments = taken(entry.flags, matches);
+                if !entry.verbs.is_empty()
+                    && let Some(verb) = matches.get_one::<String>(VERB)
+                {
+                    arguments.set_operand(verb.clone());
+                }
+                return Called::Protocol(entry, arguments, globals);
             }
             let entry = COMMANDS.iter().find(|entry| entry.name == name);
             let entry = entry.expect("clap knows the names of the tables alone");
@@ -163,7 +169,8 @@ fn quickly(line: &[OsString]) -> Option<(&'static protocol::Entry, Arguments)> {
     // The name is the first word; flags before it are rare enough for clap.
     let (name, rest) = line.split_first()?;
     let entry = PROTOCOLS.iter().find(|entry| name == entry.name)?;
-    let arguments = argument::parse(rest.iter().cloned(), &[entry.flags, GLOBAL])?;
+    let tables = [entry.flags, GLOBAL];
+    let arguments = argument::parse(rest.iter().cloned(), &tables, !entry.verbs.is_empty())?;
     Some((entry, arguments))
 }
 
@@ -211,13 +218,25 @@ pub fn command_line() -> Command {
             Command::new(entry.name)
                 .about(entry.summary)
                 .after_help(entry.help)
-                .args(entry.flags.iter().map(argument_of)),
+                .args(entry.flags.iter().map(argument_of))
+                .args(verb_of(entry)),
         );
     }
     for entry in COMMANDS {
         line = line.subcommand((entry.command)(Command::new(entry.name)));
     }
     line
+}
+
+/// The id of a protocol's operand.
+const VERB: &str = "verb";
+
+/// The operand of a protocol that takes one.
+fn verb_of(entry: &'static protocol::Entry) -> Option<Arg> {
+    let verb = Arg::new(VERB)
+        .value_name("VERB")
+        .help(format!("What the tool wants: {}", entry.verbs.join(", ")));
+    (!entry.verbs.is_empty()).then_some(verb)
 }
 
 fn argument_of(flag: &'static Flag) -> Arg {
@@ -348,6 +367,7 @@ mod tests {
             help: "",
             time_limit: Duration::ZERO,
             flags: &[],
+            verbs: &[],
             serve: PROTOCOLS[0].serve,
         }];
         for (program, expected) in [

@@ -119,6 +119,10 @@ pub struct Credential {
     pub stale: bool,
     /// Where a URL names a host: the host of the request, else of the profile's first pattern.
     pub host: Option<String>,
+    /// The user name that Basic credentials need, where the profile or its preset says one.
+    pub username: Option<String>,
+    /// Whether git's host takes the token as the password of Basic credentials alone.
+    pub basic_only: bool,
 }
 
 /// The answer to a [`Request`].

@@ -157,6 +157,8 @@ impl<'a> Call<'a> {
             source,
             stale,
             host,
+            username: self.profile.username.clone(),
+            basic_only: self.profile.basic_only,
         }
     }
 }

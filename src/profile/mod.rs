@@ -71,6 +71,10 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
     ("extra", "a table of further request parameters"),
     (
+        "username",
+        "the user name of Basic credentials, for tools that need one",
+    ),
+    (
         "tools",
         "the tools that may use this profile; any other is refused",
     ),
@@ -105,6 +109,10 @@ pub struct Profile {
     pub claims: Option<String>,
     /// What the client can do, as Entra's `CP1`: answer a claims challenge.
     pub client_capabilities: Vec<String>,
+    /// The user name of Basic credentials.
+    pub username: Option<String>,
+    /// Whether the provider's git takes a token as the password of Basic credentials alone.
+    pub basic_only: bool,
     /// The tools that may use it.
     pub tools: Option<Vec<String>>,
 }
@@ -178,6 +186,8 @@ impl Profile {
             account,
             claims,
             client_capabilities,
+            username,
+            basic_only: _,
             tools,
         } = self;
         let mut table = toml::Table::new();
@@ -236,6 +246,7 @@ impl Profile {
             .map(|(name, value)| (name.clone(), value.clone().into()))
             .collect();
         put("extra", (!extra.is_empty()).then(|| extra.into()));
+        put("username", text(username));
         put("tools", tools.clone().map(toml::Value::from));
         if let Some(ca_file) = &client.ca_file {
             let mut tls = toml::Table::new();
@@ -800,6 +811,14 @@ fn read_profile(
     let audience = keys.text("audience").map(|(audience, _)| audience);
     let resource = keys.text("resource").map(|(resource, _)| resource);
     let tools = keys.texts("tools").map(|(tools, _)| tools);
+    let username = keys.text("username").and_then(|(username, found)| {
+        // RFC 7617 §2: a colon ends the user name.
+        let good = !username.contains(':') && !username.contains(char::is_control);
+        if !good {
+            keys.complain(found, "username", "it holds a colon or a control character");
+        }
+        good.then_some(username)
+    });
     if !missing.is_empty() {
         keys.complain_at(
             place,
@@ -839,6 +858,8 @@ fn read_profile(
         client_capabilities: client_capabilities
             .map(|(capabilities, _)| capabilities)
             .unwrap_or_default(),
+        username,
+        basic_only: preset.is_some_and(|preset| preset.basic_only),
         tools,
     })
 }

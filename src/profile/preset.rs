@@ -63,6 +63,8 @@ pub(super) struct Rules<'a> {
     pub(super) authority: Option<&'a str>,
     /// `kind = "entra"`: the authority is Microsoft's on whatever host.
     pub(super) is_entra: bool,
+    /// `git_scheme = "Basic"`: git's host takes a token as a password alone.
+    pub(super) basic_only: bool,
     /// `device_authorization_auth_method = "none"`: the client does not prove itself there.
     pub(super) open_device_authorization: bool,
 }
@@ -78,6 +80,7 @@ impl<'a> Rules<'a> {
                 .and_then(|value| value.get_ref().as_table()),
             authority: text(table, "authority"),
             is_entra: text(table, "kind") == Some("entra"),
+            basic_only: text(table, "git_scheme") == Some("Basic"),
             open_device_authorization: text(table, "device_authorization_auth_method")
                 == Some("none"),
         }
@@ -108,6 +111,7 @@ mod tests {
                 let known = match key {
                     "kind" => value.get_ref().as_str() == Some("entra"),
                     "device_authorization_auth_method" => value.get_ref().as_str() == Some("none"),
+                    "git_scheme" => value.get_ref().as_str() == Some("Basic"),
                     "profile" => true,
                     _ => ABOUT.contains(&key),
                 };

@@ -71,12 +71,23 @@ pub const PROFILE: Flag = Flag::value("profile", "NAME", "Profile to use").short
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
     values: Vec<(&'static str, String)>,
+    operand: Option<String>,
 }
 
 impl Arguments {
     /// Adds a flag; its value is empty if it takes none.
     pub fn add(&mut self, long: &'static str, value: String) {
         self.values.push((long, value));
+    }
+
+    /// Sets the operand: what the tool wants done.
+    pub fn set_operand(&mut self, operand: String) {
+        self.operand = Some(operand);
+    }
+
+    /// The operand.
+    pub fn operand(&self) -> Option<&str> {
+        self.operand.as_deref()
     }
 
     /// Whether the flag was given.
@@ -97,11 +108,13 @@ impl Arguments {
     }
 }
 
-/// Reads `arguments` by the tables. `None` for anything unusual (help, a mistake, an operand,
-/// bytes that are not Unicode): clap reads it again, and says what is wrong.
+/// Reads `arguments` by the tables; one operand where `with_operand` says so. `None` for anything
+/// unusual (help, a mistake, a second operand, bytes that are not Unicode): clap reads it again,
+/// and says what is wrong.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     tables: &[&'static [Flag]],
+    with_operand: bool,
 ) -> Option<Arguments> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut parsed = Arguments::default();
@@ -114,6 +127,13 @@ pub fn parse(
         let Some(argument) = parser.next().ok()? else {
             return Some(parsed);
         };
+        if let lexopt::Arg::Value(value) = argument {
+            if !with_operand || parsed.operand.is_some() {
+                return None;
+            }
+            parsed.set_operand(value.into_string().ok()?);
+            continue;
+        }
         let mut flags = tables.iter().copied().flatten();
         let flag = flags.find(|flag| matches(flag, &argument))?;
         if parsed.has(flag.long) && !flag.many {
@@ -146,7 +166,23 @@ mod tests {
     ];
 
     fn read(line: &str) -> Option<super::Arguments> {
-        parse(line.split_whitespace().map(OsString::from), &[TABLE])
+        let words = line.split_whitespace().map(OsString::from);
+        parse(words, &[TABLE], false)
+    }
+
+    #[test]
+    fn a_tool_says_in_one_operand_what_it_wants() {
+        let read = |line: &str| {
+            let words = line.split_whitespace().map(OsString::from);
+            parse(words, &[TABLE], true)
+        };
+        for line in ["get -p x", "-p x get", "-p x -- get"] {
+            let arguments = read(line).expect(line);
+            assert_eq!(arguments.operand(), Some("get"), "{line}");
+            assert_eq!(arguments.get("profile"), Some("x"), "{line}");
+        }
+        assert_eq!(read("-p x").expect("none is none").operand(), None);
+        assert_eq!(read("get get"), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     link_names: &[],
     time_limit: Duration::from_secs(60),
     flags: FLAGS,
+    verbs: &[],
     serve,
 };
 
@@ -160,7 +161,8 @@ fn render(
                 Error::new(ErrorKind::Usage, "`netrc` needs a host, and none is known")
                     .hint("give --url, or the profile's `urls`")
             })?;
-            write!(text, "machine {host}\nlogin oauth2\npassword {token}")
+            let username = credential.username.as_deref().unwrap_or("oauth2");
+            write!(text, "machine {host}\nlogin {username}\npassword {token}")
                 .expect("a String can be written to");
         }
         _ => text.push_str(token),
@@ -190,6 +192,8 @@ mod tests {
             source: "cache",
             stale: false,
             host: Some("api.example".into()),
+            username: None,
+            basic_only: false,
         };
         for (format, expected) in [
             ("token", "a'b\n"),

@@ -27,6 +27,7 @@ pub(super) const ENTRY: Entry = Entry {
     link_names: &[],
     time_limit: Duration::from_secs(60),
     flags: FLAGS,
+    verbs: &[],
     serve,
 };
 
@@ -416,6 +417,8 @@ pub fn credential_object(credential: &Credential) -> Result<Zeroizing<String>, E
         source,
         stale,
         host: _,
+        username: _,
+        basic_only: _,
     } = credential;
     let object = Object {
         kind: "get",

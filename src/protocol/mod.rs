@@ -5,6 +5,7 @@
 
 pub mod argument;
 pub mod get;
+pub mod git;
 pub mod json;
 
 use std::time::Duration;
@@ -34,10 +35,13 @@ pub struct Entry {
     pub time_limit: Duration,
     /// Its flags.
     pub flags: &'static [Flag],
+    /// What the tool may want done, as its one operand; empty if it takes none. A tool may come
+    /// up with others.
+    pub verbs: &'static [&'static str],
     /// Serves a call. `Ok` is the exit code of a call whose answer was written; an error is one
     /// that a person reads on stderr.
     pub serve: fn(&Arguments, &mut Io<'_>, &Answer<'_>) -> Result<u8, Error>,
 }
 
 /// Every protocol.
-pub const PROTOCOLS: &[Entry] = &[get::ENTRY, json::ENTRY];
+pub const PROTOCOLS: &[Entry] = &[get::ENTRY, git::ENTRY, json::ENTRY];

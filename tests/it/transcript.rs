@@ -1,7 +1,7 @@
 //! Transcripts: bytes in, a canned answer, bytes out.
 //!
-//! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `stdin`,
-//! `answers` (a line a request: `token`, `done`, `status`, or `error KIND`), `stdout` and `exit`
+//! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
+//! `answers` (a line a request: `token`, `basic`, `done`, `status`, or `error KIND`), `stdout` and `exit`
 //! (absent: 0). Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
 
@@ -20,11 +20,14 @@ use cred_helper::token::Timestamp;
 
 use crate::fake::World;
 
-struct NoEnvironment;
+/// The lines `NAME=VALUE` of a case's `environment`.
+struct Variables(String);
 
-impl Environment for NoEnvironment {
-    fn variable(&self, _name: &str) -> Option<String> {
-        None
+impl Environment for Variables {
+    fn variable(&self, name: &str) -> Option<String> {
+        let mut lines = self.0.lines().filter_map(|line| line.split_once('='));
+        let found = lines.find(|(own, _)| *own == name)?;
+        Some(found.1.to_owned())
     }
 }
 
@@ -41,12 +44,25 @@ fn token() -> Response {
         source: "cache",
         stale: false,
         host: Some("graph.example".into()),
+        username: None,
+        basic_only: false,
     }))
+}
+
+/// A token for a host that takes it as a password alone.
+fn basic() -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.username = Some("x-token-auth".into());
+    credential.basic_only = true;
+    Response::Token(credential)
 }
 
 fn canned(line: &str) -> Result<Response, Error> {
     match line.split_once(' ') {
         None if line == "token" => Ok(token()),
+        None if line == "basic" => Ok(basic()),
         None if line == "done" => Ok(Response::Done {
             profile: "graph".into(),
             accounts: vec![Some("ada@example.test".into())],
@@ -106,7 +122,8 @@ fn replay(tool: &str, case: &Path) -> (String, String, String) {
     let text = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
     let line = text("arguments");
     let words = line.split_whitespace().map(OsString::from);
-    let arguments = argument::parse(words, &[entry.flags]).expect("the arguments are good");
+    let arguments = argument::parse(words, &[entry.flags], !entry.verbs.is_empty())
+        .expect("the arguments are good");
     let answers = RefCell::new(
         text("answers")
             .lines()
@@ -135,7 +152,7 @@ fn replay(tool: &str, case: &Path) -> (String, String, String) {
             stdin: &mut stdin,
             stdout: &mut stdout,
             stderr: &mut std::io::sink(),
-            environment: &NoEnvironment,
+            environment: &Variables(text("environment")),
             signals: &World::default(),
         },
         &answer,
@@ -207,7 +224,7 @@ fn a_line_of_more_than_a_mebibyte_is_a_usage_answer_and_the_session_goes_on() {
                 stdin: &mut stdin.as_slice(),
                 stdout: &mut stdout,
                 stderr: &mut std::io::sink(),
-                environment: &NoEnvironment,
+                environment: &Variables(String::new()),
                 signals: &World::default(),
             },
             &|_: &Request, _: Option<&dyn Terminal>| Ok(token()),
