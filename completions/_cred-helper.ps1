@@ -34,6 +34,8 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print an access token')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Answer requests of the JSON protocol on stdin')
+            [CompletionResult]::new('git', 'git', [CompletionResultType]::ParameterValue, 'Answer git as a credential helper')
+            [CompletionResult]::new('cargo', 'cargo', [CompletionResultType]::ParameterValue, 'Answer cargo as a credential provider')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Sign in, whatever is kept')
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
@@ -71,6 +73,35 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors [default: auto]')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'No hello, one request up to the end of stdin, one answer, and its exit code')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;git' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;cargo' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors [default: auto]')
+            [CompletionResult]::new('--cargo-plugin', '--cargo-plugin', [CompletionResultType]::ParameterName, 'As cargo starts it')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
@@ -256,6 +287,8 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
         'cred-helper;help' {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print an access token')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Answer requests of the JSON protocol on stdin')
+            [CompletionResult]::new('git', 'git', [CompletionResultType]::ParameterValue, 'Answer git as a credential helper')
+            [CompletionResult]::new('cargo', 'cargo', [CompletionResultType]::ParameterValue, 'Answer cargo as a credential provider')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Sign in, whatever is kept')
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
@@ -268,6 +301,12 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;serve' {
+            break
+        }
+        'cred-helper;help;git' {
+            break
+        }
+        'cred-helper;help;cargo' {
             break
         }
         'cred-helper;help;login' {

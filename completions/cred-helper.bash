@@ -16,11 +16,17 @@ _cred__helper() {
             ",$1")
                 cmd="cred__helper"
                 ;;
+            cred__helper,cargo)
+                cmd="cred__helper__subcmd__cargo"
+                ;;
             cred__helper,completions)
                 cmd="cred__helper__subcmd__completions"
                 ;;
             cred__helper,get)
                 cmd="cred__helper__subcmd__get"
+                ;;
+            cred__helper,git)
+                cmd="cred__helper__subcmd__git"
                 ;;
             cred__helper,help)
                 cmd="cred__helper__subcmd__help"
@@ -40,11 +46,17 @@ _cred__helper() {
             cred__helper,status)
                 cmd="cred__helper__subcmd__status"
                 ;;
+            cred__helper__subcmd__help,cargo)
+                cmd="cred__helper__subcmd__help__subcmd__cargo"
+                ;;
             cred__helper__subcmd__help,completions)
                 cmd="cred__helper__subcmd__help__subcmd__completions"
                 ;;
             cred__helper__subcmd__help,get)
                 cmd="cred__helper__subcmd__help__subcmd__get"
+                ;;
+            cred__helper__subcmd__help,git)
+                cmd="cred__helper__subcmd__help__subcmd__git"
                 ;;
             cred__helper__subcmd__help,help)
                 cmd="cred__helper__subcmd__help__subcmd__help"
@@ -122,12 +134,46 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve login logout status profile completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo login logout status profile completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__cargo)
+            opts="-p -q -v -h --profile --cargo-plugin --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -243,9 +289,57 @@ _cred__helper() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cred__subcmd__helper__subcmd__help)
-            opts="get serve login logout status profile completions help"
+        cred__subcmd__helper__subcmd__git)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__help)
+            opts="get serve git cargo login logout status profile completions help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__help__subcmd__cargo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -272,6 +366,20 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help__subcmd__get)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__help__subcmd__git)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -36,6 +36,8 @@ complete -c cred-helper -n "__fish_cred_helper_needs_command" -s h -l help -d 'P
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -s V -l version -d 'Print version'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "get" -d 'Print an access token'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "serve" -d 'Answer requests of the JSON protocol on stdin'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "git" -d 'Answer git as a credential helper'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "cargo" -d 'Answer cargo as a credential provider'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "login" -d 'Sign in, whatever is kept'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "status" -d 'Show who is signed in, and until when'
@@ -80,6 +82,27 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l once -
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l cargo-plugin -d 'As cargo starts it'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -s h -l help -d 'Print help'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s p -l profile -d 'Profile to use' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l account -d 'Who signs in; anybody else is refused' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l interactive -d 'Whether a person may be asked; `always` also where `CI` is set' -r -f -a "auto\t''
@@ -202,14 +225,16 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "get" -d 'Print an access token'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "serve" -d 'Answer requests of the JSON protocol on stdin'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "login" -d 'Sign in, whatever is kept'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "status" -d 'Show who is signed in, and until when'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "profile" -d 'Show and check profiles'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "completions" -d 'Print a completion script'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve login logout status profile completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "get" -d 'Print an access token'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "serve" -d 'Answer requests of the JSON protocol on stdin'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "git" -d 'Answer git as a credential helper'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "cargo" -d 'Answer cargo as a credential provider'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "login" -d 'Sign in, whatever is kept'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "status" -d 'Show who is signed in, and until when'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "profile" -d 'Show and check profiles'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "completions" -d 'Print a completion script'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo login logout status profile completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "list" -d 'List the profiles, and the file of each'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show a profile; secrets are named by their source'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "check" -d 'Read every profile, and complain of everything at once'

@@ -100,7 +100,11 @@ pub enum Called {
 pub fn parse(arguments: Vec<OsString>) -> Called {
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
-    let rest: Vec<OsString> = arguments.collect();
+    let mut rest: Vec<OsString> = arguments.collect();
+    if rest.first().is_some_and(|first| first == "--cargo-plugin") {
+        // A provider that is a bare path is started with nothing else.
+        rest.insert(0, OsString::from("cargo"));
+    }
     if let Some((entry, profile)) = by_link(&program, PROTOCOLS) {
         let mut line = vec![OsString::from(entry.name)];
         line.extend(profile.map(|profile| OsString::from(format!("--profile={profile}"))));

@@ -2,7 +2,7 @@
 //! specification.
 
 use std::cell::RefCell;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::argument::{Arguments, Flag};
+use super::line::{self, LONGEST_LINE, Line};
 use super::{Answer, Entry};
 use crate::claims;
 use crate::context::Terminal;
@@ -36,8 +37,6 @@ const FLAGS: &[Flag] = &[Flag::switch(
     "No hello, one request up to the end of stdin, one answer, and its exit code",
 )];
 
-/// How long may a line be?
-const LONGEST_LINE: u64 = 1024 * 1024;
 /// The versions that are spoken.
 const HELLO: &str = "{\"v\":[1]}\n";
 
@@ -62,7 +61,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         return delivered(Err(error)).map(|()| 0);
     }
     loop {
-        let line = match read_line(&mut *io.stdin) {
+        let line = match line::read(&mut *io.stdin) {
             Ok(Line::End) | Err(_) => return Ok(0),
             Ok(line) => line,
         };
@@ -73,44 +72,6 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         // Told to end while it worked for this answer, and not at once.
         if let Err(told) = io.signals.check() {
             return Ok(told.kind().exit_code());
-        }
-    }
-}
-
-/// A line of stdin. It may hold an access token.
-enum Line {
-    Whole(Zeroizing<Vec<u8>>),
-    TooLong,
-    End,
-}
-
-fn read_line(input: &mut dyn BufRead) -> io::Result<Line> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    (&mut *input)
-        .take(LONGEST_LINE + 1)
-        .read_until(b'\n', &mut bytes)?;
-    if bytes.is_empty() {
-        return Ok(Line::End);
-    }
-    if bytes.last() != Some(&b'\n') && bytes.len() as u64 > LONGEST_LINE {
-        skip_line(input)?;
-        return Ok(Line::TooLong);
-    }
-    Ok(Line::Whole(bytes))
-}
-
-/// Reads to the end of the line without keeping it.
-fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
-    loop {
-        let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let length = end.map_or(buffer.len(), |end| end + 1);
-        input.consume(length);
-        if end.is_some() {
-            return Ok(());
         }
     }
 }

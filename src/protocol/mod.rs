@@ -4,9 +4,11 @@
 //! [`PROTOCOLS`]; subcommand, help, completion, link names and time limit come from the table.
 
 pub mod argument;
+pub mod cargo;
 pub mod get;
 pub mod git;
 pub mod json;
+mod line;
 
 use std::time::Duration;
 
@@ -44,4 +46,4 @@ pub struct Entry {
 }
 
 /// Every protocol.
-pub const PROTOCOLS: &[Entry] = &[get::ENTRY, git::ENTRY, json::ENTRY];
+pub const PROTOCOLS: &[Entry] = &[get::ENTRY, json::ENTRY, git::ENTRY, cargo::ENTRY];

@@ -49,6 +49,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "encoding.rs",
             "oauth/client_authentication.rs",
             "oauth/id_token.rs",
+            "protocol/git.rs",
         ],
     ),
     ("clap_complete::", &["command/completions.rs"]),

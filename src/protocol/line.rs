@@ -1,0 +1,50 @@
+//! Lines of stdin, of limited length, for the protocols whose messages are lines.
+
+use std::io::{self, BufRead, Read};
+
+use zeroize::Zeroizing;
+
+/// How long may a line be?
+pub(super) const LONGEST_LINE: u64 = 1024 * 1024;
+
+/// A line of stdin. It may hold an access token.
+pub(super) enum Line {
+    /// With its end, unless it was the last.
+    Whole(Zeroizing<Vec<u8>>),
+    /// More than [`LONGEST_LINE`] bytes; they are read and gone.
+    TooLong,
+    /// There is none any more.
+    End,
+}
+
+/// Reads the next line; only LF ends one.
+pub(super) fn read(input: &mut dyn BufRead) -> io::Result<Line> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    (&mut *input)
+        .take(LONGEST_LINE + 1)
+        .read_until(b'\n', &mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(Line::End);
+    }
+    if bytes.last() != Some(&b'\n') && bytes.len() as u64 > LONGEST_LINE {
+        skip_line(input)?;
+        return Ok(Line::TooLong);
+    }
+    Ok(Line::Whole(bytes))
+}
+
+/// Reads to the end of the line without keeping it.
+fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let length = end.map_or(buffer.len(), |end| end + 1);
+        input.consume(length);
+        if end.is_some() {
+            return Ok(());
+        }
+    }
+}
