@@ -16,13 +16,17 @@ pub struct Target {
 
 impl Target {
     /// Reads a URL. `None` if it is not one that a token may go to: another scheme than `https`
-    /// (`grpcs` counts as it), `http` beyond loopback, user information, or any host that is not
-    /// plain lower- or upper-case ASCII.
+    /// (`grpcs` counts as it) or those of mail servers, `http` beyond loopback, user information,
+    /// or any host that is not plain lower- or upper-case ASCII.
     pub fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "https" | "grpcs" => "https",
-            "http" => "http",
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "https" | "grpcs" => ("https", 443),
+            "http" => ("http", 80),
+            // git names mail servers so; whether TLS is used is said in its own configuration.
+            "smtp" => ("smtp", 25),
+            "imap" => ("imap", 143),
+            "imaps" => ("imaps", 993),
             _ => return None,
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -35,18 +39,13 @@ impl Target {
             return None;
         }
         let (host, port) = host_and_port(authority)?;
-        let port = match (port, scheme) {
-            (Some(port), _) => port,
-            (None, "http") => 80,
-            (None, _) => 443,
-        };
         if scheme == "http" && !is_loopback(&host) {
             return None;
         }
         Some(Self {
             scheme: scheme.to_owned(),
             host,
-            port,
+            port: port.unwrap_or(default_port),
             path: plain_path(path)?,
         })
     }
@@ -141,7 +140,7 @@ impl Pattern {
             return Err("a pattern has no query and no fragment");
         }
         let target = Target::parse(&url).ok_or(
-            "it is no `https://host[:port]/path` (or `http` on loopback) with a plain host",
+            "it is no `https://host[:port]/path` (or `http` on loopback, `smtp`, `imap`, `imaps`) with a plain host",
         )?;
         if sub_domains && !target.host.contains('.') {
             return Err("`*.` needs a host with a dot behind it");
@@ -277,6 +276,20 @@ mod tests {
             ("http://127.0.0.1:5000", "http://127.0.0.1:5001/", false),
             ("https://192.0.2.1", "https://192.0.2.1/", true),
             ("https://8.example", "https://8.example/", true),
+            ("https://xn--4ca.example", "https://XN--4CA.example/", true),
+            ("https://xn--4ca.example", "https://\u{e4}.example/", false),
+            ("smtp://mail.example:587", "smtp://mail.example:587/", true),
+            ("smtp://mail.example", "smtp://mail.example:25/", true),
+            ("smtp://mail.example", "smtp://mail.example:587/", false),
+            ("smtp://mail.example", "https://mail.example:25/", false),
+            ("https://mail.example:25", "smtp://mail.example/", false),
+            ("smtp://mail.example", "smtps://mail.example/", false),
+            ("imap://mail.example", "imap://mail.example:143/", true),
+            ("imap://mail.example", "imaps://mail.example/", false),
+            ("imaps://mail.example", "imaps://mail.example:993/", true),
+            ("imaps://mail.example", "imap://mail.example/", false),
+            ("imaps://mail.example", "imaps://ada@mail.example/", false),
+            ("imaps://mail.example", "imaps://mail.example./", false),
         ] {
             assert_eq!(matches(pattern, url), expected, "{pattern} {url}");
         }
