@@ -139,15 +139,16 @@ fn success(kind: &str, response: &Response) -> Zeroizing<String> {
         return Zeroizing::new(json!({ "Ok": { "kind": kind } }).to_string());
     }
     let end = credential.expires_at.map(|end| end.0);
-    // The token is the whole value of the header. It holds nothing that JSON would escape.
-    let token = credential.access_token.expose();
+    // The token is the whole value of the header. A text can always be written as JSON.
+    let token = Zeroizing::new(format!("Bearer {}", credential.access_token.expose()));
+    let token = Zeroizing::new(serde_json::to_string(token.as_str()).expect("text is JSON"));
     let cache = match end {
         Some(end) => format!("\"cache\":\"expires\",\"expiration\":{end}"),
         None => "\"cache\":\"session\"".to_owned(),
     };
     Zeroizing::new(format!(
-        "{{\"Ok\":{{\"kind\":\"get\",\"token\":\"Bearer {token}\",{cache},\
-         \"operation_independent\":true}}}}"
+        "{{\"Ok\":{{\"kind\":\"get\",\"token\":{},{cache},\"operation_independent\":true}}}}",
+        token.as_str()
     ))
 }
 

@@ -1,7 +1,7 @@
 //! Transcripts: bytes in, a canned answer, bytes out.
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
-//! `answers` (a line a request: `token`, `basic`, `done`, `status`, or `error KIND`), `stdout` and `exit`
+//! `answers` (a line a request: `token`, `basic`, `odd`, `done`, `status`, or `error KIND`), `stdout` and `exit`
 //! (absent: 0). Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
 
@@ -59,10 +59,20 @@ fn basic() -> Response {
     Response::Token(credential)
 }
 
+/// A token with everything in it that a header can carry.
+fn odd() -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.access_token = Secret::new(r#"access"token\n"#);
+    Response::Token(credential)
+}
+
 fn canned(line: &str) -> Result<Response, Error> {
     match line.split_once(' ') {
         None if line == "token" => Ok(token()),
         None if line == "basic" => Ok(basic()),
+        None if line == "odd" => Ok(odd()),
         None if line == "done" => Ok(Response::Done {
             profile: "graph".into(),
             accounts: vec![Some("ada@example.test".into())],
