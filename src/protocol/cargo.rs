@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::argument::{self, Arguments, Flag, PROFILE};
 use super::line::{self, Line};
-use super::{Answer, Entry};
+use super::{Answer, Entry, names_nobody};
 use crate::credential::{Action, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Io, delivered};
@@ -118,7 +118,9 @@ fn respond(line: &[u8], arguments: &Arguments, answer: &Answer<'_>) -> Zeroizing
     };
     match answer(&request, None) {
         Ok(response) => success(&message.kind, &response),
-        Err(error) if error.kind() == ErrorKind::NoProfile => failure("url-not-supported"),
+        Err(error) if error.kind() == ErrorKind::NoProfile && !names_nobody(&request, answer) => {
+            failure("url-not-supported")
+        }
         Err(error) => other(&error),
     }
 }

@@ -4,7 +4,7 @@
 //! git ignores the exit code. An empty answer means: ask somebody else. `quit=1` means: the host is
 //! ours, and there is no token; git stops instead of asking for a password.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::argument::{Arguments, PROFILE};
-use super::{Answer, Entry};
+use super::{Answer, Entry, names_nobody};
 use crate::context::Environment;
 use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::encoding::from_base64;
@@ -45,8 +45,15 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         Some("erase") => erase(arguments, io, answer),
         Some("capability") => io.answer("version 0\ncapability authtype\n").map(|()| 0),
         // What git would have us store is ours already, or none of our business. gitcredentials(7):
-        // an operation that is unknown is ignored.
-        Some(_) => Ok(0),
+        // an operation that is unknown is ignored. Not everybody who plays git's part can stand a
+        // pipe that is closed before it was written to.
+        Some(_) => {
+            drop(io::copy(
+                &mut (&mut io.stdin).take(LONGEST_INPUT),
+                &mut io::sink(),
+            ));
+            Ok(0)
+        }
         None => Err(Error::new(ErrorKind::Usage, "git names no operation")
             .hint("git runs `cred-helper git get`, with `protocol=` and `host=` on stdin")),
     }
@@ -57,6 +64,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 struct Description {
     protocol: String,
     host: String,
+    /// As it stands in a URL: git takes the escapes out.
     path: String,
     username: Option<String>,
     password: Option<Secret>,
@@ -76,26 +84,28 @@ impl Description {
         if bytes.len() as u64 > LONGEST_INPUT {
             return Err(usage("what git says is too long"));
         }
-        let text = std::str::from_utf8(&bytes).map_err(|_| usage("what git says is not UTF-8"))?;
         let mut description = Self::default();
-        for line in text.split('\n').take_while(|line| !line.is_empty()) {
-            let (key, value) = line
-                .split_once('=')
-                .ok_or_else(|| usage("a line of git's has no `=`"))?;
-            if value.contains(['\r', '\0']) {
+        let lines = bytes.split(|byte| *byte == b'\n');
+        for line in lines.take_while(|line| !line.is_empty()) {
+            let end = line.iter().position(|byte| *byte == b'=');
+            let end = end.ok_or_else(|| usage("a line of git's has no `=`"))?;
+            let (key, value) = (&line[..end], &line[end + 1..]);
+            if value.contains(&b'\r') || value.contains(&0) {
                 return Err(usage("a value of git's holds a control character"));
             }
+            // Whatever is not UTF-8 is not ours, and matches nothing of ours.
+            let text = String::from_utf8_lossy(value);
             match key {
-                "protocol" => value.clone_into(&mut description.protocol),
-                "host" => value.clone_into(&mut description.host),
-                "path" => value.clone_into(&mut description.path),
-                "username" => description.username = Some(value.to_owned()),
-                "password" => description.password = Some(Secret::new(value)),
-                "authtype" => description.authtype = Some(value.to_owned()),
-                "credential" => description.credential = Some(Secret::new(value)),
-                "wwwauth[]" if value.is_empty() => description.challenges.clear(),
-                "wwwauth[]" => description.challenges.push(value.to_owned()),
-                "capability[]" => description.knows_authtype |= value == "authtype",
+                b"protocol" => description.protocol = text.into_owned(),
+                b"host" => description.host = text.into_owned(),
+                b"path" => description.path = escaped(value),
+                b"username" => description.username = Some(text.into_owned()),
+                b"password" => description.password = Some(Secret::new(text.into_owned())),
+                b"authtype" => description.authtype = Some(text.into_owned()),
+                b"credential" => description.credential = Some(Secret::new(text.into_owned())),
+                b"wwwauth[]" if value.is_empty() => description.challenges.clear(),
+                b"wwwauth[]" => description.challenges.push(text.into_owned()),
+                b"capability[]" => description.knows_authtype |= value == b"authtype",
                 _ => {}
             }
         }
@@ -104,8 +114,13 @@ impl Description {
 
     /// The URL that the credential is for.
     fn url(&self) -> Result<String, Error> {
-        if self.protocol.is_empty() || self.host.is_empty() {
+        // The password of a certificate has a path alone; no profile names such a URL.
+        if self.protocol.is_empty() || (self.host.is_empty() && self.path.is_empty()) {
             return Err(usage("git names no protocol or no host"));
+        }
+        // It must not bring a host of its own.
+        if self.protocol.contains(['/', ':']) {
+            return Err(usage("the protocol that git names is none"));
         }
         if self.host.contains(['/', '?', '#', '@', '\\']) {
             return Err(usage("the host that git names is none"));
@@ -113,15 +128,32 @@ impl Description {
         Ok(format!("{}://{}/{}", self.protocol, self.host, self.path))
     }
 
+    /// Whether the token may go as `authtype` and `credential`. `git send-email` and
+    /// `git imap-send` know user names and passwords alone, whatever git says it is capable of.
+    fn takes_authtype(&self) -> bool {
+        self.knows_authtype && self.is_web()
+    }
+
+    fn is_web(&self) -> bool {
+        ["https", "http"].contains(&self.protocol.to_ascii_lowercase().as_str())
+    }
+
     /// Whether the host takes the token as the password of Basic credentials alone.
     fn wants_basic(&self, credential: &Credential) -> bool {
-        let offers = |scheme: &str| {
-            self.challenges.iter().any(|challenge| {
-                let first = challenge.split([' ', ',']).next().unwrap_or_default();
-                first.eq_ignore_ascii_case(scheme)
-            })
-        };
-        credential.basic_only || (!self.challenges.is_empty() && !offers("Bearer"))
+        let mut headers = self.challenges.iter();
+        credential.basic_only
+            || (!self.challenges.is_empty() && !headers.any(|header| offers(header, "Bearer")))
+    }
+
+    /// The user name for the credential. That of the profile or its preset wins over the one in
+    /// the URL: a host may know that one alone.
+    fn username<'c>(&'c self, credential: &'c Credential) -> &'c str {
+        // A mail server wants to know whose mail it is.
+        let account = credential.account.as_deref().filter(|_| !self.is_web());
+        let named = credential.username.as_deref();
+        let given = named.or(self.username.as_deref()).or(account);
+        let is_good = |name: &&str| !name.contains(':') && !name.contains(char::is_control);
+        given.filter(is_good).unwrap_or(USERNAME)
     }
 
     /// The token in what git was given, if it is of a form that we give.
@@ -143,6 +175,41 @@ fn usage(message: &str) -> Error {
     Error::new(ErrorKind::Usage, message)
 }
 
+/// A path with escapes for everything that a URL's path does not hold as it is.
+fn escaped(path: &[u8]) -> String {
+    let mut text = String::with_capacity(path.len());
+    for byte in path {
+        if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// Whether a `WWW-Authenticate` header, which may hold several challenges, has one of this scheme
+/// ([RFC 9110 §11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)).
+fn offers(header: &str, scheme: &str) -> bool {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let is_separator = |character| {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            ',' => return !is_quoted,
+            _ => {}
+        }
+        false
+    };
+    // Between commas stands a parameter, `name="value"`, or a scheme, perhaps with its first.
+    let mut parts = header.split(is_separator);
+    parts.any(|part| {
+        let first = part.split_ascii_whitespace().next().unwrap_or_default();
+        first.eq_ignore_ascii_case(scheme)
+    })
+}
+
 fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
     let description = Description::read(&mut io.stdin)?;
     let mut request = Request {
@@ -157,9 +224,9 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
         request.interactive = None;
         answered = answer(&request, None);
     }
-    match answered {
+    // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
+    match answered.and_then(|response| io.signals.check().map(|()| response)) {
         Ok(Response::Token(credential)) => {
-            io.signals.check()?;
             io.answer(&render(&description, &credential)).map(|()| 0)
         }
         Ok(Response::Done { .. } | Response::Status(_)) => Err(Error::new(
@@ -167,11 +234,14 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
             "BUG: git was answered without a token",
         )),
         Err(error) => match error.kind() {
-            ErrorKind::NoProfile => decline(&request, error, answer),
+            // Nothing is ours: no word, and somebody else is asked.
+            ErrorKind::NoProfile if !names_nobody(&request, answer) => Ok(0),
             // Nothing says that the host is ours.
-            ErrorKind::Config | ErrorKind::Usage | ErrorKind::Internal | ErrorKind::Http => {
-                Err(error)
-            }
+            ErrorKind::NoProfile
+            | ErrorKind::Config
+            | ErrorKind::Usage
+            | ErrorKind::Internal
+            | ErrorKind::Http => Err(error),
             ErrorKind::LoginRequired
             | ErrorKind::Denied
             | ErrorKind::Unavailable
@@ -187,22 +257,6 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
 
 fn needs_a_person(error: &Error) -> bool {
     error.kind() == ErrorKind::LoginRequired
-}
-
-/// Nothing is ours: no word, and somebody else is asked. A profile that was named and does not exist
-/// is a mistake that somebody should hear of.
-fn decline(request: &Request, error: Error, answer: &Answer<'_>) -> Result<u8, Error> {
-    if request.profile.is_none() {
-        return Ok(0);
-    }
-    let named = Request {
-        profile: request.profile.clone(),
-        ..Request::new(Action::Status)
-    };
-    match answer(&named, None) {
-        Err(unknown) if unknown.kind() == error.kind() => Err(error),
-        _ => Ok(0),
-    }
 }
 
 /// Whether git leaves it to helpers to ask: `GIT_TERMINAL_PROMPT` and `credential.interactive`,
@@ -242,20 +296,16 @@ fn erase(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 /// to every helper that stores; a refresh token would go to all of them too.
 fn render(description: &Description, credential: &Credential) -> Zeroizing<String> {
     let token = credential.access_token.expose();
-    let named = credential.username.as_deref();
-    let basic = description.wants_basic(credential);
+    let username = description.username(credential);
     let mut lines = Zeroizing::new(String::with_capacity(token.len() * 2 + 256));
     let mut add = |key: &str, value: &str| {
         for part in [key, "=", value, "\n"] {
             lines.push_str(part);
         }
     };
-    if description.knows_authtype {
+    if description.takes_authtype() {
         add("capability[]", "authtype");
-        if basic {
-            let username = named
-                .or(description.username.as_deref())
-                .unwrap_or(USERNAME);
+        if description.wants_basic(credential) {
             let pair = Zeroizing::new(format!("{username}:{token}"));
             let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
             add("authtype", "Basic");
@@ -267,13 +317,50 @@ fn render(description: &Description, credential: &Credential) -> Zeroizing<Strin
         // Nobody stores what is ours, and has an end.
         add("ephemeral", "1");
     } else {
-        if description.username.is_none() {
-            add("username", named.unwrap_or(USERNAME));
-        }
+        add("username", username);
         add("password", token);
     }
     if let Some(end) = credential.expires_at {
         add("password_expiry_utc", &end.0.to_string());
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escaped, offers};
+
+    #[test]
+    fn a_scheme_is_found_among_the_challenges_of_a_header_and_not_in_their_values() {
+        for (header, expected) in [
+            ("Bearer", true),
+            ("bearer realm=\"r\"", true),
+            ("Basic realm=\"r\", Bearer", true),
+            ("Basic realm=\"r\",Bearer error=\"invalid_token\"", true),
+            ("Negotiate YII=, Bearer realm=\"r\"", true),
+            ("Basic realm=\"a, Bearer b\"", false),
+            ("Basic realm=\"a\\\", Bearer b\"", false),
+            ("Basic Bearer", false),
+            ("Bearers", false),
+            ("Basic bearer=1", false),
+            ("Basic x=1, bearer=1", false),
+            ("", false),
+            (",,", false),
+        ] {
+            assert_eq!(offers(header, "Bearer"), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_what_stands_in_the_url() {
+        for (path, expected) in [
+            ("org/_git/repo.git".as_bytes(), "org/_git/repo.git"),
+            (b"My Project/caf\xc3\xa9", "My%20Project/caf%C3%A9"),
+            (b"100%/\xff", "100%25/%FF"),
+            (b"a?b#c\\d", "a%3Fb%23c%5Cd"),
+            (b"a/../b", "a/../b"),
+        ] {
+            assert_eq!(escaped(path), expected);
+        }
+    }
 }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use self::argument::{Arguments, Flag};
 use crate::context::Terminal;
-use crate::credential::{Request, Response};
-use crate::error::Error;
+use crate::credential::{Action, Request, Response};
+use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 
 /// Answers a request. What is to be shown to a person goes through the terminal that is given, if
@@ -47,3 +47,14 @@ pub struct Entry {
 
 /// Every protocol.
 pub const PROTOCOLS: &[Entry] = &[get::ENTRY, json::ENTRY, git::ENTRY, cargo::ENTRY];
+
+/// Whether a request that no profile answers names one that does not exist. That is a mistake
+/// which somebody should hear of; anything else is for another helper.
+fn names_nobody(request: &Request, answer: &Answer<'_>) -> bool {
+    let named = Request {
+        profile: request.profile.clone(),
+        ..Request::new(Action::Status)
+    };
+    request.profile.is_some()
+        && answer(&named, None).is_err_and(|error| error.kind() == ErrorKind::NoProfile)
+}
