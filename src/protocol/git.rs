@@ -36,6 +36,10 @@ pub(super) const ENTRY: Entry = Entry {
 /// How much may git say? A line is 64 KiB at most.
 const LONGEST_INPUT: u64 = 1024 * 1024;
 
+/// What we are told in `state[]` when git asks again, as the first form of the credential was
+/// refused.
+const ASKED_BEFORE: &str = "cred-helper:asked-before";
+
 /// The user name of those who want one and do not care which.
 const USERNAME: &str = "oauth2";
 
@@ -43,7 +47,9 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     match arguments.operand() {
         Some("get") => get(arguments, io, answer),
         Some("erase") => erase(arguments, io, answer),
-        Some("capability") => io.answer("version 0\ncapability authtype\n").map(|()| 0),
+        Some("capability") => io
+            .answer("version 0\ncapability authtype\ncapability state\n")
+            .map(|()| 0),
         // What git would have us store is ours already, or none of our business. gitcredentials(7):
         // an operation that is unknown is ignored. Not everybody who plays git's part can stand a
         // pipe that is closed before it was written to.
@@ -72,6 +78,8 @@ struct Description {
     credential: Option<Secret>,
     challenges: Vec<String>,
     knows_authtype: bool,
+    knows_state: bool,
+    was_asked_before: bool,
 }
 
 impl Description {
@@ -105,7 +113,11 @@ impl Description {
                 b"credential" => description.credential = Some(Secret::new(text.into_owned())),
                 b"wwwauth[]" if value.is_empty() => description.challenges.clear(),
                 b"wwwauth[]" => description.challenges.push(text.into_owned()),
-                b"capability[]" => description.knows_authtype |= value == b"authtype",
+                b"capability[]" => {
+                    description.knows_authtype |= value == b"authtype";
+                    description.knows_state |= value == b"state";
+                }
+                b"state[]" => description.was_asked_before |= text == ASKED_BEFORE,
                 _ => {}
             }
         }
@@ -128,21 +140,33 @@ impl Description {
         Ok(format!("{}://{}/{}", self.protocol, self.host, self.path))
     }
 
-    /// Whether the token may go as `authtype` and `credential`. `git send-email` and
-    /// `git imap-send` know user names and passwords alone, whatever git says it is capable of.
-    fn takes_authtype(&self) -> bool {
-        self.knows_authtype && self.is_web()
+    /// How the token goes best.
+    ///
+    /// `git send-email` and `git imap-send` know user names and passwords alone, whatever git says
+    /// it is capable of. So does the small request with which git 2.46 and later begin a large one,
+    /// such as a push of more than `http.postBuffer`: it goes without `credential`. Where git comes
+    /// back for that, it gets a password; by then no helper stores what comes.
+    fn form(&self, credential: &Credential) -> Form {
+        if !self.is_web() || !self.knows_authtype {
+            return Form::Password;
+        }
+        let offers = |scheme| self.challenges.iter().any(|header| offers(header, scheme));
+        let takes_basic = credential.basic_only || offers("Basic");
+        if self.was_asked_before && takes_basic {
+            return Form::Password;
+        }
+        let is_nothing_known = self.challenges.is_empty() && !credential.basic_only;
+        let takes_bearer = !credential.basic_only && offers("Bearer");
+        Form::Credential {
+            is_bearer: takes_bearer || is_nothing_known,
+            is_last: !self.knows_state
+                || self.was_asked_before
+                || !(takes_basic || is_nothing_known),
+        }
     }
 
     fn is_web(&self) -> bool {
         ["https", "http"].contains(&self.protocol.to_ascii_lowercase().as_str())
-    }
-
-    /// Whether the host takes the token as the password of Basic credentials alone.
-    fn wants_basic(&self, credential: &Credential) -> bool {
-        let mut headers = self.challenges.iter();
-        credential.basic_only
-            || (!self.challenges.is_empty() && !headers.any(|header| offers(header, "Bearer")))
     }
 
     /// The user name for the credential. That of the profile or its preset wins over the one in
@@ -169,6 +193,19 @@ impl Description {
         let pair = std::str::from_utf8(&pair).ok()?;
         Some(Secret::new(pair.split_once(':')?.1))
     }
+}
+
+/// The forms of a credential.
+enum Form {
+    /// User name and password.
+    Password,
+    /// `authtype` and `credential`, from git 2.46 on.
+    Credential {
+        /// Bearer, or Basic.
+        is_bearer: bool,
+        /// Whether there is no other form that git may come back for.
+        is_last: bool,
+    },
 }
 
 fn usage(message: &str) -> Error {
@@ -303,22 +340,30 @@ fn render(description: &Description, credential: &Credential) -> Zeroizing<Strin
             lines.push_str(part);
         }
     };
-    if description.takes_authtype() {
-        add("capability[]", "authtype");
-        if description.wants_basic(credential) {
-            let pair = Zeroizing::new(format!("{username}:{token}"));
-            let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-            add("authtype", "Basic");
-            add("credential", &encoded);
-        } else {
-            add("authtype", "Bearer");
-            add("credential", token);
+    match description.form(credential) {
+        Form::Password => {
+            add("username", username);
+            add("password", token);
         }
-        // Nobody stores what is ours, and has an end.
-        add("ephemeral", "1");
-    } else {
-        add("username", username);
-        add("password", token);
+        Form::Credential { is_bearer, is_last } => {
+            add("capability[]", "authtype");
+            if is_bearer {
+                add("authtype", "Bearer");
+                add("credential", token);
+            } else {
+                let pair = Zeroizing::new(format!("{username}:{token}"));
+                let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+                add("authtype", "Basic");
+                add("credential", &encoded);
+            }
+            // Nobody stores what is ours, and has an end.
+            add("ephemeral", "1");
+            if !is_last {
+                add("capability[]", "state");
+                add("state[]", ASKED_BEFORE);
+                add("continue", "1");
+            }
+        }
     }
     if let Some(end) = credential.expires_at {
         add("password_expiry_utc", &end.0.to_string());
