@@ -1,6 +1,7 @@
 //! A client for the plain HTTP of servers on loopback, so that the tests judge the helper with a
 //! hand that is not the helper's own.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -90,31 +91,58 @@ fn read_response(reader: &mut BufReader<TcpStream>) -> io::Result<Response> {
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(|| invalid(format!("`{status_line}` is no status line")))?;
 
-    let mut length = None;
-    let mut chunked = false;
+    let headers = read_headers(reader)?;
+    let mut body = read_body(reader, &headers)?;
+    if body.is_none() {
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest)?;
+        body = Some(rest);
+    }
+    let body = String::from_utf8(body.unwrap_or_default());
+    let body = body.map_err(|error| invalid(error.to_string()))?;
+    Ok(Response { status, body })
+}
+
+/// Headers, of a request too, up to the empty line; names in lower case.
+///
+/// # Errors
+///
+/// What the connection says, and an end before the empty line.
+pub(crate) fn read_headers(
+    reader: &mut BufReader<TcpStream>,
+) -> io::Result<BTreeMap<String, String>> {
+    let mut headers = BTreeMap::new();
     loop {
         let line = read_line(reader)?;
         if line.is_empty() {
-            break;
+            return Ok(headers);
         }
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse::<usize>().ok();
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            chunked = value.trim().eq_ignore_ascii_case("chunked");
-        }
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
+}
 
+/// The body, of a request too, without the framing of chunks; none, if the headers tell of none.
+///
+/// # Errors
+///
+/// What the connection says, and an end within the body.
+pub(crate) fn read_body(
+    reader: &mut BufReader<TcpStream>,
+    headers: &BTreeMap<String, String>,
+) -> io::Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
-    if chunked {
+    let coding = headers.get("transfer-encoding");
+    if coding.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
         read_chunks(reader, &mut body)?;
-    } else if let Some(length) = length {
-        read_exactly(reader, length, &mut body)?;
-    } else {
-        reader.read_to_end(&mut body)?;
+        return Ok(Some(body));
     }
-    let body = String::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
-    Ok(Response { status, body })
+    let length = headers.get("content-length");
+    let Some(length) = length.and_then(|length| length.parse().ok()) else {
+        return Ok(None);
+    };
+    read_exactly(reader, length, &mut body)?;
+    Ok(Some(body))
 }
 
 fn read_chunks(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Result<()> {
@@ -141,8 +169,12 @@ fn read_exactly(
     reader.read_exact(&mut body[start..])
 }
 
-/// One line without its end; an end of file before it is an error.
-fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
+/// One line without its end.
+///
+/// # Errors
+///
+/// What the connection says, and an end within the line.
+pub(crate) fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     match line.strip_suffix("\r\n") {

@@ -193,6 +193,15 @@ impl OidcProvider {
         self.control("POST", "introspect", Some(json!({ "token": token })))
     }
 
+    /// Whether a token is good, to be asked by another server of the test.
+    pub(crate) fn judge(&self) -> impl Fn(&str) -> bool + Send + Sync + 'static {
+        let url = format!("{}/introspect", self.control);
+        move |token| {
+            let answer = http::post_json(&url, &json!({ "token": token }));
+            answer.is_ok_and(|answer| answer.json()["active"] == true)
+        }
+    }
+
     /// Takes a token back at the server: an opaque access token alone, a refresh token with its whole sign-in.
     pub(crate) fn revoke(&self, token: &str) {
         self.control("POST", "revoke", Some(json!({ "token": token })));

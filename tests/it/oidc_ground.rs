@@ -125,14 +125,24 @@ impl Ground {
         (shown, error(&errors))
     }
 
-    /// Runs a command that refreshes in so many processes at once, without a terminal. The one
-    /// refresh that reaches the authority is held there until all others wait for it. The answers.
+    /// Runs a command that refreshes in so many processes at once, without a terminal. The answers.
     pub(crate) fn run_at_once(&self, processes: usize, arguments: &[&str]) -> Vec<String> {
+        self.at_once(processes, |_| self.sandbox.run(arguments).ok())
+    }
+
+    /// Has so many processes that refresh run at once. The one refresh that reaches the authority
+    /// is held there until all others wait for it. What each brought, in order.
+    pub(crate) fn at_once<T: Send>(
+        &self,
+        processes: usize,
+        run: impl Fn(usize) -> T + Sync,
+    ) -> Vec<T> {
+        let run = &run;
         let waited = self.logged(WAITS_FOR_A_REFRESH);
         self.authority.hold();
         thread::scope(|scope| {
             let running: Vec<_> = (0..processes)
-                .map(|_| scope.spawn(|| self.sandbox.run(arguments).ok()))
+                .map(|number| scope.spawn(move || run(number)))
                 .collect();
             eventually("all others wait for the refresh", || {
                 self.logged(WAITS_FOR_A_REFRESH) - waited == processes - 1

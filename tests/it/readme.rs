@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use assert_cmd::cargo::CommandCargoExt;
 use cred_helper::error::ErrorKind;
 use cred_helper::grant::GRANTS;
 use cred_helper::oauth::client::EndpointName;
@@ -107,29 +106,14 @@ fn substituted(text: &str, origin: &str) -> String {
 
 /// A shell or an interpreter in the sandbox, which finds `cred-helper` on its PATH.
 fn interpreter(sandbox: &Sandbox, language: &str, script: &str) -> Command {
-    let bin = sandbox.path().join("bin");
-    fs::create_dir_all(&bin).expect("a directory can be made");
-    let link = bin.join("cred-helper");
-    if !link.exists() {
-        let binary = Command::cargo_bin("cred-helper").expect("the binary is built");
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(binary.get_program(), &link).expect("a link can be made");
-        #[cfg(not(unix))]
-        fs::copy(binary.get_program(), link.with_extension("exe")).expect("it can be copied");
-    }
     let (program, arguments): (_, &[&str]) = match language {
         "python" => ("python3", &["-c"]),
         _ => ("sh", &["-euc"]),
     };
     let mut command = Command::new(program);
     sandbox.prepare(&mut command);
-    let paths = std::env::var_os("PATH").expect("PATH is set");
-    let paths = std::iter::once(bin).chain(std::env::split_paths(&paths));
     command
-        .env(
-            "PATH",
-            std::env::join_paths(paths).expect("they can be joined"),
-        )
+        .env("PATH", sandbox.path_with_links())
         .args(arguments)
         .arg(script);
     command

@@ -3,6 +3,7 @@
 //! Every run is scanned: no known secret may appear on stderr, on a terminal or in a log, and on
 //! stdout only where the test says that an answer is expected.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -140,25 +141,44 @@ impl Sandbox {
     /// Starts a shell command under a controlling terminal. `cred-helper` is the binary; what the
     /// command does not redirect is shown on the terminal.
     pub(crate) fn in_terminal(&self, command: &str) -> InTerminal<'_> {
-        let binary = Command::cargo_bin("cred-helper").expect("the binary is built");
-        let bin = self.path().join("bin");
-        fs::create_dir_all(&bin).expect("a directory can be made");
-        let link = bin.join("cred-helper");
-        if !link.exists() {
-            #[cfg(unix)]
-            std::os::unix::fs::symlink(binary.get_program(), &link).expect("a link can be made");
-        }
         let mut script = Command::new("script");
         self.prepare(&mut script);
-        let path = std::env::var("PATH").expect("PATH is set");
         script
-            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("PATH", self.path_with_links())
             .env("SHELL", "/bin/sh")
             .args(["-qfec", command, "/dev/null"]);
         InTerminal {
             sandbox: self,
             child: script.spawn().expect("script (util-linux) starts"),
         }
+    }
+
+    /// A link to the binary, in a directory that comes first on [`Self::path_with_links`].
+    pub(crate) fn link(&self, name: &str) -> PathBuf {
+        let binary = Command::cargo_bin("cred-helper").expect("the binary is built");
+        let link = self.bin().join(name);
+        if !link.exists() {
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(binary.get_program(), &link).expect("a link can be made");
+            #[cfg(not(unix))]
+            fs::copy(binary.get_program(), link.with_extension("exe")).expect("it can be copied");
+        }
+        link
+    }
+
+    /// Where links and other programs of this sandbox lie.
+    pub(crate) fn bin(&self) -> PathBuf {
+        let bin = self.path().join("bin");
+        fs::create_dir_all(&bin).expect("a directory can be made");
+        bin
+    }
+
+    /// A PATH on which `cred-helper` and the other links come first.
+    pub(crate) fn path_with_links(&self) -> OsString {
+        self.link("cred-helper");
+        let paths = std::env::var_os("PATH").expect("PATH is set");
+        let paths = std::iter::once(self.bin()).chain(std::env::split_paths(&paths));
+        std::env::join_paths(paths).expect("they can be joined")
     }
 
     /// Checks that the log and stderr of a run hold no secret.

@@ -20,6 +20,18 @@ pub(crate) const GLEWLWYD: Tool = Tool {
     install: "apt-get install --no-install-recommends glewlwyd",
 };
 
+/// A git that hands `authtype` and `credential` to its helpers.
+pub(crate) const GIT_FROM_2_46: Tool = Tool {
+    command: "git 2.46 or newer",
+    install: "https://git-scm.com/downloads",
+};
+
+/// A git that knows user names and passwords alone.
+pub(crate) const GIT_BEFORE_2_46: Tool = Tool {
+    command: "git older than 2.46",
+    install: "apt-get install --no-install-recommends git, on Debian 12",
+};
+
 /// Ends the test where the tool is missing.
 macro_rules! needs {
     ($tool:expr) => {
@@ -35,11 +47,21 @@ pub(crate) use needs;
 /// # Panics
 /// If it is missing and `REQUIRE_TOOLS` is 1.
 pub(crate) fn is_missing(tool: &Tool) -> bool {
-    let Tool { command, install } = tool;
+    let command = tool.command;
     let path = std::env::var_os("PATH").unwrap_or_default();
     if std::env::split_paths(&path).any(|folder| folder.join(command).is_file()) {
         return false;
     }
+    note_missing(tool);
+    true
+}
+
+/// Notes for the summary that a tool is missing.
+///
+/// # Panics
+/// If `REQUIRE_TOOLS` is 1.
+pub(crate) fn note_missing(tool: &Tool) {
+    let Tool { command, install } = tool;
     let is_required = std::env::var("REQUIRE_TOOLS").is_ok_and(|value| value == "1");
     assert!(!is_required, "`{command}` is missing: {install}");
     let current = thread::current();
@@ -54,7 +76,6 @@ pub(crate) fn is_missing(tool: &Tool) -> bool {
     notes
         .write_all(format!("`{command}` is missing: {install}\t{test}\n").as_bytes())
         .expect("a note can be left for the summary");
-    true
 }
 
 /// The options of a server that make it glewlwyd.

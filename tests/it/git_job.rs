@@ -1,0 +1,138 @@
+//! A day with git: clone, fetch, push, submodules; a sign-in, silence, a refresh, a revocation.
+
+use serde_json::json;
+
+use crate::git_ground::{BASIC, BOTH, Git, GitGround, Rules, gits, new_git, old_git};
+use crate::oidc_ground::for_each;
+
+#[test]
+fn clone_fetch_push_and_submodules_work_with_tokens_that_the_authority_knows() {
+    let rows = [(new_git(), BOTH, "Bearer"), (new_git(), BASIC, "Basic")]
+        .into_iter()
+        .chain([(old_git(), BOTH, "Basic"), (old_git(), BASIC, "Basic")]);
+    let rows = rows.filter_map(|(git, rules, scheme)| Some((git?, rules, scheme)));
+    for_each(rows, |(git, rules, scheme): (Git, Rules, &str)| {
+        let ground = GitGround::signed_in(&git, json!({}), rules);
+        ground.add_repository("part");
+        let run = |arguments: &[&str]| ground.run(arguments).ok();
+        run(&["clone", "-q", &ground.url("project"), "one"]);
+        run(&["clone", "-q", &ground.url("project"), "two"]);
+
+        // More than a mebibyte: the pack goes in chunks, behind a small request that tries whether
+        // the server lets it in.
+        let noise: Vec<u8> = (0..750_000)
+            .flat_map(|number: u32| number.wrapping_mul(2_654_435_761).to_le_bytes())
+            .collect();
+        let path = ground.ground.sandbox.path().join("one/noise");
+        std::fs::write(path, noise).expect("it can be written");
+        run(&["-C", "one", "add", "noise"]);
+        run(&[
+            "-C",
+            "one",
+            "submodule",
+            "--quiet",
+            "add",
+            &ground.url("part"),
+        ]);
+        run(&["-C", "one", "commit", "-q", "-m", "noise and a part"]);
+        run(&["-C", "one", "push", "-q", "origin", "main"]);
+
+        run(&["-C", "two", "fetch", "-q"]);
+        let pushed = run(&["-C", "one", "rev-parse", "main"]);
+        assert_eq!(run(&["-C", "two", "rev-parse", "origin/main"]), pushed);
+        run(&["-C", "two", "pull", "-q", "--recurse-submodules"]);
+        let whole = ["clone", "-q", "--recurse-submodules"];
+        run(&[&whole[..], &[&ground.url("project"), "three"]].concat());
+        let part = run(&["-C", "three/part", "log", "--format=%s"]);
+        assert_eq!(part, "part\n");
+
+        // Only the large push may go another way.
+        let mut schemes = ground.forge.schemes();
+        assert!(schemes.remove(scheme) > Some(10), "{git:?} {schemes:?}");
+        assert!(schemes.values().sum::<usize>() <= 2, "{git:?} {schemes:?}");
+        assert_eq!(ground.ground.authority.requests().total, 0, "all is silent");
+        ground.assert_kept_nowhere(&ground.ground.get(&[]));
+    });
+}
+
+#[test]
+fn the_first_clone_asks_at_the_terminal_and_the_second_is_silent() {
+    for_each(gits(), |git| {
+        let ground = GitGround::new(&git, json!({}), BOTH);
+        let clone = format!("git clone {} one", ground.url("project"));
+        let terminal = ground.ground.sandbox.in_terminal(&clone);
+        ground.ground.authority.approve(None, "ada");
+        let shown = terminal.wait();
+        assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
+        assert!(!shown.contains("Username"), "{shown}");
+        ground.ground.learn();
+        ground.ground.sandbox.scan("the terminal", &shown);
+        ground.assert_requests(0, 1);
+
+        ground.ground.authority.reset_requests();
+        let ran = ground.run(&["-C", "one", "fetch"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+        assert_eq!(ground.ground.authority.requests().total, 0);
+    });
+}
+
+#[test]
+fn an_expired_token_costs_one_refresh() {
+    for_each(gits(), |git| {
+        let ground = GitGround::signed_in(&git, json!({}), BOTH);
+        ground.ground.expire();
+        for name in ["one", "two"] {
+            ground
+                .run(&["clone", "-q", &ground.url("project"), name])
+                .ok();
+        }
+        ground.assert_requests(1, 0);
+    });
+}
+
+#[test]
+fn a_revoked_token_costs_one_failed_run_and_one_refresh_and_no_sign_in() {
+    for_each(gits(), |git| {
+        let ground = GitGround::signed_in(&git, json!({}), BOTH);
+        let token = ground.ground.get(&[]);
+        ground
+            .run(&["clone", "-q", &ground.url("project"), "one"])
+            .ok();
+        ground.ground.authority.revoke(&token);
+
+        let error = ground.run(&["-C", "one", "fetch", "-q"]).failed(128);
+        assert!(error.contains("Authentication failed"), "{error}");
+        assert!(!error.contains("cred-helper"), "{error}");
+        ground.assert_requests(0, 0);
+
+        ground.run(&["-C", "one", "fetch", "-q"]).ok();
+        ground.run(&["-C", "one", "fetch", "-q"]).ok();
+        ground.assert_requests(1, 0);
+        assert_ne!(ground.ground.get(&[]), token);
+    });
+}
+
+#[test]
+fn sixteen_clones_at_once_from_an_expired_session_make_one_token_request() {
+    for_each(gits(), |git| {
+        let ground = GitGround::signed_in(&git, json!({ "rotate": true }), BOTH);
+        let refresh_token = ground.ground.refresh_token();
+        ground.ground.expire();
+        let ran = ground.ground.at_once(16, |number| {
+            let name = format!("clone-{number}");
+            ground.run(&["clone", "-q", &ground.url("project"), &name])
+        });
+        for ran in ran {
+            let waited = "waiting for another process that refreshes this session\n";
+            assert!(["", waited].contains(&ran.stderr.as_str()), "{ran:?}");
+            ran.ok();
+        }
+        let requests = ground.ground.authority.requests();
+        assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
+        assert_eq!(requests.device_authorization, 0);
+        // The family lives.
+        assert_ne!(ground.ground.refresh_token(), refresh_token);
+        let answer = ground.ground.get_json(&["--force-refresh"]);
+        assert_eq!(answer["source"], "refresh");
+    });
+}

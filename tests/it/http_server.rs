@@ -1,0 +1,192 @@
+//! A small HTTP server on loopback, which writes down what came: the world that a token is good
+//! for, or must not reach.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::oidc_provider::http::{read_body, read_headers, read_line};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Without the query.
+    pub(crate) path: String,
+    pub(crate) query: String,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The scheme of its credentials and what follows it; both empty where there are none.
+    pub(crate) fn authorization(&self) -> (&str, &str) {
+        let value = self.header("authorization");
+        value.split_once(' ').unwrap_or((value, ""))
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// With one more header.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A 401 with these challenges.
+    pub(crate) fn challenge(challenges: &[&str]) -> Self {
+        let refusal = Self::new(401, "no");
+        let add = |answer: Self, challenge: &&str| answer.with("WWW-Authenticate", challenge);
+        challenges.iter().fold(refusal, add)
+    }
+}
+
+/// A running server; dropping it ends it.
+pub(crate) struct HttpServer {
+    address: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    is_stopping: Arc<AtomicBool>,
+}
+
+impl HttpServer {
+    /// Answers every request with what the closure makes of it.
+    pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it has an address");
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let server = Self {
+            address: address.to_string(),
+            requests: Arc::clone(&requests),
+            is_stopping: Arc::clone(&is_stopping),
+        };
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if is_stopping.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (answer, requests) = (Arc::clone(&answer), Arc::clone(&requests));
+                thread::spawn(move || {
+                    // What goes wrong here is the peer's doing: it went away.
+                    serve(stream, &*answer, &requests).ok();
+                });
+            }
+        });
+        server
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The URL of a path, which begins with a slash.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Every request so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let requests = self.requests.lock();
+        requests.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The schemes of the credentials that came, each as often as it came.
+    pub(crate) fn schemes(&self) -> BTreeMap<String, usize> {
+        let mut schemes = BTreeMap::new();
+        for request in self.requests() {
+            let (scheme, _) = request.authorization();
+            if !scheme.is_empty() {
+                *schemes.entry(scheme.to_owned()).or_default() += 1;
+            }
+        }
+        schemes
+    }
+
+    /// Forgets what came.
+    pub(crate) fn reset(&self) {
+        let requests = self.requests.lock();
+        requests.unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        // Wakes the one who listens; where that fails, it has ended already.
+        TcpStream::connect(&self.address).ok();
+    }
+}
+
+/// Serves the requests of a connection, one after the other, until the peer closes it: with a new
+/// connection for each, curl would ask in each what credentials are wanted.
+fn serve(
+    stream: TcpStream,
+    answer: &impl Fn(&Request) -> Answer,
+    requests: &Mutex<Vec<Request>>,
+) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let request = read_request(&mut reader)?;
+        let mut kept = requests.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(request.clone());
+        drop(kept);
+        let answer = answer(&request);
+        let mut head = format!("HTTP/1.1 {} As Told\r\n", answer.status);
+        for (name, value) in &answer.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
+        let stream = reader.get_mut();
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(&answer.body)?;
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> io::Result<Request> {
+    let line = read_line(reader)?;
+    let mut words = line.split(' ');
+    let (method, target) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let headers = read_headers(reader)?;
+    if headers.contains_key("expect") {
+        reader
+            .get_mut()
+            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    Ok(Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        body: read_body(reader, &headers)?.unwrap_or_default(),
+        headers,
+    })
+}
