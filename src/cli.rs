@@ -101,15 +101,15 @@ pub fn parse(arguments: Vec<OsString>) -> Called {
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
     let mut rest: Vec<OsString> = arguments.collect();
-    if rest.first().is_some_and(|first| first == "--cargo-plugin") {
-        // A provider that is a bare path is started with nothing else.
-        rest.insert(0, OsString::from("cargo"));
-    }
     if let Some((entry, profile)) = by_link(&program, PROTOCOLS) {
         let mut line = vec![OsString::from(entry.name)];
         line.extend(profile.map(|profile| OsString::from(format!("--profile={profile}"))));
         line.extend(rest);
         return parse_line(line);
+    }
+    if rest.first().is_some_and(|first| first == "--cargo-plugin") {
+        // A provider that is a bare path is started with nothing else.
+        rest.insert(0, OsString::from("cargo"));
     }
     parse_line(rest)
 }
@@ -292,7 +292,9 @@ mod tests {
     use std::ffi::OsString;
     use std::time::Duration;
 
-    use super::{Called, ErrorFormat, by_link, command_line, parse_line, quickly, render, taken};
+    use super::{
+        Called, ErrorFormat, by_link, command_line, parse, parse_line, quickly, render, taken,
+    };
     use crate::error::{Error, ErrorKind};
     use crate::protocol::{Entry, PROTOCOLS};
 
@@ -360,6 +362,22 @@ mod tests {
             ("get", Some("graph"))
         );
         assert_eq!(globals.config.as_deref(), Some("x.toml".as_ref()));
+    }
+
+    #[test]
+    fn cargo_starts_a_link_and_the_program_itself_with_the_same_argument() {
+        for (program, profile) in [
+            ("cred-helper", None),
+            ("cargo-credential-cred-helper", None),
+            ("cargo-credential-cred-helper-work", Some("work")),
+        ] {
+            let Called::Protocol(entry, arguments, _) =
+                parse(words(&format!("{program} --cargo-plugin")))
+            else {
+                panic!("{program}: it is a protocol's call");
+            };
+            assert_eq!((entry.name, arguments.get("profile")), ("cargo", profile));
+        }
     }
 
     #[test]
