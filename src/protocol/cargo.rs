@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::argument::{self, Arguments, Flag, PROFILE};
 use super::line::{self, Line};
 use super::{Answer, Entry, names_nobody};
-use crate::credential::{Action, Request, Response};
+use crate::credential::{Action, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Io, delivered};
 use crate::text::printable;
@@ -116,12 +116,32 @@ fn respond(line: &[u8], arguments: &Arguments, answer: &Answer<'_>) -> Zeroizing
         url: Some(url(&message.registry.index_url).to_owned()),
         ..Request::new(action)
     };
-    match answer(&request, None) {
+    let answered = if request.action == Action::Login {
+        login(&request, answer)
+    } else {
+        answer(&request, None)
+    };
+    match answered {
         Ok(response) => success(&message.kind, &response),
         Err(error) if error.kind() == ErrorKind::NoProfile && !names_nobody(&request, answer) => {
             failure("url-not-supported")
         }
         Err(error) => other(&error),
+    }
+}
+
+/// A person is asked only if a refresh does not do. Before `cargo login` lets us sign in, cargo
+/// wants a token to read the index with, and whoever just signed in for that is not asked again.
+fn login(request: &Request, answer: &Answer<'_>) -> Result<Response, Error> {
+    let refresh = Request {
+        action: Action::Get,
+        force_refresh: true,
+        interactive: Some(Interactive::Never),
+        ..request.clone()
+    };
+    match answer(&refresh, None) {
+        Err(error) if error.kind() == ErrorKind::LoginRequired => answer(request, None),
+        answered => answered,
     }
 }
 
