@@ -16,6 +16,8 @@ mod account_name;
 mod acquire;
 mod cached_path;
 mod canary;
+mod cargo_ground;
+mod cargo_job;
 mod completion;
 mod decoder;
 mod device_code;
