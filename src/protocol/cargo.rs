@@ -23,7 +23,7 @@ use crate::text::printable;
 pub(super) const ENTRY: Entry = Entry {
     name: "cargo",
     summary: "Answer cargo as a credential provider",
-    help: "Set it up in ~/.cargo/config.toml, with a link cargo-credential-cred-helper on the PATH:\n  [registries.NAME]\n  index = \"sparse+https://…/index/\"\n  credential-provider = [\"cargo-credential-cred-helper\"]",
+    help: "Set it up in ~/.cargo/config.toml:\n  [registries.NAME]\n  index = \"sparse+https://…/index/\"\n  credential-provider = [\"cred-helper\"]",
     link_names: &["cargo-credential-cred-helper"],
     time_limit: Duration::from_secs(60),
     flags: FLAGS,

@@ -25,7 +25,7 @@ use crate::system::process;
 pub(super) const ENTRY: Entry = Entry {
     name: "git",
     summary: "Answer git as a credential helper",
-    help: "Set it up:\n  git config --global credential.https://github.com.helper cred-helper\nwith a link git-credential-cred-helper on the PATH, or without one:\n  git config --global credential.helper '!cred-helper git'",
+    help: "Set it up for a host, before all other helpers:\n  git config --global --replace-all credential.https://github.com.helper ''\n  git config --global --add credential.https://github.com.helper '!cred-helper git'",
     link_names: &["git-credential-cred-helper"],
     time_limit: Duration::from_secs(60),
     flags: &[PROFILE],

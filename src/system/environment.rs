@@ -43,6 +43,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "if set and not `false`, a person is asked only with --interactive always",
     ),
     (
+        "GIT_TERMINAL_PROMPT",
+        "if `0` or `false`, git does not have a person asked",
+    ),
+    (
         "HTTPS_PROXY, NO_PROXY",
         "the proxy; never used for loopback",
     ),
