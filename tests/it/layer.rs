@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cred_helper::protocol::PROTOCOLS;
+
 /// The rank of each module of `src/`. `secret_source` and the types of layer 1 lie above `system`,
 /// and `text` below `error`, within their layers.
 const RANKS: &[(&str, u32)] = &[
@@ -156,4 +158,33 @@ fn every_layer_stands_in_the_architecture() {
             "`{module}` is not in the header of lib.rs"
         );
     }
+}
+
+#[test]
+fn a_tool_is_one_file_and_its_lines_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    // `get` and `serve` share the JSON of their answers.
+    let tools = PROTOCOLS
+        .iter()
+        .map(|entry| entry.name)
+        .filter(|name| !["get", "serve"].contains(name));
+    let mut count = 0;
+    for tool in tools {
+        let own = root.join(format!("protocol/{tool}.rs"));
+        assert!(files.contains(&own), "{} is not there", own.display());
+        let mut lines = Vec::new();
+        for file in files.iter().filter(|file| **file != own) {
+            let text = fs::read_to_string(file).expect("a source can be read");
+            let names = [format!("{tool}::"), format!("mod {tool};")];
+            let named = text
+                .lines()
+                .filter(|line| names.iter().any(|name| line.contains(name.as_str())));
+            lines.extend(named.map(|line| format!("{}: {line}", file.display())));
+        }
+        assert_eq!(lines.len(), 2, "its module, and its entry: {lines:#?}");
+        count += 1;
+    }
+    assert!(count >= 2, "only {count} tools were found");
 }

@@ -332,6 +332,15 @@ fn every_key_variable_kind_and_format_has_a_row_in_its_document() {
         VARIABLES.iter().flat_map(|(names, _)| names.split(", ")),
     );
     assert_rows("docs/errors.md", ErrorKind::ALL.map(ErrorKind::name));
+    let profile = read("docs/profile.md");
+    let tools = profile.lines().find(|line| line.starts_with("| `tools` |"));
+    for entry in PROTOCOLS {
+        let name = format!("`{}`", entry.name);
+        assert!(
+            tools.is_some_and(|row| row.contains(&name)),
+            "{tools:?} lacks {name}"
+        );
+    }
     let get = PROTOCOLS.iter().find(|entry| entry.name == "get");
     let output = get
         .and_then(|get| get.flags.iter().find(|flag| flag.long == "output"))

@@ -215,45 +215,71 @@ fn every_transcript_is_replayed_to_the_byte() {
     assert!(count >= 12, "only {count} transcripts were found");
 }
 
+/// Has a tool served from these bytes, each request answered with a token; what it wrote.
+fn serve(tool: &str, verb: Option<&str>, mut stdin: &[u8]) -> (Result<u8, Error>, String) {
+    let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
+    let mut arguments = argument::Arguments::default();
+    if let Some(verb) = verb {
+        arguments.set_operand(verb.to_owned());
+    }
+    let mut stdout = Vec::new();
+    let result = (entry.expect("it is there").serve)(
+        &arguments,
+        &mut Io {
+            stdin: &mut stdin,
+            stdout: &mut stdout,
+            stderr: &mut std::io::sink(),
+            environment: &Variables(String::new()),
+            signals: &World::default(),
+        },
+        &|_: &Request, _: Option<&dyn Terminal>| Ok(token()),
+    );
+    let stdout = String::from_utf8(stdout).expect("stdout is UTF-8");
+    (result, stdout)
+}
+
+/// A line of JSON that is so long, and further members.
+fn line_of(length: usize, members: &str) -> Vec<u8> {
+    let mut line = format!("{{{members},\"x\":\"").into_bytes();
+    line.resize(length - 2, b'a');
+    line.extend(b"\"}");
+    assert_eq!(line.len(), length);
+    line.push(b'\n');
+    line
+}
+
 #[test]
 fn a_line_of_more_than_a_mebibyte_is_a_usage_answer_and_the_session_goes_on() {
-    let entry = PROTOCOLS
-        .iter()
-        .find(|entry| entry.name == "serve")
-        .expect("it is there");
-    for length in [1 << 20, (1 << 20) + 1, 3 << 20] {
-        let mut stdin = Vec::from(b"{\"kind\":\"get\",\"x\":\"".as_slice());
-        stdin.resize(length - 2, b'a');
-        stdin.extend(b"\"}");
-        assert_eq!(stdin.len(), length);
-        stdin.extend(b"\n{\"kind\":\"get\",\"id\":2}\n");
-        let mut stdout = Vec::new();
-        let result = (entry.serve)(
-            &argument::Arguments::default(),
-            &mut Io {
-                stdin: &mut stdin.as_slice(),
-                stdout: &mut stdout,
-                stderr: &mut std::io::sink(),
-                environment: &Variables(String::new()),
-                signals: &World::default(),
-            },
-            &|_: &Request, _: Option<&dyn Terminal>| Ok(token()),
-        );
-        assert_eq!(result, Ok(0));
-        let stdout = String::from_utf8(stdout).expect("stdout is UTF-8");
-        let lines: Vec<&str> = stdout.lines().collect();
-        assert_eq!(lines.len(), 3, "{length}: {stdout}");
-        let fits = length <= 1 << 20;
-        assert_eq!(
-            lines[1].starts_with("{\"Ok\""),
-            fits,
-            "{length}: {}",
-            lines[1]
-        );
-        assert!(
-            lines[2].starts_with("{\"id\":2,\"Ok\""),
-            "{length}: {}",
-            lines[2]
-        );
+    let cargo = "\"v\":1,\"registry\":{\"index-url\":\"sparse+https://x\"},\"kind\":\"get\"";
+    for (tool, members) in [("serve", "\"kind\":\"get\""), ("cargo", cargo)] {
+        for length in [1 << 20, (1 << 20) + 1, 3 << 20] {
+            let mut stdin = line_of(length, members);
+            stdin.extend(line_of(300, &format!("\"id\":2,{members}")));
+            let (result, stdout) = serve(tool, None, &stdin);
+            assert_eq!(result, Ok(0));
+            let lines: Vec<&str> = stdout.lines().collect();
+            assert_eq!(lines.len(), 3, "{tool} {length}: {stdout}");
+            let fits = length <= 1 << 20;
+            let first = lines[1];
+            assert_eq!(
+                first.starts_with("{\"Ok\""),
+                fits,
+                "{tool} {length}: {first}"
+            );
+            assert!(lines[2].contains("\"Ok\":{"), "{tool} {length}: {stdout}");
+        }
+    }
+}
+
+#[test]
+fn more_than_a_mebibyte_of_git_is_refused_and_what_it_would_have_stored_is_read_away() {
+    for (length, fits) in [(1 << 20, true), ((1 << 20) + 1, false), (3 << 20, false)] {
+        let mut stdin = b"protocol=https\nhost=git.example\nlater=".to_vec();
+        stdin.resize(length - 1, b'a');
+        stdin.push(b'\n');
+        let (result, stdout) = serve("git", Some("get"), &stdin);
+        assert_eq!(result.is_ok(), fits, "{length}: {result:?}");
+        assert_eq!(stdout.contains("password="), fits, "{length}: {stdout}");
+        assert_eq!(serve("git", Some("store"), &stdin), (Ok(0), String::new()));
     }
 }
