@@ -284,7 +284,7 @@ fn executable(path: &Path) {
 }
 
 /// Whether a request brings a token that is good, in a form that was asked for.
-fn is_taken(request: &Request, rules: &Rules, judge: &impl Fn(&str) -> bool) -> bool {
+pub(crate) fn is_taken(request: &Request, rules: &Rules, judge: &impl Fn(&str) -> bool) -> bool {
     let (scheme, credentials) = request.authorization();
     let is_offered = |challenge: &&str| challenge.split(' ').next() == Some(scheme);
     if !rules.challenges.iter().any(is_offered) {

@@ -26,6 +26,7 @@ mod fake;
 mod git_ask;
 mod git_ground;
 mod git_job;
+mod git_lfs;
 mod git_mail;
 mod git_setup;
 mod git_target;

@@ -32,6 +32,12 @@ pub(crate) const GIT_BEFORE_2_46: Tool = Tool {
     install: "apt-get install --no-install-recommends git, on Debian 12",
 };
 
+/// Large files beside git.
+pub(crate) const GIT_LFS: Tool = Tool {
+    command: "git-lfs",
+    install: "apt-get install --no-install-recommends git-lfs",
+};
+
 /// Ends the test where the tool is missing.
 macro_rules! needs {
     ($tool:expr) => {
