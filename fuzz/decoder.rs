@@ -1,6 +1,7 @@
 //! Every decoder of bytes that somebody else wrote, as a function that a fuzzer and a test call:
 //! it must not panic, and it returns what of the bytes a person would be shown.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,10 +9,12 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cred_helper::cli::{self, Called};
-use cred_helper::context::HttpResponse;
+use cred_helper::context::{Environment, HttpResponse, Shield, Signals, Terminal};
+use cred_helper::credential::{Credential, Request, Response};
 use cred_helper::endpoint::Endpoint;
 use cred_helper::error::Error;
 use cred_helper::grant::device_code;
+use cred_helper::io::Io;
 use cred_helper::oauth::client::{Authority, Client, Endpoints};
 use cred_helper::oauth::client_authentication::ClientAuthentication;
 use cred_helper::oauth::metadata::{self, Server};
@@ -20,7 +23,9 @@ use cred_helper::profile::Configuration;
 use cred_helper::profile::file::Source;
 use cred_helper::profile::narrow::narrow;
 use cred_helper::profile::route::{Pattern, Target};
-use cred_helper::protocol::json;
+use cred_helper::protocol::argument::Arguments;
+use cred_helper::protocol::{PROTOCOLS, json};
+use cred_helper::secret::Secret;
 use cred_helper::store::{self, Loaded};
 use cred_helper::text::printable;
 use cred_helper::token::{Account, Timestamp};
@@ -41,6 +46,8 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("route", route),
     ("request", request),
     ("argument", argument),
+    ("git", git),
+    ("cargo", cargo),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -267,6 +274,112 @@ pub(crate) fn route(bytes: &[u8]) -> Vec<String> {
 /// A line of the JSON protocol.
 pub(crate) fn request(bytes: &[u8]) -> Vec<String> {
     json::decodes(bytes).map_or_else(|error| told(&error), |_| Vec::new())
+}
+
+/// What git tells a helper.
+pub(crate) fn git(bytes: &[u8]) -> Vec<String> {
+    let mut shown = Vec::new();
+    for verb in ["get", "erase"] {
+        let (stdout, urls, error) = serve("git", Some(verb), bytes);
+        shown.extend(error);
+        for line in stdout.lines() {
+            assert!(line.contains('='), "{line:?}");
+        }
+        let Some(target) = urls.first().and_then(|url| Target::parse(url)) else {
+            continue;
+        };
+        // The host that git connects to stands in its own line.
+        let text = String::from_utf8_lossy(bytes);
+        let description = text.split("\n\n").next().unwrap_or_default();
+        let mut lines = description.lines().rev();
+        let host = lines.find_map(|line| line.strip_prefix("host="));
+        let host = host.unwrap_or_default().to_ascii_lowercase();
+        let named = host.strip_prefix(target.host());
+        let is_host = named.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        // An address may be written in several ways.
+        assert!(is_host || host.starts_with('['), "{urls:?} {text:?}");
+    }
+    shown
+}
+
+/// What cargo asks a credential provider.
+pub(crate) fn cargo(bytes: &[u8]) -> Vec<String> {
+    let (stdout, _, error) = serve("cargo", None, bytes);
+    for line in stdout.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).expect("it answers in JSON");
+        assert!(object.is_object(), "{line:?}");
+    }
+    error.into_iter().collect()
+}
+
+/// Nothing is set, and nobody wants an end.
+struct Quiet;
+
+impl Environment for Quiet {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+impl Shield for Quiet {}
+
+impl Signals for Quiet {
+    fn shield(&self) -> Box<dyn Shield + '_> {
+        Box::new(Self)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Has a tool served: what it wrote, the URLs that it asked for, and its error.
+fn serve(
+    tool: &str,
+    verb: Option<&str>,
+    mut stdin: &[u8],
+) -> (String, Vec<String>, Option<String>) {
+    let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
+    let entry = entry.expect("it is in the table");
+    let mut arguments = Arguments::default();
+    if let Some(verb) = verb {
+        arguments.set_operand(verb.to_owned());
+    }
+    let urls = RefCell::new(Vec::new());
+    let answer = |request: &Request, _: Option<&dyn Terminal>| {
+        urls.borrow_mut().extend(request.url.clone());
+        Ok(Response::Token(Box::new(credential())))
+    };
+    let mut stdout = Vec::new();
+    let io = &mut Io {
+        stdin: &mut stdin,
+        stdout: &mut stdout,
+        stderr: &mut std::io::sink(),
+        environment: &Quiet,
+        signals: &Quiet,
+    };
+    let result = (entry.serve)(&arguments, io, &answer);
+    let error = result.err().map(|error| error.message().to_owned());
+    let stdout = String::from_utf8(stdout).expect("a tool is answered in UTF-8");
+    (stdout, urls.into_inner(), error)
+}
+
+fn credential() -> Credential {
+    Credential {
+        profile: "api".into(),
+        account: Some("ada@example.test".into()),
+        token_type: "Bearer".into(),
+        access_token: Secret::new("token"),
+        id_token: None,
+        expires_at: None,
+        expires_in: None,
+        scopes: Vec::new(),
+        source: "cache",
+        stale: false,
+        host: None,
+        username: None,
+        basic_only: false,
+    }
 }
 
 /// A command line, its words separated by line feeds.
