@@ -94,6 +94,24 @@ fn an_expired_token_costs_one_refresh() {
 }
 
 #[test]
+fn sixteen_fetches_at_once_from_an_expired_session_make_one_token_request() {
+    let ground = published();
+    ground.ground.expire();
+    let ran = ground.ground.at_once(16, |number| {
+        // cargo itself lets one process at a time into its home.
+        ground.run(&format!(
+            "mkdir home-{number} && cp cargo/config.toml home-{number} && cp -r whole at-{number} && \
+             cd at-{number} && CARGO_HOME=../home-{number} cargo fetch -q"
+        ))
+    });
+    ran.into_iter().for_each(|ran| drop(ran.ok()));
+    let requests = ground.ground.authority.requests();
+    assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
+    let answer = ground.ground.get_json(&["--force-refresh"]);
+    assert_eq!(answer["source"], "refresh", "the family lives");
+}
+
+#[test]
 fn a_token_that_the_registry_rejects_is_mended_by_cargo_login() {
     let ground = published();
     ground.ground.authority.revoke(&ground.ground.get(&[]));

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::git_ground::{BOTH, GitGround, gits};
-use crate::oidc_ground::for_each;
+use crate::oidc_ground::{eventually, for_each};
 
 #[test]
 fn where_nobody_can_be_asked_git_ends_with_the_command_that_signs_in_and_without_a_prompt() {
@@ -92,5 +92,30 @@ fn trouble_at_the_authority_ends_git_without_a_prompt_and_costs_no_sign_in() {
         assert!(!error.contains("Username"), "{error}");
         ground.run(&clone).ok();
         ground.assert_requests(2, 0);
+    });
+}
+
+#[test]
+fn sixteen_clones_under_one_terminal_ask_once() {
+    for_each(gits(), |git| {
+        let ground = GitGround::new(&git, json!({}), BOTH);
+        let line = format!(
+            "for i in $(seq 16); do git clone -q {} clone-$i 2>errors-$i || echo failed $i & done; wait",
+            ground.url("project")
+        );
+        let terminal = ground.ground.sandbox.in_terminal(&line);
+        eventually("all others wait for the sign-in", || {
+            let waits = "waiting for the sign-in that another process has begun";
+            ground.ground.logged(waits) == 15
+        });
+        ground.ground.authority.approve(None, "ada");
+        let shown = terminal.wait();
+        assert_eq!(shown.matches("enter the code").count(), 1, "{shown}");
+        assert!(!shown.contains("failed"), "{shown}");
+        ground.assert_requests(0, 1);
+        for number in 1..=16 {
+            let head = format!("clone-{number}/.git/HEAD");
+            assert_eq!(ground.ground.read(&head), "ref: refs/heads/main");
+        }
     });
 }
