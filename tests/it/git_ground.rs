@@ -94,6 +94,18 @@ pub(crate) const BASIC: Rules = Rules {
     username: None,
 };
 
+/// Bearer alone.
+pub(crate) const BEARER: Rules = Rules {
+    challenges: &["Bearer realm=\"forge\""],
+    username: None,
+};
+
+/// More than git sends in one piece, whatever compresses it.
+pub(crate) fn noise() -> Vec<u8> {
+    let words = (0..750_000_u32).map(|number| number.wrapping_mul(2_654_435_761));
+    words.flat_map(u32::to_le_bytes).collect()
+}
+
 /// A git, a forge, and a home whose only profile is for it.
 pub(crate) struct GitGround {
     pub(crate) ground: Ground,

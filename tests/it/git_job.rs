@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::git_ground::{BASIC, BOTH, Git, GitGround, Rules, gits, new_git, old_git};
+use crate::git_ground::{
+    BASIC, BEARER, BOTH, Git, GitGround, Rules, gits, new_git, noise, old_git,
+};
 use crate::oidc_ground::for_each;
 
 #[test]
@@ -20,11 +22,8 @@ fn clone_fetch_push_and_submodules_work_with_tokens_that_the_authority_knows() {
 
         // More than a mebibyte: the pack goes in chunks, behind a small request that tries whether
         // the server lets it in.
-        let noise: Vec<u8> = (0..750_000)
-            .flat_map(|number: u32| number.wrapping_mul(2_654_435_761).to_le_bytes())
-            .collect();
         let path = ground.ground.sandbox.path().join("one/noise");
-        std::fs::write(path, noise).expect("it can be written");
+        std::fs::write(path, noise()).expect("it can be written");
         run(&["-C", "one", "add", "noise"]);
         run(&[
             "-C",
@@ -135,4 +134,24 @@ fn sixteen_clones_at_once_from_an_expired_session_make_one_token_request() {
         let answer = ground.ground.get_json(&["--force-refresh"]);
         assert_eq!(answer["source"], "refresh");
     });
+}
+
+#[test]
+fn a_host_that_takes_bearer_alone_needs_a_buffer_as_large_as_the_push() {
+    let Some(git) = new_git() else { return };
+    let ground = GitGround::signed_in(&git, json!({}), BEARER);
+    let path = ground.ground.sandbox.path().join("one/noise");
+    let run = |arguments: &[&str]| ground.run(arguments).ok();
+    run(&["clone", "-q", &ground.url("project"), "one"]);
+    run(&["-C", "one", "commit", "-q", "--allow-empty", "-m", "small"]);
+    run(&["-C", "one", "push", "-q"]);
+    std::fs::write(path, noise()).expect("it can be written");
+    run(&["-C", "one", "add", "noise"]);
+    run(&["-C", "one", "commit", "-q", "-m", "large"]);
+    run(&["-C", "one", "-c", "http.postBuffer=524288000", "push", "-q"]);
+    assert_eq!(
+        ground.forge.schemes().keys().collect::<Vec<_>>(),
+        ["Bearer"]
+    );
+    assert_eq!(ground.ground.authority.requests().total, 0);
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::git_ground::{BASIC, BOTH, GitGround, Rules, gits, new_git, old_git};
+use crate::git_ground::{BASIC, BOTH, GitGround, Rules, gits, new_git, noise, old_git};
 use crate::http_server::Request;
 use crate::oidc_ground::for_each;
 
@@ -72,12 +72,6 @@ fn helpers_that_store_keep_nothing_of_ours() {
             ground.shell("git credential-cache exit").ok();
         }
     });
-}
-
-/// More than git sends in one piece, whatever compresses it.
-fn noise() -> Vec<u8> {
-    let words = (0..400_000_u32).map(|number| number.wrapping_mul(2_654_435_761));
-    words.flat_map(u32::to_le_bytes).collect()
 }
 
 #[test]
