@@ -40,6 +40,9 @@ const LONGEST_INPUT: u64 = 1024 * 1024;
 /// refused.
 const ASKED_BEFORE: &str = "cred-helper:asked-before";
 
+/// The same, where the host had not said yet what it takes.
+const NOTHING_KNOWN: &str = "cred-helper:nothing-known";
+
 /// The user name of those who want one and do not care which.
 const USERNAME: &str = "oauth2";
 
@@ -80,6 +83,7 @@ struct Description {
     knows_authtype: bool,
     knows_state: bool,
     was_asked_before: bool,
+    was_nothing_known: bool,
 }
 
 impl Description {
@@ -117,7 +121,10 @@ impl Description {
                     description.knows_authtype |= value == b"authtype";
                     description.knows_state |= value == b"state";
                 }
-                b"state[]" => description.was_asked_before |= text == ASKED_BEFORE,
+                b"state[]" => {
+                    description.was_asked_before |= text == ASKED_BEFORE;
+                    description.was_nothing_known |= text == NOTHING_KNOWN;
+                }
                 _ => {}
             }
         }
@@ -157,11 +164,17 @@ impl Description {
         }
         let is_nothing_known = self.challenges.is_empty() && !credential.basic_only;
         let takes_bearer = !credential.basic_only && offers("Bearer");
+        // Each state is told once, so that git does not come back for ever.
+        let next = if self.was_asked_before || !self.knows_state {
+            None
+        } else if is_nothing_known {
+            (!self.was_nothing_known).then_some(NOTHING_KNOWN)
+        } else {
+            takes_basic.then_some(ASKED_BEFORE)
+        };
         Form::Credential {
             is_bearer: takes_bearer || is_nothing_known,
-            is_last: !self.knows_state
-                || self.was_asked_before
-                || !(takes_basic || is_nothing_known),
+            next,
         }
     }
 
@@ -203,8 +216,8 @@ enum Form {
     Credential {
         /// Bearer, or Basic.
         is_bearer: bool,
-        /// Whether there is no other form that git may come back for.
-        is_last: bool,
+        /// The state in which git may come back for another form, if there is one.
+        next: Option<&'static str>,
     },
 }
 
@@ -345,7 +358,7 @@ fn render(description: &Description, credential: &Credential) -> Zeroizing<Strin
             add("username", username);
             add("password", token);
         }
-        Form::Credential { is_bearer, is_last } => {
+        Form::Credential { is_bearer, next } => {
             add("capability[]", "authtype");
             if is_bearer {
                 add("authtype", "Bearer");
@@ -358,9 +371,9 @@ fn render(description: &Description, credential: &Credential) -> Zeroizing<Strin
             }
             // Nobody stores what is ours, and has an end.
             add("ephemeral", "1");
-            if !is_last {
+            if let Some(state) = next {
                 add("capability[]", "state");
-                add("state[]", ASKED_BEFORE);
+                add("state[]", state);
                 add("continue", "1");
             }
         }

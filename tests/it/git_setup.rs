@@ -96,12 +96,14 @@ fn credentials_before_they_are_asked_for_suit_each_host() {
     let Some(git) = new_git() else { return };
     for_each([BOTH, BASIC], |rules| {
         let ground = GitGround::signed_in(&git, json!({}), rules);
+        ground.configure("[credential]\nhelper = store\nhelper = cred-helper\n");
         let proactive = ["-c", "http.proactiveAuth=auto", "ls-remote"];
         for _ in 0..2 {
             ground
                 .run(&[&proactive[..], &[&ground.url("project")]].concat())
                 .ok();
         }
+        ground.assert_kept_nowhere(&ground.ground.get(&[]));
         assert_eq!(ground.ground.authority.requests().total, 0);
     });
 }
