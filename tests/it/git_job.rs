@@ -91,21 +91,32 @@ fn an_expired_token_costs_one_refresh() {
 
 #[test]
 fn a_revoked_token_costs_one_failed_run_and_one_refresh_and_no_sign_in() {
-    for_each(gits(), |git| {
-        let ground = GitGround::signed_in(&git, json!({}), BOTH);
+    let rows = gits().into_iter().flat_map(|git| {
+        let rules = [BOTH, BASIC, BEARER].map(|rules| (git.clone(), rules));
+        let is_possible = |(git, rules): &(Git, Rules)| {
+            git.knows_authtype() || rules.challenges != BEARER.challenges
+        };
+        rules.into_iter().filter(is_possible)
+    });
+    let rows = rows.flat_map(|(git, rules)| {
+        let proactive = [&[][..], &["-c", "http.proactiveAuth=auto"]];
+        proactive.map(|options| (git.clone(), rules, options))
+    });
+    for_each(rows, |(git, rules, options): (Git, Rules, &[&str])| {
+        let ground = GitGround::signed_in(&git, json!({}), rules);
+        let url = ground.url("project");
+        let fetch = [options, &["ls-remote", "-q", &url]].concat();
         let token = ground.ground.get(&[]);
-        ground
-            .run(&["clone", "-q", &ground.url("project"), "one"])
-            .ok();
+        ground.run(&fetch).ok();
         ground.ground.authority.revoke(&token);
 
-        let error = ground.run(&["-C", "one", "fetch", "-q"]).failed(128);
+        let error = ground.run(&fetch).failed(128);
         assert!(error.contains("Authentication failed"), "{error}");
         assert!(!error.contains("cred-helper"), "{error}");
         ground.assert_requests(0, 0);
 
-        ground.run(&["-C", "one", "fetch", "-q"]).ok();
-        ground.run(&["-C", "one", "fetch", "-q"]).ok();
+        ground.run(&fetch).ok();
+        ground.run(&fetch).ok();
         ground.assert_requests(1, 0);
         assert_ne!(ground.ground.get(&[]), token);
     });
