@@ -286,13 +286,13 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
         Err(error) => match error.kind() {
             // Nothing is ours: no word, and somebody else is asked.
             ErrorKind::NoProfile if !names_nobody(&request, answer) => Ok(0),
+            ErrorKind::Config if !is_of_its_profile(&request, answer) => Err(error),
             // Nothing says that the host is ours.
-            ErrorKind::NoProfile
-            | ErrorKind::Config
-            | ErrorKind::Usage
-            | ErrorKind::Internal
-            | ErrorKind::Http => Err(error),
-            ErrorKind::LoginRequired
+            ErrorKind::NoProfile | ErrorKind::Usage | ErrorKind::Internal | ErrorKind::Http => {
+                Err(error)
+            }
+            ErrorKind::Config
+            | ErrorKind::LoginRequired
             | ErrorKind::Denied
             | ErrorKind::Unavailable
             | ErrorKind::Busy
@@ -303,6 +303,16 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
             }
         },
     }
+}
+
+/// Whether a mistake is in the profile of this host, which then is ours, and not in all of the
+/// configuration: for another host there is none.
+fn is_of_its_profile(request: &Request, answer: &Answer<'_>) -> bool {
+    let elsewhere = Request {
+        url: Some("https://nobody.invalid/".to_owned()),
+        ..request.clone()
+    };
+    answer(&elsewhere, None).is_err_and(|error| error.kind() == ErrorKind::NoProfile)
 }
 
 fn needs_a_person(error: &Error) -> bool {

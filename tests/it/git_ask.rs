@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::git_ground::{BOTH, GitGround, gits};
+use crate::http_server::{Answer, HttpServer};
 use crate::oidc_ground::{eventually, for_each};
 
 #[test]
@@ -92,6 +93,23 @@ fn trouble_at_the_authority_ends_git_without_a_prompt_and_costs_no_sign_in() {
         assert!(!error.contains("Username"), "{error}");
         ground.run(&clone).ok();
         ground.assert_requests(2, 0);
+    });
+}
+
+#[test]
+fn a_mistake_in_the_profile_of_a_host_ends_git_there_and_nowhere_else() {
+    for_each(gits(), |git| {
+        let ground = GitGround::signed_in(&git, json!({}), BOTH);
+        ground.configure("[credential]\nhelper = cred-helper\n");
+        ground.set_profile("clinet_secret = \"x\"\n");
+        let error = ground.run(&["ls-remote", &ground.url("project")]);
+        let error = error.failed(128);
+        assert!(error.contains("clinet_secret"), "{error}");
+        assert!(error.contains("told us to quit"), "{error}");
+        let other = HttpServer::start(|_| Answer::challenge(BOTH.challenges));
+        let error = ground.run(&["ls-remote", &other.url("/x.git")]).failed(128);
+        assert!(error.contains("could not read Username"), "{error}");
+        assert!(!error.contains("clinet_secret"), "{error}");
     });
 }
 
