@@ -76,7 +76,7 @@ pub(super) fn acquire(
     is_settled: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Guard>, Error> {
     /// How soon may the lock be free again at the earliest?
-    const SHORTEST: Duration = Duration::from_millis(1);
+    const SHORTEST: Duration = Duration::from_millis(5);
     /// How late may a waiter notice that it is free?
     const LONGEST: Duration = Duration::from_millis(16);
     /// How long is waited in silence?

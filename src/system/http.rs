@@ -23,7 +23,12 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_BODY: u64 = 1024 * 1024;
 
 /// What decides how a client is built.
-type Settings = (Option<PathBuf>, bool);
+#[derive(Clone, PartialEq, Eq)]
+struct Settings {
+    ca_file: Option<PathBuf>,
+    is_loopback: bool,
+    is_plain: bool,
+}
 
 /// The network, through reqwest: blocking, rustls with ring, no redirects.
 #[derive(Default)]
@@ -32,8 +37,7 @@ pub struct Network {
 }
 
 impl Network {
-    fn client(&self, ca_file: Option<&Path>, loopback: bool) -> Result<Client, String> {
-        let settings = (ca_file.map(Path::to_owned), loopback);
+    fn client(&self, settings: Settings) -> Result<Client, String> {
         let is_it = |(built_with, _): &&(Settings, Client)| *built_with == settings;
         if let Some((_, client)) = self.clients.borrow().iter().find(is_it) {
             return Ok(client.clone());
@@ -47,10 +51,13 @@ impl Network {
             // A connection kept open may be closed by the other side at the moment it is used
             // again, and then nobody knows whether the request was read.
             .pool_max_idle_per_host(0);
-        if loopback {
+        if settings.is_loopback {
             builder = builder.no_proxy();
         }
-        if let Some(path) = ca_file {
+        if settings.is_plain {
+            // To read the system's certificate authorities takes longer than all the rest.
+            builder = builder.tls_certs_only([]);
+        } else if let Some(path) = &settings.ca_file {
             let pem = fs::read(path)
                 .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem)
@@ -78,13 +85,17 @@ impl Http for Network {
     ) -> Result<HttpResponse, HttpFailure> {
         let url = Url::parse(&request.url)
             .map_err(|error| HttpFailure::NotSent(format!("the URL cannot be read: {error}")))?;
-        let loopback = url.host_str().is_some_and(is_loopback);
+        let is_loopback = url.host_str().is_some_and(is_loopback);
         // Checked where each URL is read; this is the last gate before a secret leaves.
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
             return Err(HttpFailure::NotSent("only https is allowed".to_owned()));
         }
         let client = self
-            .client(ca_file, loopback)
+            .client(Settings {
+                ca_file: ca_file.map(Path::to_owned),
+                is_loopback,
+                is_plain: url.scheme() == "http",
+            })
             .map_err(HttpFailure::NotSent)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {

@@ -669,3 +669,13 @@ fn stored_metadata_that_others_could_have_written_are_asked_for_again() {
         assert_eq!(discoveries(&scene.authority), before + 1, "{path:?}");
     }
 }
+
+#[test]
+fn an_authority_without_tls_on_loopback_needs_no_certificates() {
+    let scene = Scene::new();
+    let mut command = scene.sandbox.command(&["login"]);
+    command
+        .env("SSL_CERT_FILE", scene.file("none.pem"))
+        .env("SSL_CERT_DIR", scene.file("none"));
+    scene.run_command(command).ok();
+}
