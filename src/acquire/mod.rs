@@ -227,10 +227,7 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
     wanted.may_ask = call.may_ask();
     let result = match next(session, &wanted, now) {
         Step::LoginRequired(reason) if !damaged => {
-            if call.interactive != Interactive::Never
-                && reason == Reason::NobodyToAsk
-                && call.store.is_signing_in()
-            {
+            if call.interactive != Interactive::Never && call.store.is_signing_in() {
                 // Somebody is signing in for this session right now; that serves us as well.
                 sign_in::wait_for_another(call, &wanted)
             } else {
@@ -316,7 +313,7 @@ fn under_lock(
                 token,
                 stale,
             } => {
-                if let Some(refused) = &refused {
+                if let Some(refused) = refused.as_ref().filter(|_| stale) {
                     warn_of_stale(call, refused);
                 }
                 return Ok(call.credential(account, token, CACHE, stale));
@@ -354,7 +351,9 @@ fn under_lock(
                     && session.sign_in.claims != request.claims
                 {
                     session.sign_in.claims = request.claims;
-                    refresh::save(call, &mut session, None, &guard);
+                    if let Err(error) = call.store.save(&mut session, None, &guard) {
+                        context.debug(|| format!("the claims could not be noted: {error}"));
+                    }
                 }
                 let error = login_required(call, &reason);
                 return Err(match refused {

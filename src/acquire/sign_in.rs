@@ -156,8 +156,15 @@ fn ask(
     // The code is spent: Ctrl-C waits until what it brought is kept.
     let _shield = granted.is_ok().then(|| context.signals.shield());
     let checked = granted.and_then(|token_set| {
-        check_account(call, &token_set.account)?;
-        Ok(token_set)
+        // A sign-in as somebody else must not replace anything.
+        let account = match call.account() {
+            Some(wanted) => account_of(call, &token_set, wanted)?,
+            None => token_set.account.clone(),
+        };
+        Ok(TokenSet {
+            account,
+            ..token_set
+        })
     });
     match checked {
         Ok(token_set) => keep(call, key, &token_set),
@@ -207,10 +214,35 @@ fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
     )
 }
 
+/// Who signed in, where `wanted` was asked for.
+fn account_of(call: &Call<'_>, token_set: &TokenSet, wanted: &str) -> Result<Account, Error> {
+    let mut account = told(call, token_set);
+    check_account(&account, wanted)?;
+    if !is_account(&account, wanted) {
+        // The person is believed: the next call for this account has to find them.
+        account.name = Some(printable(wanted));
+        call.context.warn(&format!(
+            "the authority does not tell who signed in; taken for `{}`",
+            printable(wanted)
+        ));
+    }
+    Ok(account)
+}
+
+/// The account as the tokens tell it, else as the userinfo endpoint does.
+fn told(call: &Call<'_>, token_set: &TokenSet) -> Account {
+    let known = || token_set.account.clone();
+    if token_set.account.name.is_some() {
+        return known();
+    }
+    let (client, asked) = (&call.profile.client, call.scopes_of_sign_in());
+    userinfo::account(client, token_set, &asked, &call.context).unwrap_or_else(known)
+}
+
 /// A sign-in as somebody else than asked for is refused; where the authority tells no name, nothing
 /// is known.
-fn check_account(call: &Call<'_>, account: &Account) -> Result<(), Error> {
-    let (Some(wanted), Some(name)) = (call.account(), &account.name) else {
+fn check_account(account: &Account, wanted: &str) -> Result<(), Error> {
+    let Some(name) = &account.name else {
         return Ok(());
     };
     if is_account(account, wanted) {
@@ -270,8 +302,8 @@ fn keep(
         session = Session::default();
         session.sign_in(name, key.clone(), token_set, now);
     }
-    if token_set.account.name.is_none() {
-        identify(call, token_set, &mut session)?;
+    if token_set.account.name.is_none() && call.account().is_none() {
+        identify(call, token_set, &mut session);
     }
     let account = session.account(None);
     let label = account.and_then(AccountRow::label);
@@ -290,34 +322,16 @@ fn keep(
 
 /// Finds out who signed in, where the tokens do not tell it. They are kept already: whatever
 /// happens meanwhile, the sign-in is not lost. `session` is what is kept, and is amended alike.
-fn identify(call: &Call<'_>, token_set: &TokenSet, session: &mut Session) -> Result<(), Error> {
-    let context = &call.context;
-    let client = &call.profile.client;
-    let asked = call.scopes_of_sign_in();
-    let found = userinfo::account(client, token_set, &asked, context);
-    let mut account = found.unwrap_or_else(|| token_set.account.clone());
+fn identify(call: &Call<'_>, token_set: &TokenSet, session: &mut Session) {
+    let account = told(call, token_set);
     let secret = &token_set.access_token;
-    if let Err(denied) = check_account(call, &account) {
-        change(call, |session| session.forget_account_of(secret))?;
-        return Err(denied);
-    }
-    if let Some(wanted) = call.account()
-        && !is_account(&account, wanted)
-    {
-        // The person is believed: the next call for this account has to find them.
-        account.name = Some(printable(wanted));
-        context.warn(&format!(
-            "the authority does not tell who signed in; taken for `{}`",
-            printable(wanted)
-        ));
-    }
     if account != token_set.account {
         session.identify(secret, &account);
         if let Err(error) = change(call, |session| session.identify(secret, &account)) {
-            context.debug(|| format!("the account's name could not be kept: {error}"));
+            call.context
+                .debug(|| format!("the account's name could not be kept: {error}"));
         }
     }
-    Ok(())
 }
 
 /// Runs a machine's grant under the session's lock.
@@ -330,7 +344,9 @@ pub(super) fn run_machine_grant(
     let key = call.key();
     let name = call.profile.grant.name();
     let mut token_set = run(call)?;
-    check_account(call, &token_set.account)?;
+    if let Some(wanted) = call.account() {
+        check_account(&token_set.account, wanted)?;
+    }
     if token_set.account.label().is_none() {
         // The next call for this account has to find it.
         token_set.account.name = call.account().map(printable);

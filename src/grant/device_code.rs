@@ -205,7 +205,11 @@ fn poll(
         let mut form = Form::of_grant(GRANT_TYPE, client);
         form.add_secret("device_code", authorization.device_code.clone());
         form.add_parameters(client, None);
-        let failure = match request::post(client, server, endpoint, form, context)? {
+        // The answer may hold the tokens: Ctrl-C waits for it.
+        let shield = context.signals.shield();
+        let answer = request::post(client, server, endpoint, form, context)?;
+        drop(shield);
+        let failure = match answer {
             Err(failure) => Failure::from(failure),
             Ok(response) => {
                 match response::token_set(&response, client, server, context.clock.now()) {

@@ -72,8 +72,9 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
     let is_same = |expected: &str, issuer: &str| {
         let expected = expected.trim_end_matches('/');
         // Google leaves the scheme out at times.
-        let without_scheme = expected.trim_start_matches("https://");
-        [expected, without_scheme].contains(&issuer.trim_end_matches('/'))
+        let is_google =
+            expected == "https://accounts.google.com" && issuer == "accounts.google.com";
+        is_google || expected == issuer.trim_end_matches('/')
     };
     if let (Some(expected), Some(issuer)) = (expected, &claims.iss)
         && !is_same(&expected, issuer)

@@ -916,6 +916,7 @@ fn read_endpoints(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Endpoi
         let authority = preset.profile?.get("authority")?;
         authority.get_ref().as_str()
     });
+    let is_default_authority = authority.is_some_and(|found| is_preset_own(found, preset));
     let is_own_authority = own_authority.is_some_and(|own| own.trim_end_matches('/') == base);
     let read = |keys: &mut Keys<'_, '_>| {
         keys.only(EndpointName::ALL.map(EndpointName::key));
@@ -927,6 +928,10 @@ fn read_endpoints(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Endpoi
                 continue;
             };
             if is_preset_own(found, preset) {
+                if has_own_token && is_default_authority {
+                    // Tokens of the profile's own server would go to the preset's.
+                    continue;
+                }
                 match written.strip_prefix(AUTHORITY) {
                     Some(path) => written = format!("{base}{path}"),
                     None if is_own_authority && !has_own_token => {}

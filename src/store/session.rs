@@ -232,11 +232,6 @@ impl Session {
         self.accounts.push(named);
     }
 
-    /// Forgets the account that has this access token.
-    pub fn forget_account_of(&mut self, access_token: &Secret) {
-        self.accounts.retain(|row| !row.has(access_token));
-    }
-
     /// Takes in a sign-in: in place of the same account's earlier one, else beside the others.
     /// Somebody whom the authority did not name replaces whoever it did not name before.
     pub fn sign_in(
@@ -249,9 +244,15 @@ impl Session {
         let Account { name, subject } = &token_set.account;
         self.sign_in = SignIn::default();
         let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
+        // Somebody whom the authority names by the subject alone this time is not renamed.
+        let before = self
+            .accounts
+            .iter()
+            .find(|row| row.is_of(&token_set.account));
+        let name = name.clone().or_else(|| before?.name.clone());
         self.accounts.retain(|row| !row.is_of(&token_set.account));
         let mut row = AccountRow {
-            name: name.clone(),
+            name,
             subject: subject.clone(),
             grant: grant.to_owned(),
             scopes: key.scopes.clone(),

@@ -138,3 +138,29 @@ fn a_token_without_openid_is_not_shown_to_the_userinfo_endpoint() {
     assert_eq!(account(&scene), Value::Null);
     assert_eq!(scene.authority.count("/userinfo", None), 0);
 }
+
+#[test]
+fn a_sign_in_as_somebody_else_takes_nothing_from_the_one_there_is() {
+    let scene = scene("");
+    scene.run(&["login"]).ok();
+    let token = scene.run(&["get"]).ok();
+    let other = ["login", "--account", "eve@example.test"];
+    let said = scene.run(&other).failed(5);
+    assert!(
+        said.contains("the sign-in was as `ada@example.test`"),
+        "{said}"
+    );
+    assert_eq!(scene.run(&["get"]).ok(), token);
+    scene.run(&["get", "--force-refresh"]).ok();
+}
+
+#[test]
+fn an_account_keeps_its_name_where_the_authority_does_not_tell_it_again() {
+    let scene = scene("");
+    scene.run(&["login"]).ok();
+    scene
+        .authority
+        .script(Endpoint::Userinfo, Fault::error(500, "server_error"));
+    scene.run(&["login"]).ok();
+    assert_eq!(account(&scene), "ada@example.test");
+}

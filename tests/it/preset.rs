@@ -109,6 +109,18 @@ fn an_endpoint_of_a_preset_on_a_fixed_host_is_for_its_own_authority_alone() {
          device_authorization = \"https://git.example/d\" }\n",
     );
     assert_eq!(other["userinfo"], Value::Null);
+    sandbox.write_profiles(
+        "[profiles.api]\npreset = \"gitlab\"\nclient_id = \"cli\"\nscopes = []\n\
+         endpoints = { token = \"https://git.example/t\", \
+         device_authorization = \"https://git.example/d\" }\n",
+    );
+    let gitlab = sandbox
+        .run(&["profile", "show", "api", "-o", "json"])
+        .json();
+    assert_eq!(
+        gitlab["endpoints"],
+        json!({ "token": "https://git.example/t", "device_authorization": "https://git.example/d" })
+    );
     // The profile's own keys lie above.
     let own = shown(
         "authority = \"https://git.example\"\n\
