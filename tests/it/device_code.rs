@@ -286,6 +286,20 @@ fn a_refresh_is_finished_and_kept_before_ctrl_c_counts() {
 }
 
 #[test]
+fn a_poll_that_brings_the_tokens_is_finished_and_kept_before_ctrl_c_counts() {
+    let scene = Scene::new();
+    scene.authority.hold();
+    let child = start(&scene, &["login"]);
+    scene.authority.wait_until(|state| state.held == 1);
+    interrupt(&child);
+    scene.authority.release();
+    end(&scene, child);
+    let answer = scene.run(&["get", "-o", "json"]).json();
+    assert_eq!(answer["source"], "cache", "the sign-in is there");
+    assert_eq!(scene.authority.count("/device_authorization", None), 1);
+}
+
+#[test]
 fn requests_hold_what_the_protocol_wants_and_nothing_else() {
     let scene = Scene::of(
         Settings {
