@@ -112,17 +112,6 @@ impl CargoGround {
         self.ground.sandbox.scan("the terminal", &shown);
         (code, shown)
     }
-
-    /// The counts that matter to whoever sits before the screen: refreshes and sign-ins.
-    #[track_caller]
-    pub(crate) fn assert_requests(&self, refreshes: u64, sign_ins: u64) {
-        let requests = self.ground.authority.requests();
-        let came = (
-            requests.token("refresh_token"),
-            requests.device_authorization,
-        );
-        assert_eq!(came, (refreshes, sign_ins), "{requests:?}");
-    }
 }
 
 fn write(path: &Path, text: &str) {

@@ -65,7 +65,7 @@ fn the_first_fetch_asks_at_the_terminal_and_the_second_is_silent() {
     let (code, shown) = ground.run_at_a_terminal(PUBLISH, 1);
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
-    ground.assert_requests(0, 1);
+    ground.ground.assert_requests(0, 1);
     ground.ground.authority.reset_requests();
     let ran = ground.run("cargo yank -q --registry my --version 0.1.0 part");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
@@ -90,7 +90,7 @@ fn an_expired_token_costs_one_refresh() {
     ground.ground.expire();
     ground.run(FETCH).ok();
     ground.run(FETCH).ok();
-    ground.assert_requests(1, 0);
+    ground.ground.assert_requests(1, 0);
 }
 
 #[test]
@@ -120,10 +120,10 @@ fn a_token_that_the_registry_rejects_is_mended_by_cargo_login() {
         let error = ground.run(FETCH).failed(101);
         assert!(error.contains("token rejected"), "{error}");
     }
-    ground.assert_requests(0, 0);
+    ground.ground.assert_requests(0, 0);
     ground.run("cargo login -q --registry my").ok();
     ground.run(FETCH).ok();
-    ground.assert_requests(1, 0);
+    ground.ground.assert_requests(1, 0);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn whoever_tells_git_not_to_ask_is_not_asked_at_a_terminal_either() {
         assert_eq!(code, Some(128), "{line}: {shown}");
         assert!(shown.contains("run `cred-helper login -p api`"), "{shown}");
         assert!(!shown.contains("Username"), "{line}: {shown}");
-        ground.assert_requests(0, 0);
+        ground.ground.assert_requests(0, 0);
     });
 }
 
@@ -56,7 +56,7 @@ fn a_dead_sign_in_is_begun_anew_at_a_terminal_after_one_refresh() {
         authority.approve(None, "ada");
         let shown = terminal.wait();
         assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
-        ground.assert_requests(1, 1);
+        ground.ground.assert_requests(1, 1);
     });
 }
 
@@ -75,7 +75,7 @@ fn a_refusal_at_the_terminal_ends_git_and_the_next_run_does_not_ask_at_once() {
         let (code, shown) = ground.ground.sandbox.in_terminal(&clone).end();
         assert_eq!(code, Some(128), "{shown}");
         assert!(shown.contains("run `cred-helper login -p api`"), "{shown}");
-        ground.assert_requests(0, 1);
+        ground.ground.assert_requests(0, 1);
     });
 }
 
@@ -92,7 +92,7 @@ fn trouble_at_the_authority_ends_git_without_a_prompt_and_costs_no_sign_in() {
         assert!(error.contains("told us to quit"), "{error}");
         assert!(!error.contains("Username"), "{error}");
         ground.run(&clone).ok();
-        ground.assert_requests(2, 0);
+        ground.ground.assert_requests(2, 0);
     });
 }
 
@@ -130,7 +130,7 @@ fn sixteen_clones_under_one_terminal_ask_once() {
         let shown = terminal.wait();
         assert_eq!(shown.matches("enter the code").count(), 1, "{shown}");
         assert!(!shown.contains("failed"), "{shown}");
-        ground.assert_requests(0, 1);
+        ground.ground.assert_requests(0, 1);
         for number in 1..=16 {
             let head = format!("clone-{number}/.git/HEAD");
             assert_eq!(ground.ground.read(&head), "ref: refs/heads/main");

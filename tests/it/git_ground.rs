@@ -238,17 +238,6 @@ impl GitGround {
         });
         assert!(count > 10, "only {count} files were looked at");
     }
-
-    /// The counts that matter to whoever sits before the screen: refreshes and sign-ins.
-    #[track_caller]
-    pub(crate) fn assert_requests(&self, refreshes: u64, sign_ins: u64) {
-        let requests = self.ground.authority.requests();
-        let came = (
-            requests.token("refresh_token"),
-            requests.device_authorization,
-        );
-        assert_eq!(came, (refreshes, sign_ins), "{requests:?}");
-    }
 }
 
 fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {

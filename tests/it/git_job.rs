@@ -66,7 +66,7 @@ fn the_first_clone_asks_at_the_terminal_and_the_second_is_silent() {
         assert!(!shown.contains("Username"), "{shown}");
         ground.ground.learn();
         ground.ground.sandbox.scan("the terminal", &shown);
-        ground.assert_requests(0, 1);
+        ground.ground.assert_requests(0, 1);
 
         ground.ground.authority.reset_requests();
         let ran = ground.run(&["-C", "one", "fetch"]);
@@ -85,7 +85,7 @@ fn an_expired_token_costs_one_refresh() {
                 .run(&["clone", "-q", &ground.url("project"), name])
                 .ok();
         }
-        ground.assert_requests(1, 0);
+        ground.ground.assert_requests(1, 0);
     });
 }
 
@@ -113,11 +113,11 @@ fn a_revoked_token_costs_one_failed_run_and_one_refresh_and_no_sign_in() {
         let error = ground.run(&fetch).failed(128);
         assert!(error.contains("Authentication failed"), "{error}");
         assert!(!error.contains("cred-helper"), "{error}");
-        ground.assert_requests(0, 0);
+        ground.ground.assert_requests(0, 0);
 
         ground.run(&fetch).ok();
         ground.run(&fetch).ok();
-        ground.assert_requests(1, 0);
+        ground.ground.assert_requests(1, 0);
         assert_ne!(ground.ground.get(&[]), token);
     });
 }

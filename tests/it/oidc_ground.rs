@@ -89,6 +89,17 @@ impl Ground {
         assert_eq!(self.read("answer"), self.get(&[]));
     }
 
+    /// The counts that matter to whoever sits before the screen: refreshes and sign-ins.
+    #[track_caller]
+    pub(crate) fn assert_requests(&self, refreshes: u64, sign_ins: u64) {
+        let requests = self.authority.requests();
+        let came = (
+            requests.token("refresh_token"),
+            requests.device_authorization,
+        );
+        assert_eq!(came, (refreshes, sign_ins), "{requests:?}");
+    }
+
     /// `get` without a terminal, which must go well; the token.
     pub(crate) fn get(&self, arguments: &[&str]) -> String {
         let mut line = vec!["get"];
