@@ -103,8 +103,8 @@ impl Answerer<'_> {
         };
         match &request.action {
             Action::Get => {
-                let exchange = request
-                    .exchange
+                let wanted = self.tool.and_then(|tool| profile.exchange_for(tool));
+                let exchange = wanted
                     .map(|name| {
                         let bug = || format!("BUG: there is no exchange `{name}`");
                         exchange::find(name).ok_or_else(|| Error::new(ErrorKind::Internal, bug()))

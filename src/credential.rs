@@ -33,6 +33,30 @@ impl Interactive {
     }
 }
 
+/// Which token of a sign-in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenKind {
+    /// The access token.
+    #[default]
+    Access,
+    /// The ID token (OpenID Connect Core §2), which some clusters want in its place.
+    Id,
+}
+
+impl TokenKind {
+    /// The names in a profile and on the command line.
+    pub const NAMES: [&str; 2] = ["access", "id"];
+
+    /// Reads one of [`Self::NAMES`].
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "access" => Some(Self::Access),
+            "id" => Some(Self::Id),
+            _ => None,
+        }
+    }
+}
+
 /// What the caller wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -72,8 +96,8 @@ pub struct Request {
     pub claims: Option<String>,
     /// Whether a person may be asked; `None` leaves it to the environment.
     pub interactive: Option<Interactive>,
-    /// The exchange that the tool needs, by its name in the table of exchanges.
-    pub exchange: Option<&'static str>,
+    /// Which token; `None` is the one that the profile says.
+    pub token: Option<TokenKind>,
 }
 
 impl Request {
@@ -89,7 +113,7 @@ impl Request {
             force_refresh: false,
             claims: None,
             interactive: None,
-            exchange: None,
+            token: None,
         }
     }
 }
@@ -103,11 +127,12 @@ pub struct Credential {
     pub account: Option<String>,
     /// `Bearer`, as the authority wrote it.
     pub token_type: String,
-    /// The access token.
+    /// The token that was asked for: the access token, unless the ID token takes its place, or
+    /// what it was exchanged for.
     pub access_token: Secret,
-    /// The ID token of the sign-in, where there is one.
+    /// The last ID token of the sign-in, where there is one; it may be over.
     pub id_token: Option<Secret>,
-    /// When the access token ends; `None` where the authority does not say.
+    /// When the token ends; `None` where the authority does not say.
     pub expires_at: Option<Timestamp>,
     /// Whole seconds until then, counted when the answer was made.
     pub expires_in: Option<i64>,

@@ -21,7 +21,7 @@
 //!         │                lock only to save; a machine's runs under the session's lock
 //!         └ LoginRequired ─► Error { kind, message, hint, next }
 //!               ▼
-//!    exchange, if the request wants one (cached as a token)
+//!    exchange, if the profile has one for the tool (cached as a token)
 //!               ▼
 //!    Response ─► encode ─► stdout       errors ─► stderr, or the tool's own way
 //! ```

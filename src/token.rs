@@ -90,6 +90,8 @@ pub struct TokenSet {
     pub refresh_expires_at: Option<Timestamp>,
     /// The ID token.
     pub id_token: Option<Secret>,
+    /// When the ID token ends, where it says so.
+    pub id_token_expires_at: Option<Timestamp>,
     /// The granted scopes; `None` means: as requested.
     pub scopes: Option<Vec<String>>,
     /// Who signed in.

@@ -250,7 +250,6 @@ mod tests {
                 refresh_token: refresh_token.map(Secret::new),
                 refresh_expires_at: None,
                 last_refreshed_at: None,
-                id_token: None,
                 access_tokens: token.into_iter().collect(),
             }],
             ..Session::default()

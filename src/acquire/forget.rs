@@ -83,6 +83,8 @@ fn revoke(profile: &Profile, accounts: &[AccountRow], context: &Context<'_>) {
             let access = account
                 .access_tokens
                 .iter()
+                // An ID token cannot be revoked, and what was exchanged is not the authority's.
+                .filter(|row| !row.key.is_id_token && row.key.exchange.is_none())
                 .filter(|row| row.expires_at.is_none_or(|end| end > now))
                 .map(|row| (&row.secret, "access_token"));
             refresh.chain(access)
@@ -109,6 +111,7 @@ fn revoke(profile: &Profile, accounts: &[AccountRow], context: &Context<'_>) {
     let until = accounts
         .iter()
         .flat_map(|account| &account.access_tokens)
+        .filter(|row| !row.key.is_id_token)
         .filter_map(|row| row.expires_at)
         .max();
     let until = until.map_or_else(String::new, |end| {

@@ -14,11 +14,11 @@ pub use self::forget::{erase, logout};
 pub use self::sign_in::login;
 pub use self::status::{StatusRow, status};
 
-use self::decision::{Force, Reason, Step, Wanted, fallback, next};
+use self::decision::{Force, Freshness, Reason, Step, Wanted, fallback, next};
 use self::refresh::Refreshed;
 use crate::claims;
 use crate::context::Context;
-use crate::credential::{Credential, Interactive, Request};
+use crate::credential::{Credential, Interactive, Request, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::profile::Profile;
@@ -26,7 +26,7 @@ use crate::profile::route::Target;
 use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
 use crate::store::{Loaded, SessionStore};
 use crate::text::printable;
-use crate::token::Timestamp;
+use crate::token::{Account, Timestamp, TokenSet};
 
 /// A profile, where its session lives, and what is asked of it.
 #[derive(Clone, Copy)]
@@ -91,8 +91,33 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn key(&self) -> RowKey {
+    /// What the authority is asked with.
+    fn asked_key(&self) -> RowKey {
         row_key(self.profile, self.scopes(), self.claims())
+    }
+
+    /// What is to be handed out: what was asked for, or the ID token that came with it.
+    fn key(&self) -> RowKey {
+        match self.request.token.unwrap_or(self.profile.token) {
+            TokenKind::Access => self.asked_key(),
+            TokenKind::Id => RowKey::id_token(),
+        }
+    }
+
+    /// The answer where a row under [`Self::key`] should be, and is not: an authority need not send
+    /// an ID token.
+    fn missing(&self, key: &RowKey) -> Error {
+        if !key.is_id_token {
+            return Error::new(ErrorKind::Internal, "BUG: a token was not kept");
+        }
+        Error::new(
+            ErrorKind::Denied,
+            format!(
+                "the authority gave no ID token for profile `{}`",
+                self.profile.name
+            ),
+        )
+        .hint("add `openid` to its `scopes`, then sign in again")
     }
 
     fn wanted<'w>(&'w self, key: &'w RowKey, may_ask: bool) -> Wanted<'w> {
@@ -128,6 +153,19 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The host of the request, else of the profile's first pattern that names one.
+    fn host(&self) -> Option<String> {
+        let asked = self.request.url.as_deref().and_then(Target::parse);
+        match asked {
+            Some(target) => Some(target.host().to_owned()),
+            None => self
+                .profile
+                .urls
+                .iter()
+                .find_map(|pattern| pattern.host().map(String::from)),
+        }
+    }
+
     fn credential(
         &self,
         account: &AccountRow,
@@ -136,27 +174,18 @@ impl<'a> Call<'a> {
         stale: bool,
     ) -> Credential {
         let now = self.context.clock.now();
-        let asked = self.request.url.as_deref().and_then(Target::parse);
-        let host = match asked {
-            Some(target) => Some(target.host().to_owned()),
-            None => self
-                .profile
-                .urls
-                .iter()
-                .find_map(|pattern| pattern.host().map(String::from)),
-        };
         Credential {
             profile: self.profile.name.clone(),
             account: account.label().map(String::from),
             token_type: token.token_type.clone(),
             access_token: token.secret.clone(),
-            id_token: account.id_token.clone(),
+            id_token: account.id_token().map(|row| row.secret.clone()),
             expires_at: token.expires_at,
             expires_in: token.expires_at.map(|end| end.since(now).max(0)),
             scopes: token.scopes.clone(),
             source,
             stale,
-            host,
+            host: self.host(),
             username: self.profile.username.clone(),
             basic_only: self.profile.basic_only,
         }
@@ -189,11 +218,10 @@ const CACHE: &str = "cache";
 /// # Errors
 /// Any kind; see [`ErrorKind`].
 pub fn acquire(call: &Call<'_>, exchange: Option<&dyn Exchange>) -> Result<Credential, Error> {
-    let credential = token(call)?;
-    let Some(exchange) = exchange else {
-        return Ok(credential);
-    };
-    exchanged(call, exchange, &credential)
+    match exchange {
+        None => token(call),
+        Some(exchange) => exchanged(call, exchange),
+    }
 }
 
 /// The token itself.
@@ -409,42 +437,83 @@ fn login_required(call: &Call<'_>, reason: &Reason) -> Error {
 }
 
 /// Trades a token, unless what was traded before is still good. It is kept under the same account.
-fn exchanged(
-    call: &Call<'_>,
-    exchange: &dyn Exchange,
-    credential: &Credential,
-) -> Result<Credential, Error> {
-    let context = &call.context;
-    let url = call.request.url.as_deref();
+fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Credential, Error> {
+    let target = call.request.url.as_deref().and_then(Target::parse);
+    let origin = target.map_or_else(String::new, |target| target.origin());
     let key = RowKey {
-        exchange: Some(format!(
-            "{} {}",
-            exchange.name(),
-            credential.host.as_deref().unwrap_or("")
-        )),
-        ..call.key()
+        exchange: Some(format!("{} {origin}", exchange.name())),
+        ..call.asked_key()
     };
+    // What was traded before, and how good it still is.
     let cached = |session: &Session| {
         let account = session.account(call.account())?;
         let token = account.access_token(&key)?;
         let min_valid = call.wanted(&key, false).min_valid;
-        let judged = decision::freshness(token, min_valid, true, context.clock.now());
-        (judged == decision::Freshness::Fresh
-            && credential.source == CACHE
-            && !call.request.force_refresh)
-            .then(|| call.credential(account, token, CACHE, false))
+        let freshness = decision::freshness(token, min_valid, true, call.context.clock.now());
+        let is_stale = freshness != Freshness::Fresh;
+        Some((freshness, call.credential(account, token, CACHE, is_stale)))
     };
-    if let Loaded::Session(session, _) = call.store.load()?
-        && let Some(credential) = cached(&session)
+    let before = match call.store.load()? {
+        Loaded::Session(session, _) if !call.request.force_refresh => cached(&session),
+        Loaded::Session(..) | Loaded::Absent | Loaded::Damaged(_) => None,
+    };
+    match before {
+        Some((Freshness::Fresh, credential)) => Ok(credential),
+        before => trade(call, exchange, &key, &cached).or_else(|error| match before {
+            Some((Freshness::Aging, credential))
+                if error.kind() == ErrorKind::Unavailable && call.request.min_valid.is_none() =>
+            {
+                warn_of_stale(call, &error);
+                Ok(credential)
+            }
+            _ => Err(error),
+        }),
+    }
+}
+
+/// Trades a token under the session's lock, unless another process has done so meanwhile.
+fn trade(
+    call: &Call<'_>,
+    exchange: &dyn Exchange,
+    key: &RowKey,
+    cached: &dyn Fn(&Session) -> Option<(Freshness, Credential)>,
+) -> Result<Credential, Error> {
+    let context = &call.context;
+    let (client, url) = (&call.profile.client, call.request.url.as_deref());
+    // What is traded is an access token, whatever the profile's tools get.
+    let request = Request {
+        token: Some(TokenKind::Access),
+        ..call.request.clone()
+    };
+    let asking = Call {
+        request: &request,
+        ..*call
+    };
+    let mut credential = token(&asking)?;
+    let mut guard = call.store.lock(context)?;
+    if let Some((Freshness::Fresh, credential)) =
+        cached(&call.store.load_locked(&guard, context)?).filter(|_| !request.force_refresh)
     {
         return Ok(credential);
     }
-    let guard = call.store.lock(context)?;
-    let mut session = call.store.load_locked(&guard, context)?;
-    if let Some(credential) = cached(&session) {
-        return Ok(credential);
+    let mut traded = exchange.run(client, &credential, url, context);
+    if credential.source == CACHE && is_denied(&traded) {
+        // The token may have been revoked: a new one is traded once more.
+        drop(guard);
+        erase(&asking, &credential.access_token)?;
+        credential = token(&asking)?;
+        guard = call.store.lock(context)?;
+        traded = exchange.run(client, &credential, url, context);
     }
-    let token_set = exchange.run(credential, url, context)?;
+    // Its own refresh token would replace the session's.
+    let traded = TokenSet {
+        refresh_token: None,
+        id_token: None,
+        id_token_expires_at: None,
+        account: Account::default(),
+        ..traded?
+    };
+    let mut session = call.store.load_locked(&guard, context)?;
     let account = session.account_mut(call.account()).ok_or_else(|| {
         Error::new(
             ErrorKind::LoginRequired,
@@ -452,17 +521,16 @@ fn exchanged(
         )
         .next(call.sign_in_command())
     })?;
-    // What was traded is of the same sign-in: its own refresh token would replace the session's.
-    let traded = crate::token::TokenSet {
-        refresh_token: None,
-        id_token: None,
-        account: crate::token::Account::default(),
-        ..token_set
-    };
     account.receive(key.clone(), &traded, context.clock.now());
     let answer = account
-        .access_token(&key)
+        .access_token(key)
         .map(|token| call.credential(account, token, exchange.name(), false));
     refresh::save(call, &mut session, None, &guard);
     answer.ok_or_else(|| Error::new(ErrorKind::Internal, "BUG: an exchanged token was not kept"))
+}
+
+fn is_denied(traded: &Result<TokenSet, Error>) -> bool {
+    traded
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::Denied)
 }

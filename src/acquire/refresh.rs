@@ -56,22 +56,28 @@ pub(super) fn refresh(
     let proof = call.store.prove_writable(guard)?;
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
-    match redeem(call, &server, account, wanted.key, &refresh_token)? {
+    let asked = call.asked_key();
+    match redeem(call, &server, account, &asked, &refresh_token)? {
         Ok(token_set) => {
             let now = context.clock.now();
             let account = session.account_mut(wanted.account).ok_or_else(bug)?;
-            account.receive(wanted.key.clone(), &token_set, now);
+            account.receive(asked.clone(), &token_set, now);
             account.last_refreshed_at = Some(now);
             if call.request.claims.is_some() {
                 // The resource challenged the token without these claims: it is not used again.
                 let key = row_key(call.profile, call.scopes(), claims_of(call.profile));
                 account
                     .access_tokens
-                    .retain(|row| row.key != key || row.key == *wanted.key);
+                    .retain(|row| row.key != key || row.key == asked);
             }
-            let token = account.access_token(wanted.key).ok_or_else(bug)?;
-            let credential = call.credential(account, token, REFRESH, false);
+            let credential = account
+                .access_token(wanted.key)
+                // OpenID Connect Core §12.2: a refresh may bring no ID token.
+                .filter(|_| token_set.id_token.is_some() || !wanted.key.is_id_token)
+                .map(|token| call.credential(account, token, REFRESH, false))
+                .ok_or_else(|| call.missing(wanted.key));
             save(call, session, Some(proof), guard);
+            let credential = credential?;
             warn_if_short(call, wanted, &credential);
             warn_if_narrow(call, wanted, &credential);
             Ok(Refreshed::Done(Box::new(credential)))

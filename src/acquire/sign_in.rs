@@ -28,8 +28,9 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
             return under_lock(call, wanted, HasAsked::No);
         }
     }
-    let (credential, kept) = ask(call, wanted.key, &guard)?;
-    if kept.is_ok() && asked_scopes(call) != wanted.key.scopes {
+    let asked = call.asked_key();
+    let (credential, kept) = ask(call, &asked, &guard)?;
+    if kept.is_ok() && asked_scopes(call) != asked.scopes {
         // The person granted what the profile needs too; the tool gets what it asked for, where
         // there is a refresh token to get it with.
         let session = read(call)?;
@@ -107,7 +108,7 @@ pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
             return Ok(call.credential(account, token, super::CACHE, false));
         }
     }
-    let (credential, kept) = ask(call, &call.key(), &guard)?;
+    let (credential, kept) = ask(call, &call.asked_key(), &guard)?;
     kept.map(|()| credential)
 }
 
@@ -313,11 +314,13 @@ fn keep(
         "\nSigned in{who} for profile `{}`.\n",
         call.profile.name
     )));
+    let wanted = call.key();
+    let wanted = if wanted.is_id_token { wanted } else { key };
     let answer = account.and_then(|account| {
-        Some(call.credential(account, account.access_token(&key)?, name, false))
+        let token = account.access_token(&wanted)?;
+        Some(call.credential(account, token, name, false))
     });
-    let bug = || Error::new(ErrorKind::Internal, "BUG: a sign-in was not kept");
-    Ok((answer.ok_or_else(bug)?, kept))
+    Ok((answer.ok_or_else(|| call.missing(&wanted))?, kept))
 }
 
 /// Finds out who signed in, where the tokens do not tell it. They are kept already: whatever
@@ -341,7 +344,7 @@ pub(super) fn run_machine_grant(
     guard: &SessionGuard,
 ) -> Result<Credential, Error> {
     let now = call.context.clock.now();
-    let key = call.key();
+    let (asked, wanted) = (call.asked_key(), call.key());
     let name = call.profile.grant.name();
     let mut token_set = run(call)?;
     if let Some(wanted) = call.account() {
@@ -353,15 +356,15 @@ pub(super) fn run_machine_grant(
     }
     // A machine has one account, with a token for each set of scopes.
     if let Some(account) = session.account_mut(call.account()) {
-        account.receive(key.clone(), &token_set, now);
+        account.receive(asked.clone(), &token_set, now);
     } else {
-        session.sign_in(name, key.clone(), &token_set, now);
+        session.sign_in(name, asked.clone(), &token_set, now);
     }
     let account = session.account(call.account());
     let answer = account.and_then(|account| {
-        let token = account.access_token(&key)?;
+        let token = account.access_token(&wanted)?;
         Some(call.credential(account, token, name, false))
     });
     refresh::save(call, session, None, guard);
-    answer.ok_or_else(|| Error::new(ErrorKind::Internal, "BUG: a token was not kept"))
+    answer.ok_or_else(|| call.missing(&wanted))
 }

@@ -1,11 +1,14 @@
 //! Exchanges: a token of a profile for another credential, which a tool needs instead.
 //!
-//! A protocol asks for one by its name; what it gives is cached like any access token. To add
-//! one: a file with a type that implements [`Exchange`], and a line in [`EXCHANGES`].
+//! A profile or its preset says which tool gets one; what it gives is cached like any access token.
+//! To add one: a file with a type that implements [`Exchange`], and a line in [`EXCHANGES`].
+
+mod acr;
 
 use crate::context::Context;
 use crate::credential::Credential;
 use crate::error::Error;
+use crate::oauth::client::Client;
 use crate::token::TokenSet;
 
 /// A way to trade a token.
@@ -13,12 +16,14 @@ pub trait Exchange: Sync {
     /// Its name in the table.
     fn name(&self) -> &'static str;
 
-    /// Trades `credential` for what `url` wants.
+    /// Trades `credential`, a token of `client`, for what `url` wants. Where that refuses the token,
+    /// the error is `denied`.
     ///
     /// # Errors
     /// As a grant's.
     fn run(
         &self,
+        client: &Client,
         credential: &Credential,
         url: Option<&str>,
         context: &Context<'_>,
@@ -26,7 +31,7 @@ pub trait Exchange: Sync {
 }
 
 /// Every exchange, by name.
-pub const EXCHANGES: &[&dyn Exchange] = &[];
+pub const EXCHANGES: &[&dyn Exchange] = &[&acr::Acr];
 
 /// The exchange of that name.
 pub fn find(name: &str) -> Option<&'static dyn Exchange> {

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::encoding::from_base64;
 use crate::oauth::metadata::TENANT_TEMPLATE;
-use crate::oauth::response::text;
+use crate::oauth::response::{text, whole_seconds};
 use crate::text::printable;
-use crate::token::Account;
+use crate::token::{Account, Timestamp};
 
 /// The claims that say who it is and for whom.
 #[derive(Debug, Default, Deserialize)]
@@ -92,6 +92,23 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
     Ok(Account::told(name, subject))
 }
 
+/// When the token ends by this clock, if it was issued at `now`: the authority's clock may be
+/// another.
+pub fn expires_at(id_token: &str, now: Timestamp) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Times {
+        exp: serde_json::Value,
+        #[serde(default)]
+        iat: serde_json::Value,
+    }
+    let times: Times = id_token.split('.').nth(1).and_then(decode)?;
+    let end = whole_seconds(&times.exp)?;
+    Some(match whole_seconds(&times.iat) {
+        Some(start) => now.plus(end.saturating_sub(start)),
+        None => Timestamp(end),
+    })
+}
+
 /// Reads who signed in from Entra's `client_info`, which comes where no ID token was asked for.
 pub fn account_of_client_info(client_info: &str) -> Option<Account> {
     #[derive(Deserialize)]
@@ -116,8 +133,8 @@ mod tests {
 
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    use super::account;
-    use crate::token::Account;
+    use super::{account, expires_at};
+    use crate::token::{Account, Timestamp};
 
     fn token(claims: &str) -> String {
         format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims))
@@ -155,6 +172,24 @@ mod tests {
             };
             assert_eq!(account(&token(claims), "c", None), Ok(expected), "{claims}");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_token_is_counted_from_when_it_was_issued() {
+        let now = Timestamp(1000);
+        for (claims, end) in [
+            (r#"{"exp":5600,"iat":5000}"#, Some(1600)),
+            (r#"{"exp":"5600","iat":5000.5}"#, Some(1600)),
+            (r#"{"exp":5600}"#, Some(5600)),
+            (r#"{"exp":10,"iat":20}"#, Some(990)),
+            (r#"{"iat":5000}"#, None),
+            (r#"{"exp":true}"#, None),
+            ("[]", None),
+        ] {
+            let read = expires_at(&token(claims), now);
+            assert_eq!(read, end.map(Timestamp), "{claims}");
+        }
+        assert_eq!(expires_at("opaque", now), None);
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Form {
         }
     }
 
-    fn encode(&self) -> Secret {
+    /// The form as the body of a request.
+    pub fn encode(&self) -> Secret {
         let mut serializer = Serializer::new(String::new());
         for (name, value) in &self.0 {
             serializer.append_pair(name, value.expose());

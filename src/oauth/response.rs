@@ -400,6 +400,10 @@ pub fn token_set(
             .or(members.refresh_token_expires_in)
             .filter(|seconds| *seconds > 0)
             .map(|seconds| now.plus(seconds)),
+        id_token_expires_at: members
+            .id_token
+            .as_ref()
+            .and_then(|id_token| id_token::expires_at(id_token.expose(), now)),
         id_token: members.id_token,
         scopes: members.scope.map(|scope| words(&scope)),
         account,

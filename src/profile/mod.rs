@@ -20,6 +20,7 @@ use self::file::{Complaint, Keys, Layer, Source, refuse_complaints};
 use self::preset::{AUTHORITY, PRESETS, Rules};
 use self::route::{Pattern, Target};
 use crate::claims;
+use crate::credential::TokenKind;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::grant::{GRANTS, Grant};
@@ -71,6 +72,10 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
     ("extra", "a table of further request parameters"),
     (
+        "token",
+        "access or id: which token tools get; `get` and `serve` name it themselves",
+    ),
+    (
         "username",
         "the user name of Basic credentials, for tools that need one",
     ),
@@ -109,10 +114,14 @@ pub struct Profile {
     pub claims: Option<String>,
     /// What the client can do, as Entra's `CP1`: answer a claims challenge.
     pub client_capabilities: Vec<String>,
+    /// Which token tools get that do not say it.
+    pub token: TokenKind,
     /// The user name of Basic credentials.
     pub username: Option<String>,
     /// Whether the provider's git takes a token as the password of Basic credentials alone.
     pub basic_only: bool,
+    /// The tools that get something else for the token, each with the name of the exchange.
+    pub exchanges: Vec<(String, String)>,
     /// The tools that may use it.
     pub tools: Option<Vec<String>>,
 }
@@ -131,6 +140,13 @@ impl Profile {
                 .as_ref()
                 .map_or("", Endpoint::as_str),
         }
+    }
+
+    /// The exchange for what `tool` needs in place of a token.
+    pub fn exchange_for(&self, tool: &str) -> Option<&str> {
+        let mut exchanges = self.exchanges.iter();
+        let (_, exchange) = exchanges.find(|(own, _)| own == tool)?;
+        Some(exchange)
     }
 
     /// What decides where a sign-in's tokens may go: two profiles with the same share a session.
@@ -186,8 +202,10 @@ impl Profile {
             account,
             claims,
             client_capabilities,
+            token,
             username,
             basic_only: _,
+            exchanges: _,
             tools,
         } = self;
         let mut table = toml::Table::new();
@@ -246,6 +264,7 @@ impl Profile {
             .map(|(name, value)| (name.clone(), value.clone().into()))
             .collect();
         put("extra", (!extra.is_empty()).then(|| extra.into()));
+        put("token", (*token == TokenKind::Id).then(|| "id".into()));
         put("username", text(username));
         put("tools", tools.clone().map(toml::Value::from));
         if let Some(ca_file) = &client.ca_file {
@@ -811,6 +830,13 @@ fn read_profile(
     let audience = keys.text("audience").map(|(audience, _)| audience);
     let resource = keys.text("resource").map(|(resource, _)| resource);
     let tools = keys.texts("tools").map(|(tools, _)| tools);
+    let token = keys.text("token").and_then(|(token, found)| {
+        let kind = TokenKind::parse(&token);
+        if kind.is_none() {
+            keys.complain(found, "token", one_of(&token, &TokenKind::NAMES));
+        }
+        kind
+    });
     let username = keys.text("username").and_then(|(username, found)| {
         // RFC 7617 §2: a colon ends the user name.
         let good = !username.contains(':') && !username.contains(char::is_control);
@@ -858,8 +884,10 @@ fn read_profile(
         client_capabilities: client_capabilities
             .map(|(capabilities, _)| capabilities)
             .unwrap_or_default(),
+        token: token.unwrap_or_default(),
         username,
         basic_only: preset.is_some_and(|preset| preset.basic_only),
+        exchanges: preset.map(Rules::exchanges).unwrap_or_default(),
         tools,
     })
 }

@@ -18,6 +18,7 @@ pub struct Preset {
 
 /// Every preset, by name.
 pub const PRESETS: &[Preset] = &[
+    preset("acr", include_str!("../../profiles/acr.toml")),
     preset("auth0", include_str!("../../profiles/auth0.toml")),
     preset("entra", include_str!("../../profiles/entra.toml")),
     preset("github", include_str!("../../profiles/github.toml")),
@@ -65,6 +66,8 @@ pub(super) struct Rules<'a> {
     pub(super) is_entra: bool,
     /// `git_scheme = "Basic"`: git's host takes a token as a password alone.
     pub(super) basic_only: bool,
+    /// `[exchange]`: tools that get something else for the token.
+    exchange: Option<&'a DeTable<'a>>,
     /// `device_authorization_auth_method = "none"`: the client does not prove itself there.
     pub(super) open_device_authorization: bool,
 }
@@ -81,9 +84,22 @@ impl<'a> Rules<'a> {
             authority: text(table, "authority"),
             is_entra: text(table, "kind") == Some("entra"),
             basic_only: text(table, "git_scheme") == Some("Basic"),
+            exchange: table
+                .get("exchange")
+                .and_then(|value| value.get_ref().as_table()),
             open_device_authorization: text(table, "device_authorization_auth_method")
                 == Some("none"),
         }
+    }
+
+    /// The tools that get something else for the token, each with the name of the exchange.
+    pub(super) fn exchanges(&self) -> Vec<(String, String)> {
+        let rows = self.exchange.into_iter().flatten();
+        rows.filter_map(|(tool, exchange)| {
+            let exchange = exchange.get_ref().as_str()?;
+            Some((tool.get_ref().to_string(), exchange.to_owned()))
+        })
+        .collect()
     }
 }
 
@@ -112,7 +128,7 @@ mod tests {
                     "kind" => value.get_ref().as_str() == Some("entra"),
                     "device_authorization_auth_method" => value.get_ref().as_str() == Some("none"),
                     "git_scheme" => value.get_ref().as_str() == Some("Basic"),
-                    "profile" => true,
+                    "profile" | "exchange" => true,
                     _ => ABOUT.contains(&key),
                 };
                 assert!(known, "{}: `{key}`", preset.name);

@@ -54,6 +54,11 @@ impl Target {
     pub fn host(&self) -> &str {
         &self.host
     }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> String {
+        format!("{}://{}:{}", self.scheme, self.host, self.port)
+    }
 }
 
 /// Splits `host[:port]`; the host in lower case.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::argument::{Arguments, Flag, PROFILE};
 use super::json;
 use super::{Answer, Entry};
-use crate::credential::{Action, Credential, Interactive, Request, Response};
+use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 
@@ -24,6 +24,9 @@ pub(super) const ENTRY: Entry = Entry {
     serve,
 };
 
+/// The format that prints another token.
+const ID_TOKEN: &str = "id-token";
+
 const FLAGS: &[Flag] = &[
     PROFILE,
     Flag::value(
@@ -34,7 +37,7 @@ const FLAGS: &[Flag] = &[
     Flag::value("output", "FORMAT", "What to print [default: token]")
         .short('o')
         .choices(&[
-            "token", "id-token", "bearer", "header", "headers", "json", "env", "netrc",
+            "token", ID_TOKEN, "bearer", "header", "headers", "json", "env", "netrc",
         ]),
     Flag::value("scope", "S", "Ask for this scope instead of the profile's").many(),
     Flag::value("account", "A", "Which account of several"),
@@ -102,6 +105,10 @@ fn request(arguments: &Arguments) -> Result<Request, Error> {
         force_refresh: arguments.has("force-refresh"),
         claims,
         interactive: arguments.get("interactive").and_then(Interactive::parse),
+        token: Some(match arguments.get("output") {
+            Some(ID_TOKEN) => TokenKind::Id,
+            _ => TokenKind::Access,
+        }),
         ..Request::new(Action::Get)
     })
 }
@@ -128,19 +135,6 @@ fn render(
     let token = credential.access_token.expose();
     let mut text = Zeroizing::new(String::with_capacity(token.len() + 256));
     match format {
-        "id-token" => {
-            let id_token = credential.id_token.as_ref().ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Denied,
-                    format!(
-                        "the authority gave no ID token for profile `{}`",
-                        credential.profile
-                    ),
-                )
-                .hint("add `openid` to its `scopes`, then sign in again")
-            })?;
-            text.push_str(id_token.expose());
-        }
         "bearer" => write!(text, "Bearer {token}").expect("a String can be written to"),
         "header" => {
             write!(text, "Authorization: Bearer {token}").expect("a String can be written to");
@@ -197,7 +191,7 @@ mod tests {
         };
         for (format, expected) in [
             ("token", "a'b\n"),
-            ("id-token", "id\n"),
+            ("id-token", "a'b\n"),
             ("bearer", "Bearer a'b\n"),
             ("header", "Authorization: Bearer a'b\n"),
             ("headers", "{\"Authorization\":\"Bearer a'b\"}\n"),

@@ -14,7 +14,7 @@ use super::line::{self, LONGEST_LINE, Line};
 use super::{Answer, Entry};
 use crate::claims;
 use crate::context::Terminal;
-use crate::credential::{Action, Credential, Interactive, Request, Response};
+use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Io, delivered};
 use crate::secret::Secret;
@@ -266,6 +266,7 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
         force_refresh: boolean(object, "force_refresh")?,
         claims,
         interactive,
+        token: Some(TokenKind::Access),
         ..Request::new(action)
     };
     Ok((kind, request))

@@ -40,10 +40,7 @@ pub struct AccountRow {
     pub refresh_expires_at: Option<Timestamp>,
     /// When it was last used with success.
     pub last_refreshed_at: Option<Timestamp>,
-    /// The last ID token.
-    #[serde(serialize_with = "expose_optional")]
-    pub id_token: Option<Secret>,
-    /// Its access tokens.
+    /// Its access tokens, and the last ID token under [`RowKey::id_token`].
     pub access_tokens: Vec<AccessTokenRow>,
 }
 
@@ -85,9 +82,20 @@ pub struct RowKey {
     pub binding: Option<String>,
     /// The exchange that made it, and what it is for.
     pub exchange: Option<String>,
+    /// It is the ID token, which is one for all that is asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_id_token: bool,
 }
 
 impl RowKey {
+    /// The key of the ID token.
+    pub fn id_token() -> Self {
+        Self {
+            is_id_token: true,
+            ..Self::default()
+        }
+    }
+
     /// Sets the scopes, sorted and each once.
     #[must_use]
     pub fn with_scopes(mut self, scopes: &[String]) -> Self {
@@ -172,15 +180,17 @@ impl AccountRow {
         self.access_tokens.iter().find(|row| row.key == *key)
     }
 
+    /// The last ID token. It may be over: it tells who signed in all the same.
+    pub fn id_token(&self) -> Option<&AccessTokenRow> {
+        self.access_tokens.iter().find(|row| row.key.is_id_token)
+    }
+
     /// Takes in what a refresh or a sign-in brought: the access token in place of the one under
     /// `key`; the refresh token and the ID token only where there are new ones (RFC 6749 §6).
     pub fn receive(&mut self, key: RowKey, token_set: &TokenSet, now: Timestamp) {
         if let Some(refresh_token) = &token_set.refresh_token {
             self.refresh_token = Some(refresh_token.clone());
             self.refresh_expires_at = token_set.refresh_expires_at;
-        }
-        if let Some(id_token) = &token_set.id_token {
-            self.id_token = Some(id_token.clone());
         }
         if token_set.account.name.is_some() {
             self.name.clone_from(&token_set.account.name);
@@ -189,8 +199,25 @@ impl AccountRow {
             self.subject.clone_from(&token_set.account.subject);
         }
         let is_over = |row: &AccessTokenRow| row.expires_at.is_some_and(|end| end <= now);
-        self.access_tokens
-            .retain(|row| row.key != key && !is_over(row));
+        let has_new_id_token = token_set.id_token.is_some();
+        self.access_tokens.retain(|row| {
+            if row.key.is_id_token {
+                !has_new_id_token
+            } else {
+                row.key != key && !is_over(row)
+            }
+        });
+        if let Some(id_token) = &token_set.id_token {
+            self.access_tokens.push(AccessTokenRow {
+                key: RowKey::id_token(),
+                secret: id_token.clone(),
+                token_type: token_set.token_type.clone(),
+                issued_at: token_set.issued_at,
+                expires_at: token_set.id_token_expires_at,
+                refresh_at: None,
+                scopes: Vec::new(),
+            });
+        }
         let scopes = token_set.scopes.clone();
         self.access_tokens.push(AccessTokenRow {
             scopes: scopes.unwrap_or_else(|| key.scopes.clone()),
@@ -262,7 +289,6 @@ impl Session {
             refresh_token: None,
             refresh_expires_at: None,
             last_refreshed_at: None,
-            id_token: None,
             access_tokens: Vec::new(),
         };
         row.receive(key, token_set, now);
@@ -316,6 +342,7 @@ mod tests {
             refresh_token: refresh.map(Secret::new),
             refresh_expires_at: None,
             id_token: None,
+            id_token_expires_at: None,
             scopes: None,
             account: Account {
                 name: subject.map(|subject| format!("{subject}@example.test")),

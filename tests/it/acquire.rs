@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cred_helper::acquire::{Call, acquire, login};
+use cred_helper::acquire::{Call, acquire, erase, login};
 use cred_helper::context::{Context, HttpFailure};
-use cred_helper::credential::{Action, Credential, Interactive, Request};
+use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKind};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::exchange::Exchange;
-use cred_helper::oauth::client::EndpointName;
+use cred_helper::oauth::client::{Client, EndpointName};
 use cred_helper::oauth::metadata;
 use cred_helper::profile::file::Source;
 use cred_helper::profile::{Configuration, Profile};
@@ -105,11 +105,19 @@ fn tokens(access: &str, refresh: Option<&str>) -> serde_json::Value {
 
 /// An answer with the ID token of ada@example.test, who is known by `subject`.
 fn named(answer: &serde_json::Value, subject: &str) -> serde_json::Value {
-    let claims =
-        json!({"aud": "cli", "sub": subject, "preferred_username": "ada@example.test"}).to_string();
+    let claims = json!({"aud": "cli", "sub": subject, "preferred_username": "ada@example.test"});
+    with_id_token(answer, &claims)
+}
+
+/// An answer with an ID token of these claims.
+fn with_id_token(answer: &serde_json::Value, claims: &serde_json::Value) -> serde_json::Value {
     let mut answer = answer.clone();
-    answer["id_token"] = format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims)).into();
+    answer["id_token"] = id_token(claims).into();
     answer
+}
+
+fn id_token(claims: &serde_json::Value) -> String {
+    format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
 fn refusal(code: &str) -> serde_json::Value {
@@ -606,8 +614,20 @@ fn a_sign_in_that_nobody_ends_is_waited_for_as_long_as_a_code_can_live() {
     assert_eq!(context.clock.monotonic().as_secs(), 3600);
 }
 
-/// Trades any token for one of its own.
-struct Trade;
+/// Trades any token for one of its own, but for one.
+#[derive(Default)]
+struct Trade {
+    /// The token that it fails for, and how.
+    fails: Option<(ErrorKind, &'static str)>,
+}
+
+impl Trade {
+    fn failing(kind: ErrorKind, token: &'static str) -> Self {
+        Self {
+            fails: Some((kind, token)),
+        }
+    }
+}
 
 impl Exchange for Trade {
     fn name(&self) -> &'static str {
@@ -616,10 +636,15 @@ impl Exchange for Trade {
 
     fn run(
         &self,
+        _client: &Client,
         credential: &Credential,
         _url: Option<&str>,
         context: &Context<'_>,
     ) -> Result<TokenSet, Error> {
+        let given = credential.access_token.expose();
+        if let Some((kind, _)) = self.fails.filter(|(_, token)| *token == given) {
+            return Err(Error::new(kind, "it is not traded"));
+        }
         Ok(TokenSet {
             access_token: Secret::new(format!("traded-{}", credential.access_token.expose())),
             token_type: "Bearer".into(),
@@ -629,6 +654,7 @@ impl Exchange for Trade {
             refresh_token: Some(Secret::new("not the session's")),
             refresh_expires_at: None,
             id_token: None,
+            id_token_expires_at: None,
             scopes: None,
             account: Account::default(),
         })
@@ -640,7 +666,8 @@ fn an_exchanged_token_is_cached_beside_the_one_it_was_made_of() {
     let world = World::default();
     let desk = Desk::signed_in(&world);
     let request = Request::new(Action::Get);
-    let trade = || acquire(&desk.call(&world, &request), Some(&Trade)).expect("it is traded");
+    let trade =
+        || acquire(&desk.call(&world, &request), Some(&Trade::default())).expect("it is traded");
     let first = trade();
     assert_eq!(
         (first.access_token.expose(), first.source),
@@ -656,7 +683,8 @@ fn an_exchanged_token_is_cached_beside_the_one_it_was_made_of() {
     );
     world.answer(200, tokens("second", None));
     let forced = forced();
-    let again = acquire(&desk.call(&world, &forced), Some(&Trade)).expect("it is traded anew");
+    let again =
+        acquire(&desk.call(&world, &forced), Some(&Trade::default())).expect("it is traded anew");
     assert_eq!(again.access_token.expose(), "traded-second");
     let sent = world.sent.borrow();
     let redeemed = sent.last().and_then(|sent| sent.form.get("refresh_token"));
@@ -665,6 +693,144 @@ fn an_exchanged_token_is_cached_beside_the_one_it_was_made_of() {
         Some("refresh-1"),
         "the session keeps its own"
     );
+}
+
+#[test]
+fn an_exchanged_token_is_used_as_long_as_it_lives() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let trade = || acquire(&desk.call(&world, &request), Some(&Trade::default()));
+    trade().expect("it is traded");
+    // What was traded for the first token outlives it.
+    world.pass(3000);
+    world.answer(200, tokens("second", None));
+    desk.refresh_silently(&world).expect("it is refreshed");
+    world.pass(200);
+    let kept = trade().expect("it is cached");
+    assert_eq!(
+        (kept.access_token.expose(), kept.source),
+        ("traded-first", "cache")
+    );
+    world.pass(200);
+    let renewed = trade().expect("it is traded anew");
+    assert_eq!(renewed.access_token.expose(), "traded-second");
+    world.assert_all_asked();
+}
+
+#[test]
+fn an_exchange_in_trouble_costs_nothing_while_what_it_gave_lives() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let ask = |trade: &Trade| acquire(&desk.call(&world, &request), Some(trade));
+    ask(&Trade::default()).expect("it is traded");
+    world.pass(3400);
+    let troubled = Trade::failing(ErrorKind::Unavailable, "second");
+    world.answer(200, tokens("second", None));
+    let stale = ask(&troubled).expect("it is valid still");
+    assert_eq!(
+        (stale.access_token.expose(), stale.stale),
+        ("traded-first", true)
+    );
+    world.pass(300);
+    let error = ask(&troubled).expect_err("it is over");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    world.assert_all_asked();
+}
+
+#[test]
+fn a_cached_token_that_the_exchange_refuses_is_refreshed_and_traded_once_more() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let ask = |trade: &Trade| acquire(&desk.call(&world, &request), Some(trade));
+    world.answer(200, tokens("second", None));
+    let first = Trade::failing(ErrorKind::Denied, "first");
+    let traded = ask(&first).expect("the second is good");
+    assert_eq!(traded.access_token.expose(), "traded-second");
+    world.assert_all_asked();
+
+    world.answer(200, tokens("third", None));
+    let request = forced();
+    let third = Trade::failing(ErrorKind::Denied, "third");
+    let error = acquire(&desk.call(&world, &request), Some(&third)).expect_err("it is new");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    world.assert_all_asked();
+}
+
+#[test]
+fn the_id_token_is_handed_out_where_the_profile_or_the_tool_wants_it() {
+    // The authority's clock is another.
+    let claims = |life: i64| json!({"aud": "cli", "sub": "s", "iat": 5000, "exp": 5000 + life});
+    let world = World::default();
+    let desk = Desk::with("token = \"id\"\n");
+    world.answer(200, device()).answer(
+        200,
+        with_id_token(&tokens("first", Some("r-1")), &claims(600)),
+    );
+    let first = desk.get(&world).expect("the sign-in goes well");
+    assert_eq!(first.access_token.expose(), id_token(&claims(600)));
+    assert_eq!(first.expires_in, Some(600), "by this clock");
+    let access = Request {
+        token: Some(TokenKind::Access),
+        ..Request::new(Action::Get)
+    };
+    let other = desk.ask(&world, &access).expect("it is cached");
+    assert_eq!(other.access_token.expose(), "first");
+    // The access token lives on, the ID token does not.
+    world.pass(400);
+    assert_eq!(
+        desk.ask(&world, &access).expect("it is cached").source,
+        "cache"
+    );
+    world.answer(
+        200,
+        with_id_token(&tokens("second", Some("r-2")), &claims(700)),
+    );
+    let second = desk.get(&world).expect("it is refreshed");
+    assert_eq!(second.access_token.expose(), id_token(&claims(700)));
+    assert_eq!(second.source, "refresh");
+    // A rejected one is forgotten by its value.
+    erase(&desk.call(&world, &access), &second.access_token).expect("it is kept");
+    world.answer(
+        200,
+        with_id_token(&tokens("third", Some("r-3")), &claims(800)),
+    );
+    let third = desk.get(&world).expect("it is refreshed");
+    assert_eq!(third.access_token.expose(), id_token(&claims(800)));
+    world.assert_all_asked();
+}
+
+#[test]
+fn where_no_id_token_comes_the_last_one_is_used_while_it_lives() {
+    let world = World::default();
+    let desk = Desk::with("token = \"id\"\n");
+    let claims = json!({"aud": "cli", "sub": "s", "iat": 0, "exp": 600});
+    world
+        .answer(200, device())
+        .answer(200, with_id_token(&tokens("first", Some("r-1")), &claims))
+        .answer(200, tokens("second", Some("r-2")))
+        .answer(200, tokens("third", Some("r-3")));
+    desk.get(&world).expect("the sign-in goes well");
+    world.pass(400);
+    let aging = desk.get(&world).expect("it is valid");
+    assert!(aging.stale);
+    assert_eq!(aging.access_token.expose(), id_token(&claims));
+    world.pass(300);
+    let error = desk.get(&world).expect_err("it is over");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.message().contains("no ID token"), "{error}");
+    world.assert_all_asked();
+
+    let (world, desk) = (World::default(), Desk::with("token = \"id\"\n"));
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("r-1")));
+    let error = desk.get(&world).expect_err("there is none");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    let hint = error.hint_text().unwrap_or_default();
+    assert!(hint.contains("`openid`"), "{hint}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
     assert_eq!(
         names,
         [
-            "auth0", "entra", "github", "gitlab", "google", "keycloak", "okta"
+            "acr", "auth0", "entra", "github", "gitlab", "google", "keycloak", "okta"
         ]
     );
     let text = sandbox.run(&["profile", "presets"]).stdout;

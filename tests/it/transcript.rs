@@ -110,7 +110,7 @@ fn describe(request: &Request) -> String {
         force_refresh,
         claims,
         interactive,
-        exchange,
+        token,
     } = request;
     let action = match action {
         Action::Erase(rejected) => format!("Erase({})", rejected.expose()),
@@ -118,10 +118,11 @@ fn describe(request: &Request) -> String {
             format!("{action:?}")
         }
     };
+    let token = token.map_or_else(String::new, |token| format!(" token={token:?}"));
     format!(
         "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \
          min_valid={min_valid:?} force_refresh={force_refresh} claims={claims:?} \
-         interactive={interactive:?} exchange={exchange:?}\n"
+         interactive={interactive:?}{token}\n"
     )
 }
 
