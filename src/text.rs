@@ -61,20 +61,31 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's edit distance, without regard to case.
+/// The edit distance without regard to case, where two letters in the wrong order are one mistake
+/// (Damerau and Levenshtein's optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, from) in left.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
+    let letters = |text: &str| text.to_lowercase().chars().collect::<Vec<char>>();
+    let (left, right) = (letters(left), letters(right));
+    let mut before = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for (line, from) in left.iter().enumerate() {
+        let mut row = vec![line + 1];
         for (column, to) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+            let replaced = last[column] + usize::from(from != to);
+            let mut least = replaced.min(last[column + 1] + 1).min(row[column] + 1);
+            let is_swap = line > 0
+                && column > 0
+                && (*from, left[line - 1]) == (right[column - 1], *to)
+                && from != to;
+            if is_swap {
+                least = least.min(before[column - 1] + 1);
+            }
+            row.push(least);
         }
+        before = last;
+        last = row;
     }
-    row[right.len()]
+    last[right.len()]
 }
 
 #[cfg(test)]
@@ -118,5 +129,8 @@ mod tests {
         assert_eq!(nearest("scope", keys), Some("scopes"));
         assert_eq!(nearest("Authorty", keys), Some("authority"));
         assert_eq!(nearest("tenant", keys), None);
+        assert_eq!(nearest("gti", ["get", "git"]), Some("git"));
+        assert_eq!(nearest("kubctel", ["kubectl"]), Some("kubectl"));
+        assert_eq!(nearest("tgi", ["git"]), None);
     }
 }
