@@ -27,6 +27,7 @@ use crate::grant::{GRANTS, Grant};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::client_authentication::{BasicEncoding, ClientAuthentication, Method};
 use crate::oauth::entra;
+use crate::protocol;
 use crate::secret_source::SecretSource;
 use crate::store::seal::SEALS;
 use crate::text::{nearest, printable, printable_url};
@@ -723,10 +724,25 @@ fn check_name(name: &str, keys: &mut Keys<'_, '_>) {
 fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
     keys.only(["tools", "seal", "user_profiles"]);
     Policy {
-        tools: keys.texts("tools").map(|(tools, _)| tools),
+        tools: read_tools(keys),
         user_profiles: keys.boolean("user_profiles"),
         seal: read_seal(keys),
     }
+}
+
+/// A name that no tool has is a mistake: the tool that was meant would be refused without a word.
+fn read_tools(keys: &mut Keys<'_, '_>) -> Option<Vec<String>> {
+    let (tools, found) = keys.texts("tools")?;
+    let known: Vec<&str> = protocol::tools().collect();
+    let items = found.value.get_ref().as_array().into_iter().flatten();
+    for (tool, value) in tools.iter().zip(items) {
+        if !known.contains(&tool.as_str()) {
+            let source = found.source;
+            let place = file::Found { source, value };
+            keys.complain(place, "tools", one_of(tool, &known));
+        }
+    }
+    Some(tools)
 }
 
 /// One that we do not have must not become another: a policy's least of all.
@@ -829,7 +845,7 @@ fn read_profile(
     let account = keys.text("account").map(|(account, _)| account);
     let audience = keys.text("audience").map(|(audience, _)| audience);
     let resource = keys.text("resource").map(|(resource, _)| resource);
-    let tools = keys.texts("tools").map(|(tools, _)| tools);
+    let tools = read_tools(keys);
     let token = keys.text("token").and_then(|(token, found)| {
         let kind = TokenKind::parse(&token);
         if kind.is_none() {

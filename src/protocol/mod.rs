@@ -48,6 +48,15 @@ pub struct Entry {
 /// Every protocol.
 pub const PROTOCOLS: &[Entry] = &[get::ENTRY, json::ENTRY, git::ENTRY, cargo::ENTRY];
 
+/// Further names that may stand in `tools`: commands of a person that use tokens for one.
+const COMMANDS_WITH_TOKENS: [&str; 2] = ["request", "exec"];
+
+/// Every name that may stand in a profile's `tools`.
+pub fn tools() -> impl Iterator<Item = &'static str> {
+    let names = PROTOCOLS.iter().map(|entry| entry.name);
+    names.chain(COMMANDS_WITH_TOKENS)
+}
+
 /// Whether a request that no profile answers names one that does not exist. That is a mistake
 /// which somebody should hear of; anything else is for another helper.
 fn names_nobody(request: &Request, answer: &Answer<'_>) -> bool {

@@ -57,6 +57,7 @@ mod preset;
 mod profile_file;
 mod readme;
 mod refresh_trouble;
+mod route;
 mod scene;
 mod secret_source;
 mod sign_in_trouble;

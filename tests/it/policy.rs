@@ -93,11 +93,14 @@ fn a_policy_in_a_user_s_file_is_a_mistake() {
 }
 
 #[test]
-fn a_seal_that_this_program_does_not_have_is_a_mistake_also_in_the_policy() {
-    for table in ["store", "policy"] {
+fn a_seal_or_a_tool_that_this_program_does_not_have_is_a_mistake_also_in_the_policy() {
+    for machine in [
+        "[store]\nseal = \"vault\"\n",
+        "[policy]\nseal = \"vault\"\n",
+        "[policy]\ntools = [\"git\", \"vault\"]\n",
+    ] {
         let directory = tempfile::tempdir().expect("a directory can be made");
-        let machine = format!("[{table}]\nseal = \"vault\"\n");
-        let sources = sources(directory.path(), &machine, "", None);
+        let sources = sources(directory.path(), machine, "", None);
         let error = Configuration::new(&sources).err().expect("it is refused");
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.message().contains("there is no `vault`"), "{error}");

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
+use cred_helper::protocol::tools;
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, follow_hint, profile};
@@ -73,6 +74,7 @@ authority = "https://ada:canary-password@login.example/"
 scopes = ["Grüße, 世界", "s"]
 urls = ["https://ada:canary-password@x.example/"]
 client_auth_method = "client_secret_basik"
+tools = ["get", "gti", "login"]
 [store]
 seal = "keyrign"
 [lock]
@@ -95,6 +97,7 @@ timeout = "long"
         let rest = line.strip_prefix(&place);
         found.push(rest.unwrap_or_else(|| panic!("{line}")).to_owned());
     }
+    let tools = tools().collect::<Vec<_>>().join(", ");
     let mut expected = [
         "3:13: `profiles.api.client_id`: it is an integer, not a string",
         "4:13: `profiles.api.authority`: `http://login.example/`: `http` is allowed on loopback only; use `https`",
@@ -119,9 +122,12 @@ timeout = "long"
         "25:10: `profiles.user.scopes`: `Grüße, 世界` is no scope; write each as a string",
         "26:8: `profiles.user.urls`: `https://…@x.example/`: it is no `https://host[:port]/path` (or `http` on loopback, `smtp`, `imap`, `imaps`) with a plain host",
         "27:22: `profiles.user.client_auth_method`: there is no `client_secret_basik`; did you mean `client_secret_basic`?",
-        "29:8: `store.seal`: there is no `keyrign`; use one of auto, none",
-        "31:11: `lock.timeout`: it is no time like \"60s\"",
-    ];
+        "28:17: `profiles.user.tools`: there is no `gti`; did you mean `git`?",
+        "28:24: `profiles.user.tools`: there is no `login`; use one of TOOLS",
+        "30:8: `store.seal`: there is no `keyrign`; use one of auto, none",
+        "32:11: `lock.timeout`: it is no time like \"60s\"",
+    ]
+    .map(|complaint| complaint.replace("TOOLS", &tools));
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
@@ -554,6 +560,11 @@ fn only_the_tools_that_a_profile_names_may_use_it() {
     assert_eq!(ran.json()["profiles"][0]["profile"], "api");
     sandbox.write_profiles(&format!("{}tools = [\"get\"]\n", profile("api", NOBODY)));
     sandbox.run(&["get"]).failed(4);
+    for name in tools() {
+        let keys = format!("tools = [\"{name}\"]\n");
+        sandbox.write_profiles(&format!("{}{keys}", profile("api", NOBODY)));
+        sandbox.run(&["profile", "check"]).ok();
+    }
 }
 
 #[test]
