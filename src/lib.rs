@@ -116,6 +116,7 @@ use credential::Request;
 use error::{Error, ErrorKind};
 use io::Io;
 use profile::file::Location;
+use protocol::argument::{self, Arguments};
 use system::clock::SystemClock;
 use system::directories;
 use system::documents::DocumentDirectory;
@@ -210,6 +211,7 @@ fn dispatch(
         Called::Protocol(entry, arguments, _) => {
             answerer.tool = Some(entry.name);
             answerer.time_limit = entry.time_limit;
+            let arguments = &with_profile(entry, arguments, environment);
             let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
                 answerer.answer(request, channel).map_err(with_config)
             };
@@ -232,6 +234,24 @@ fn dispatch(
         }
         Called::Clap(error, _) => explain(error, io, format()),
     }
+}
+
+/// The arguments of a tool's call. `CRED_HELPER_PROFILE` stands for `-p`, also where a tool makes a
+/// difference between a profile that was named and one that was found.
+fn with_profile(
+    entry: &protocol::Entry,
+    arguments: &Arguments,
+    environment: &dyn Environment,
+) -> Arguments {
+    let long = argument::PROFILE.long;
+    let mut arguments = arguments.clone();
+    if !arguments.has(long)
+        && entry.flags.contains(&argument::PROFILE)
+        && let Some(name) = environment.variable("CRED_HELPER_PROFILE")
+    {
+        arguments.add(long, name);
+    }
+    arguments
 }
 
 /// Help and versions go to stdout; a mistake is a usage error in the wanted form.
