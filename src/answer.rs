@@ -116,7 +116,7 @@ impl Answerer<'_> {
             Action::Login => Ok(Response::Token(Box::new(acquire::login(&call)?))),
             Action::Logout { local } => acquire::logout(&call, *local).map(done),
             Action::Erase(rejected) => {
-                acquire::erase(&call, rejected)?;
+                acquire::erase(&call, rejected.as_ref())?;
                 Ok(done(Vec::new()))
             }
             Action::Status => Err(Error::new(

@@ -71,8 +71,9 @@ pub enum Action {
     },
     /// What is kept of every profile, or of the one that is named.
     Status,
-    /// The tool saw this access token rejected.
-    Erase(Secret),
+    /// To forget an access token, but not the sign-in: the one that the tool saw rejected; `None`
+    /// for all of the profile's session, where the tool cannot tell.
+    Erase(Option<Secret>),
 }
 
 /// One call of a tool.

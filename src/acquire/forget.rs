@@ -12,22 +12,22 @@ use crate::secret::Secret;
 use crate::store::Loaded;
 use crate::store::session::{AccountRow, Session};
 
-/// Forgets an access token that a tool saw rejected; the refresh token stays, and the next `get`
-/// refreshes. Whether it was ours.
+/// Forgets an access token that a tool saw rejected, or all of them; the refresh token stays, and
+/// the next `get` refreshes. Whether there was one.
 ///
 /// # Errors
 /// `store`, `busy` or `interrupted`.
-pub fn erase(call: &Call<'_>, rejected: &Secret) -> Result<bool, Error> {
+pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> {
     // Most of what tools erase was never ours; that costs no lock.
     let Loaded::Session(mut session, _) = call.store.load()? else {
         return Ok(false);
     };
-    if !session.forget_access_token(rejected) {
+    if !session.forget_access_tokens(rejected) {
         return Ok(false);
     }
     let guard = call.store.lock(&call.context)?;
     let mut session = call.store.load_locked(&guard, &call.context)?;
-    let found = session.forget_access_token(rejected);
+    let found = session.forget_access_tokens(rejected);
     if found {
         call.store.save(&mut session, None, &guard)?;
     }

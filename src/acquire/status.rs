@@ -23,6 +23,12 @@ pub struct StatusRow {
     pub grant: String,
     /// How its session lies, or would.
     pub seal: String,
+    /// What it answers for.
+    pub urls: Vec<String>,
+    /// The user name that goes with its tokens.
+    pub username: Option<String>,
+    /// The tools that may use it; null for all.
+    pub tools: Option<Vec<String>>,
     /// Who is signed in.
     pub accounts: Vec<AccountStatus>,
 }
@@ -37,6 +43,8 @@ pub struct AccountStatus {
     pub access_expires_at: Option<String>,
     /// When the refresh token ends, where the authority said so.
     pub refresh_expires_at: Option<String>,
+    /// Whether there is a token, or can be one without a sign-in.
+    pub signed_in: bool,
     /// Whether there is a refresh token.
     pub refreshable: bool,
     /// When it was last refreshed.
@@ -59,6 +67,13 @@ pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result
         client_id: profile.client.client_id.clone(),
         grant: profile.grant_name.to_owned(),
         seal: store.new_seal().to_owned(),
+        urls: profile
+            .urls
+            .iter()
+            .map(|pattern| pattern.as_str().to_owned())
+            .collect(),
+        username: profile.username.clone(),
+        tools: profile.tools.clone(),
         accounts: Vec::new(),
     };
     let Loaded::Session(session, seal) = store.load()? else {
@@ -75,10 +90,13 @@ pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result
     let key = row_key(profile, &profile.scopes, claims_of(profile));
     for account in &session.accounts {
         let access_token = account.access_token(&key);
+        let is_alive = |end: Option<Timestamp>| end.is_none_or(|end| end > now);
         row.accounts.push(AccountStatus {
             account: account.label().map(String::from),
             access_expires_at: text(access_token.and_then(|token| token.expires_at)),
             refresh_expires_at: text(account.refresh_expires_at),
+            signed_in: account.refresh_token.is_some()
+                || access_token.is_some_and(|token| is_alive(token.expires_at)),
             refreshable: account.refresh_token.is_some(),
             last_refreshed_at: text(account.last_refreshed_at),
             waiting_since: text(waiting_since),
@@ -90,6 +108,7 @@ pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result
             account: None,
             access_expires_at: None,
             refresh_expires_at: None,
+            signed_in: false,
             refreshable: false,
             last_refreshed_at: None,
             waiting_since: text(waiting_since),

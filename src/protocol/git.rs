@@ -344,7 +344,7 @@ fn erase(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     let request = Request {
         profile: arguments.get("profile").map(String::from),
         url: Some(description.url()?),
-        ..Request::new(Action::Erase(rejected))
+        ..Request::new(Action::Erase(Some(rejected)))
     };
     match answer(&request, None) {
         Err(error) if error.kind() != ErrorKind::NoProfile => Err(error),

@@ -232,9 +232,8 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
         Kind::Status => Action::Status,
         Kind::Erase => {
             let token = text(object, "access_token")?;
-            Action::Erase(Secret::new(
-                token.ok_or_else(|| usage("`erase` needs the `access_token`"))?,
-            ))
+            let token = token.ok_or_else(|| usage("`erase` needs the `access_token`"))?;
+            Action::Erase(Some(Secret::new(token)))
         }
     };
     let interactive = text(object, "interactive")?

@@ -298,12 +298,12 @@ impl Session {
             .expect("a row was pushed just before")
     }
 
-    /// Forgets an access token by its value; whether it was there.
-    pub fn forget_access_token(&mut self, rejected: &Secret) -> bool {
+    /// Forgets an access token by its value, or all of them; whether there was one.
+    pub fn forget_access_tokens(&mut self, rejected: Option<&Secret>) -> bool {
         let mut found = false;
         for account in &mut self.accounts {
             account.access_tokens.retain(|row| {
-                let is_it = row.secret == *rejected;
+                let is_it = rejected.is_none_or(|rejected| row.secret == *rejected);
                 found |= is_it;
                 !is_it
             });
@@ -407,8 +407,11 @@ mod tests {
         let bob = session.account(Some("BOB@example.test")).unwrap();
         assert_eq!(bob.subject.as_deref(), Some("bob"));
         assert_eq!(session.account(Some("eve")), None);
-        assert!(session.forget_access_token(&Secret::new("2")));
-        assert!(!session.forget_access_token(&Secret::new("2")));
+        assert!(session.forget_access_tokens(Some(&Secret::new("2"))));
+        assert!(!session.forget_access_tokens(Some(&Secret::new("2"))));
+        assert!(session.forget_access_tokens(None));
+        assert!(!session.forget_access_tokens(None));
+        assert_eq!(session.accounts.len(), 2);
     }
 
     #[test]

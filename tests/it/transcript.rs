@@ -113,7 +113,8 @@ fn describe(request: &Request) -> String {
         token,
     } = request;
     let action = match action {
-        Action::Erase(rejected) => format!("Erase({})", rejected.expose()),
+        Action::Erase(Some(rejected)) => format!("Erase({})", rejected.expose()),
+        Action::Erase(None) => "Erase".to_owned(),
         Action::Get | Action::Login | Action::Logout { .. } | Action::Status => {
             format!("{action:?}")
         }
