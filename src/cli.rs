@@ -101,7 +101,11 @@ pub fn parse(arguments: Vec<OsString>) -> Called {
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
     let mut rest: Vec<OsString> = arguments.collect();
-    if let Some((entry, profile)) = by_link(&program, PROTOCOLS) {
+    // A link has no version of its own.
+    let asks_for_version = rest == ["--version"];
+    if let Some((entry, profile)) = by_link(&program, PROTOCOLS)
+        && !asks_for_version
+    {
         let mut line = vec![OsString::from(entry.name)];
         line.extend(profile.map(|profile| OsString::from(format!("--profile={profile}"))));
         line.extend(rest);
@@ -377,6 +381,20 @@ mod tests {
                 panic!("{program}: it is a protocol's call");
             };
             assert_eq!((entry.name, arguments.get("profile")), ("cargo", profile));
+        }
+    }
+
+    #[test]
+    fn a_link_says_which_version_it_is() {
+        for program in [
+            "docker-credential-cred-helper",
+            "git-credential-cred-helper-work",
+        ] {
+            let Called::Clap(shown, _) = parse(words(&format!("{program} --version"))) else {
+                panic!("{program}: it is for clap");
+            };
+            let shown = shown.to_string();
+            assert!(shown.starts_with("cred-helper "), "{shown}");
         }
     }
 
