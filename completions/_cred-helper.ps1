@@ -36,6 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Answer requests of the JSON protocol on stdin')
             [CompletionResult]::new('git', 'git', [CompletionResultType]::ParameterValue, 'Answer git as a credential helper')
             [CompletionResult]::new('cargo', 'cargo', [CompletionResultType]::ParameterValue, 'Answer cargo as a credential provider')
+            [CompletionResult]::new('docker', 'docker', [CompletionResultType]::ParameterValue, 'Answer docker, podman, skopeo and buildah as a credential helper')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Sign in, whatever is kept')
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
@@ -102,6 +103,20 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors [default: auto]')
             [CompletionResult]::new('--cargo-plugin', '--cargo-plugin', [CompletionResultType]::ParameterName, 'As cargo starts it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;docker' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors [default: auto]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
@@ -289,6 +304,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Answer requests of the JSON protocol on stdin')
             [CompletionResult]::new('git', 'git', [CompletionResultType]::ParameterValue, 'Answer git as a credential helper')
             [CompletionResult]::new('cargo', 'cargo', [CompletionResultType]::ParameterValue, 'Answer cargo as a credential provider')
+            [CompletionResult]::new('docker', 'docker', [CompletionResultType]::ParameterValue, 'Answer docker, podman, skopeo and buildah as a credential helper')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Sign in, whatever is kept')
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
@@ -307,6 +323,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;cargo' {
+            break
+        }
+        'cred-helper;help;docker' {
             break
         }
         'cred-helper;help;login' {

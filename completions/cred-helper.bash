@@ -22,6 +22,9 @@ _cred__helper() {
             cred__helper,completions)
                 cmd="cred__helper__subcmd__completions"
                 ;;
+            cred__helper,docker)
+                cmd="cred__helper__subcmd__docker"
+                ;;
             cred__helper,get)
                 cmd="cred__helper__subcmd__get"
                 ;;
@@ -51,6 +54,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,completions)
                 cmd="cred__helper__subcmd__help__subcmd__completions"
+                ;;
+            cred__helper__subcmd__help,docker)
+                cmd="cred__helper__subcmd__help__subcmd__docker"
                 ;;
             cred__helper__subcmd__help,get)
                 cmd="cred__helper__subcmd__help__subcmd__get"
@@ -134,7 +140,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo login logout status profile completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker login logout status profile completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -200,6 +206,40 @@ _cred__helper() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__docker)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -324,7 +364,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help)
-            opts="get serve git cargo login logout status profile completions help"
+            opts="get serve git cargo docker login logout status profile completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -352,6 +392,20 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__help__subcmd__docker)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

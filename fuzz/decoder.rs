@@ -48,6 +48,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("argument", argument),
     ("git", git),
     ("cargo", cargo),
+    ("docker", docker),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -310,6 +311,36 @@ pub(crate) fn cargo(bytes: &[u8]) -> Vec<String> {
         assert!(object.is_object(), "{line:?}");
     }
     error.into_iter().collect()
+}
+
+/// What docker tells a helper.
+pub(crate) fn docker(bytes: &[u8]) -> Vec<String> {
+    let mut shown = Vec::new();
+    for verb in ["get", "store", "erase"] {
+        let (stdout, urls, error) = serve("docker", Some(verb), bytes);
+        assert_eq!(error, None, "an error is an answer");
+        if !stdout.starts_with("{\"ServerURL\"") {
+            shown.push(stdout.clone());
+        }
+        let lines = stdout.lines().count();
+        assert!(lines <= 1, "{stdout:?}");
+        if verb == "store" {
+            continue;
+        }
+        // Whoever connects takes the host from the address alone.
+        let text = String::from_utf8_lossy(bytes).trim().to_ascii_lowercase();
+        for target in urls.iter().filter_map(|url| Target::parse(url)) {
+            let address = text
+                .split_once("://")
+                .map_or(text.as_str(), |(_, rest)| rest);
+            let rest = address.strip_prefix(target.host());
+            let is_host =
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?', '#']));
+            // An address may be written in several ways.
+            assert!(is_host || address.starts_with('['), "{urls:?} {text:?}");
+        }
+    }
+    shown
 }
 
 /// Nothing is set, and nobody wants an end.

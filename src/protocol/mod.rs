@@ -5,6 +5,7 @@
 
 pub mod argument;
 pub mod cargo;
+pub mod docker;
 pub mod get;
 pub mod git;
 pub mod json;
@@ -46,7 +47,13 @@ pub struct Entry {
 }
 
 /// Every protocol.
-pub const PROTOCOLS: &[Entry] = &[get::ENTRY, json::ENTRY, git::ENTRY, cargo::ENTRY];
+pub const PROTOCOLS: &[Entry] = &[
+    get::ENTRY,
+    json::ENTRY,
+    git::ENTRY,
+    cargo::ENTRY,
+    docker::ENTRY,
+];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.
 const COMMANDS_WITH_TOKENS: [&str; 2] = ["request", "exec"];

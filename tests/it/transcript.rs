@@ -1,7 +1,7 @@
 //! Transcripts: bytes in, a canned answer, bytes out.
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
-//! `answers` (a line a request: `token`, `basic`, `odd`, `done`, `status`, or `error KIND`), `stdout` and `exit`
+//! `answers` (a line a request: `token`, `basic`, `identity`, `odd`, `done`, `status`, `rows`, or `error KIND`), `stdout` and `exit`
 //! (absent: 0). Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
 
@@ -17,6 +17,7 @@ use cred_helper::io::Io;
 use cred_helper::protocol::{PROTOCOLS, argument};
 use cred_helper::secret::Secret;
 use cred_helper::token::Timestamp;
+use serde_json::json;
 
 use crate::fake::World;
 
@@ -59,6 +60,60 @@ fn basic() -> Response {
     Response::Token(credential)
 }
 
+/// A token that is to be traded by the one who gets it.
+fn identity() -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.username = Some("<token>".into());
+    Response::Token(credential)
+}
+
+/// What is kept of profiles of all kinds.
+fn rows() -> serde_json::Value {
+    let row = |tools: &[&str], urls: &[&str], username: Option<&str>, signed_in: &[bool]| {
+        let accounts = signed_in
+            .iter()
+            .map(|signed_in| json!({ "account": "ada@example.test", "signed_in": signed_in }));
+        let accounts: Vec<_> = accounts.collect();
+        json!({ "tools": tools, "urls": urls, "username": username, "accounts": accounts })
+    };
+    let mut for_all = row(&[], &["https://for-all.example/"], None, &[true]);
+    for_all["tools"] = serde_json::Value::Null;
+    let docker = &["git", "docker"];
+    json!([
+        row(docker, &["https://registry.example/"], None, &[true]),
+        row(
+            docker,
+            &["https://*.below.example/", "smtp://mail.example"],
+            None,
+            &[true]
+        ),
+        row(
+            docker,
+            &["http://127.0.0.1:5000/"],
+            Some("oauth2accesstoken"),
+            &[false, true]
+        ),
+        row(
+            docker,
+            &["https://index.docker.io/v1/"],
+            Some("<token>"),
+            &[true]
+        ),
+        row(docker, &["https://nobody.example/"], None, &[false]),
+        row(docker, &["https://never.example/"], None, &[]),
+        row(
+            docker,
+            &["https://registry.example/"],
+            Some("second"),
+            &[true]
+        ),
+        row(&["git"], &["https://git.example/"], None, &[true]),
+        for_all,
+    ])
+}
+
 /// A token with everything in it that a header can carry.
 fn odd() -> Response {
     let Response::Token(mut credential) = token() else {
@@ -72,12 +127,14 @@ fn canned(line: &str) -> Result<Response, Error> {
     match line.split_once(' ') {
         None if line == "token" => Ok(token()),
         None if line == "basic" => Ok(basic()),
+        None if line == "identity" => Ok(identity()),
         None if line == "odd" => Ok(odd()),
         None if line == "done" => Ok(Response::Done {
             profile: "graph".into(),
             accounts: vec![Some("ada@example.test".into())],
         }),
-        None if line == "status" => Ok(Response::Status(serde_json::json!({ "profiles": [] }))),
+        None if line == "status" => Ok(Response::Status(json!({ "profiles": [] }))),
+        None if line == "rows" => Ok(Response::Status(json!({ "profiles": rows() }))),
         Some(("error", kind)) => {
             let kind = ErrorKind::ALL
                 .into_iter()
@@ -283,5 +340,27 @@ fn more_than_a_mebibyte_of_git_is_refused_and_what_it_would_have_stored_is_read_
         assert_eq!(result.is_ok(), fits, "{length}: {result:?}");
         assert_eq!(stdout.contains("password="), fits, "{length}: {stdout}");
         assert_eq!(serve("git", Some("store"), &stdin), (Ok(0), String::new()));
+    }
+}
+
+#[test]
+fn more_than_a_mebibyte_of_docker_is_refused_in_a_line() {
+    let offered = "\"ServerURL\":\"a\",\"Username\":\"b\",\"Secret\":\"access-token\"";
+    for (length, fits) in [(1 << 20, true), ((1 << 20) + 1, false), (3 << 20, false)] {
+        let address = vec![b'a'; length];
+        for (verb, stdin) in [
+            ("get", address.clone()),
+            ("erase", address),
+            ("store", line_of(length - 1, offered)),
+        ] {
+            let (result, stdout) = serve("docker", Some(verb), &stdin);
+            assert_eq!(result, Ok(u8::from(!fits)), "{verb} {length}");
+            if !fits {
+                assert_eq!(
+                    stdout, "what stands on stdin is longer than 1 MiB\n",
+                    "{verb}"
+                );
+            }
+        }
     }
 }

@@ -1,0 +1,395 @@
+//! docker's credential helpers (<https://github.com/docker/docker-credential-helpers>), which
+//! podman, skopeo, buildah and others start too.
+//!
+//! The argument is one word; stdin holds an address, or JSON. Errors are answers: a line on stdout
+//! and exit code 1. Nothing of ours goes to stderr, since some read both as one. After exactly
+//! [`NOT_FOUND`] the tool goes on without credentials; any other line ends its command.
+
+use std::io::Read;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::argument::{Arguments, PROFILE};
+use super::{Answer, Entry, names_nobody};
+use crate::credential::{Action, Credential, Interactive, Request, Response};
+use crate::endpoint::is_loopback;
+use crate::error::{Error, ErrorKind};
+use crate::io::Io;
+use crate::secret::Secret;
+use crate::text::printable;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "docker",
+    summary: "Answer docker, podman, skopeo and buildah as a credential helper",
+    help: "Set it up for a registry: a link on the PATH,\n  ln -s \"$(command -v cred-helper)\" ~/.local/bin/docker-credential-cred-helper\nand in ~/.docker/config.json\n  { \"credHelpers\": { \"registry.example.com\": \"cred-helper\" } }",
+    link_names: &[LINK],
+    time_limit: Duration::from_secs(60),
+    flags: &[PROFILE],
+    verbs: &["get", "store", "erase", "list", "version"],
+    serve,
+};
+
+const LINK: &str = "docker-credential-cred-helper";
+
+/// How much may a tool say? An address is a line, and a token to be stored some kilobytes.
+const LONGEST_INPUT: u64 = 1024 * 1024;
+
+/// What all clients compare an answer with.
+const NOT_FOUND: &str = "credentials not found in native keychain";
+const NO_ADDRESS: &str = "no credentials server URL";
+const NO_USERNAME: &str = "no credentials username";
+
+/// The user name that says that the secret is an identity token, which the client trades at the
+/// registry's token service for what the registry takes.
+const IDENTITY_TOKEN: &str = "<token>";
+
+/// The user name where neither the profile nor the authority tells one: a registry that takes an
+/// OAuth token as a password does not care.
+const USERNAME: &str = "oauth2";
+
+/// How docker names its own registry; all others are `HOST[:PORT]`.
+const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+
+fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
+    let result = match arguments.operand() {
+        Some("get") => get(arguments, io, answer),
+        Some("store") => store(arguments, io, answer),
+        Some("erase") => erase(arguments, io, answer),
+        Some("list") => list(arguments, answer),
+        Some("version") => Ok(Zeroizing::new(format!(
+            "cred-helper {}\n",
+            env!("CRED_HELPER_VERSION")
+        ))),
+        Some(verb) => Err(usage(format!("{LINK}: unknown action: {verb}"))),
+        None => Err(usage(format!("Usage: {LINK} <{}>", ENTRY.verbs.join("|")))),
+    };
+    // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
+    match result.and_then(|text| io.signals.check().map(|()| text)) {
+        Ok(text) => io.answer(&text).map(|()| 0),
+        Err(error) => io.answer(&line_of(&error)).map(|()| 1),
+    }
+}
+
+fn usage(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Usage, message)
+}
+
+/// An error as one line.
+fn line_of(error: &Error) -> String {
+    let hint = error.hint_text();
+    let hint = hint.map_or_else(String::new, |hint| format!("; hint: {hint}"));
+    format!("{}\n", printable(&format!("{error}{hint}")))
+}
+
+/// Reads all of stdin, which may hold a token.
+fn read(io: &mut Io<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = (&mut io.stdin)
+        .take(LONGEST_INPUT + 1)
+        .read_to_end(&mut bytes);
+    read.map_err(|error| usage("stdin cannot be read").because(error))?;
+    if bytes.len() as u64 > LONGEST_INPUT {
+        return Err(usage("what stands on stdin is longer than 1 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Reads the address of a registry.
+fn read_address(io: &mut Io<'_>) -> Result<String, Error> {
+    let bytes = read(io)?;
+    // Whatever is not UTF-8 is not ours, and matches nothing of ours.
+    address(&String::from_utf8_lossy(&bytes))
+}
+
+fn address(text: &str) -> Result<String, Error> {
+    let address = text.trim();
+    if address.is_empty() {
+        return Err(usage(NO_ADDRESS));
+    }
+    Ok(address.to_owned())
+}
+
+/// The URLs that an address may mean, in the order in which they are tried. A tool does not tell
+/// whether it connects to a registry on this machine by `http`.
+fn urls(address: &str) -> Vec<String> {
+    if address.contains("://") {
+        return vec![address.to_owned()];
+    }
+    let authority = address.split('/').next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    };
+    let mut urls = vec![format!("https://{address}")];
+    if is_loopback(host) {
+        urls.push(format!("http://{address}"));
+    }
+    urls
+}
+
+/// Has a request answered for a registry. `None` if the registry is nobody's.
+fn ask(
+    request: Request,
+    address: &str,
+    arguments: &Arguments,
+    answer: &Answer<'_>,
+) -> Result<Option<Response>, Error> {
+    let mut request = Request {
+        profile: arguments.get("profile").map(String::from),
+        ..request
+    };
+    let mut refusal = None;
+    for url in urls(address) {
+        request.url = Some(url);
+        match answer(&request, None) {
+            Ok(response) => return Ok(Some(response)),
+            Err(error) if error.kind() == ErrorKind::NoProfile => refusal = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match refusal {
+        Some(error) if names_nobody(&request, answer) => Err(error),
+        _ => Ok(None),
+    }
+}
+
+/// Has a token found for a registry.
+fn ask_for_token(
+    request: Request,
+    address: &str,
+    arguments: &Arguments,
+    answer: &Answer<'_>,
+) -> Result<Option<Box<Credential>>, Error> {
+    match ask(request, address, arguments, answer)? {
+        None => Ok(None),
+        Some(Response::Token(credential)) => Ok(Some(credential)),
+        Some(Response::Done { .. } | Response::Status(_)) => Err(Error::new(
+            ErrorKind::Internal,
+            "BUG: docker was answered without a token",
+        )),
+    }
+}
+
+fn get(
+    arguments: &Arguments,
+    io: &mut Io<'_>,
+    answer: &Answer<'_>,
+) -> Result<Zeroizing<String>, Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Found<'a> {
+        #[serde(rename = "ServerURL")]
+        server_url: &'a str,
+        username: &'a str,
+        secret: &'a str,
+    }
+    let address = read_address(io)?;
+    let request = Request::new(Action::Get);
+    let credential = ask_for_token(request, &address, arguments, answer)?
+        .ok_or_else(|| Error::new(ErrorKind::NoProfile, NOT_FOUND))?;
+    let found = Found {
+        server_url: &address,
+        username: username(
+            credential.username.as_deref(),
+            credential.account.as_deref(),
+        ),
+        secret: credential.access_token.expose(),
+    };
+    let text = Zeroizing::new(serde_json::to_string(&found).expect("texts are JSON"));
+    Ok(Zeroizing::new(format!("{}\n", text.as_str())))
+}
+
+/// The user name of a token: that of the profile or its preset, else whose it is.
+fn username<'n>(named: Option<&'n str>, account: Option<&'n str>) -> &'n str {
+    let is_good =
+        |name: &&str| !name.is_empty() && !name.contains(|c: char| c == ':' || c.is_control());
+    let mut names = [named, account].into_iter().flatten();
+    names.find(is_good).unwrap_or(USERNAME)
+}
+
+/// Keeps nothing. `docker login` and `podman login` first ask us for what they log in with, and
+/// then have it stored: what came from us goes well, and anything else does not.
+fn store(
+    arguments: &Arguments,
+    io: &mut Io<'_>,
+    answer: &Answer<'_>,
+) -> Result<Zeroizing<String>, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Offered {
+        #[serde(rename = "ServerURL", default)]
+        server_url: String,
+        #[serde(default)]
+        username: String,
+        secret: Secret,
+    }
+    const KEEPS_NOTHING: &str =
+        "cred-helper stores no passwords; its token for this registry comes from a sign-in";
+    let bytes = read(io)?;
+    let offered: Offered = serde_json::from_slice(&bytes)
+        .map_err(|_| usage("the credentials on stdin cannot be read"))?;
+    let address = address(&offered.server_url)?;
+    if offered.username.is_empty() {
+        return Err(usage(NO_USERNAME));
+    }
+    let request = Request {
+        interactive: Some(Interactive::Never),
+        // What was handed out a moment ago is what is compared, also if it ends soon.
+        min_valid: Some(Duration::ZERO),
+        ..Request::new(Action::Get)
+    };
+    match ask_for_token(request, &address, arguments, answer) {
+        Ok(None) => Err(usage(
+            "cred-helper stores no credentials, and none of its profiles is for this registry",
+        )
+        .hint("name another helper for it in `credHelpers`")),
+        // An identity token that the registry issued for ours is no better than ours.
+        Ok(Some(credential))
+            if offered.secret == credential.access_token || offered.username == IDENTITY_TOKEN =>
+        {
+            Ok(Zeroizing::default())
+        }
+        Ok(Some(credential)) => {
+            Err(usage(KEEPS_NOTHING).next(["cred-helper", "login", "-p", &credential.profile]))
+        }
+        Err(error) if error.kind() == ErrorKind::LoginRequired => {
+            let command = error.next_command().iter();
+            Err(usage(KEEPS_NOTHING).next(command.map(String::as_str)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Forgets what is cached, so that the next `get` brings something new. The sign-in is other tools'
+/// too, and stays.
+fn erase(
+    arguments: &Arguments,
+    io: &mut Io<'_>,
+    answer: &Answer<'_>,
+) -> Result<Zeroizing<String>, Error> {
+    let address = read_address(io)?;
+    let request = Request::new(Action::Erase(None));
+    ask(request, &address, arguments, answer).map(|_| Zeroizing::default())
+}
+
+/// Names the registries of profiles that name docker among their `tools`, and that somebody is
+/// signed in for. docker asks for each at once, and a build sends all that it gets to the daemon:
+/// tokens for anything else than registries do not belong there.
+fn list(arguments: &Arguments, answer: &Answer<'_>) -> Result<Zeroizing<String>, Error> {
+    let request = Request {
+        profile: arguments.get("profile").map(String::from),
+        ..Request::new(Action::Status)
+    };
+    let Response::Status(status) = answer(&request, None)? else {
+        let bug = "BUG: docker was not answered with a status";
+        return Err(Error::new(ErrorKind::Internal, bug));
+    };
+    let mut listed = Map::new();
+    for row in members(&status, "profiles") {
+        let mut tools = members(row, "tools");
+        let mut accounts = members(row, "accounts").filter(|account| account["signed_in"] == true);
+        if let Some(account) = accounts.next_back()
+            && tools.any(|tool| tool == ENTRY.name)
+        {
+            let name = username(row["username"].as_str(), account["account"].as_str());
+            let patterns = members(row, "urls").filter_map(Value::as_str);
+            for address in patterns.filter_map(listed_address) {
+                listed.entry(address).or_insert_with(|| name.into());
+            }
+        }
+    }
+    Ok(Zeroizing::new(format!("{}\n", Value::Object(listed))))
+}
+
+fn members<'v>(value: &'v Value, name: &str) -> impl DoubleEndedIterator<Item = &'v Value> {
+    value[name].as_array().into_iter().flatten()
+}
+
+/// A URL pattern as the address of a registry, if it names one host.
+fn listed_address(pattern: &str) -> Option<String> {
+    let (scheme, rest) = pattern.split_once("://")?;
+    let is_web = ["https", "http"].contains(&scheme.to_ascii_lowercase().as_str());
+    let address = rest.trim_end_matches('/');
+    (is_web && !address.starts_with("*.")).then(|| match address {
+        "index.docker.io" | "index.docker.io/v1" => DOCKER_HUB.to_owned(),
+        _ => address.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{listed_address, urls, username};
+
+    #[test]
+    fn a_registry_on_this_machine_may_speak_http_and_no_other() {
+        for (address, expected) in [
+            ("registry.example", &["https://registry.example"][..]),
+            (
+                "registry.example:5000/a",
+                &["https://registry.example:5000/a"],
+            ),
+            (
+                "https://registry.example/v1/",
+                &["https://registry.example/v1/"],
+            ),
+            ("http://127.0.0.1:5000", &["http://127.0.0.1:5000"]),
+            (
+                "127.0.0.1:5000/a",
+                &["https://127.0.0.1:5000/a", "http://127.0.0.1:5000/a"],
+            ),
+            ("localhost", &["https://localhost", "http://localhost"]),
+            ("[::1]:5000", &["https://[::1]:5000", "http://[::1]:5000"]),
+            ("[::1]", &["https://[::1]", "http://[::1]"]),
+            ("localhost.example", &["https://localhost.example"]),
+            (
+                "localhost@registry.example",
+                &["https://localhost@registry.example"],
+            ),
+        ] {
+            assert_eq!(urls(address), expected);
+        }
+    }
+
+    #[test]
+    fn a_user_name_is_one_that_basic_credentials_can_hold() {
+        for (named, account, expected) in [
+            (Some("AWS"), Some("ada"), "AWS"),
+            (None, Some("ada@example.test"), "ada@example.test"),
+            (None, Some("urn:ada"), "oauth2"),
+            (None, Some("a\nb"), "oauth2"),
+            (Some(""), None, "oauth2"),
+            (Some("<token>"), Some("ada"), "<token>"),
+            (None, None, "oauth2"),
+        ] {
+            assert_eq!(username(named, account), expected);
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_listed_as_docker_names_the_registry() {
+        for (pattern, expected) in [
+            ("https://registry.example/", Some("registry.example")),
+            (
+                "https://registry.example:5000/a/",
+                Some("registry.example:5000/a"),
+            ),
+            ("http://127.0.0.1:5000", Some("127.0.0.1:5000")),
+            (
+                "https://index.docker.io/",
+                Some("https://index.docker.io/v1/"),
+            ),
+            (
+                "https://index.docker.io/v1/",
+                Some("https://index.docker.io/v1/"),
+            ),
+            ("https://*.registry.example/", None),
+            ("smtp://mail.example/", None),
+        ] {
+            assert_eq!(listed_address(pattern).as_deref(), expected, "{pattern}");
+        }
+    }
+}
