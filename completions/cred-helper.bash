@@ -34,6 +34,9 @@ _cred__helper() {
             cred__helper,help)
                 cmd="cred__helper__subcmd__help"
                 ;;
+            cred__helper,kubectl)
+                cmd="cred__helper__subcmd__kubectl"
+                ;;
             cred__helper,login)
                 cmd="cred__helper__subcmd__login"
                 ;;
@@ -66,6 +69,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,help)
                 cmd="cred__helper__subcmd__help__subcmd__help"
+                ;;
+            cred__helper__subcmd__help,kubectl)
+                cmd="cred__helper__subcmd__help__subcmd__kubectl"
                 ;;
             cred__helper__subcmd__help,login)
                 cmd="cred__helper__subcmd__help__subcmd__login"
@@ -140,7 +146,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker login logout status profile completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl login logout status profile completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -364,7 +370,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help)
-            opts="get serve git cargo docker login logout status profile completions help"
+            opts="get serve git cargo docker kubectl login logout status profile completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -448,6 +454,20 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__help__subcmd__kubectl)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -594,6 +614,40 @@ _cred__helper() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__kubectl)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

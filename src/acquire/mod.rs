@@ -500,7 +500,7 @@ fn trade(
     if credential.source == CACHE && is_denied(&traded) {
         // The token may have been revoked: a new one is traded once more.
         drop(guard);
-        erase(&asking, &credential.access_token)?;
+        erase(&asking, Some(&credential.access_token))?;
         credential = token(&asking)?;
         guard = call.store.lock(context)?;
         traded = exchange.run(client, &credential, url, context);

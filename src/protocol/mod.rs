@@ -9,6 +9,7 @@ pub mod docker;
 pub mod get;
 pub mod git;
 pub mod json;
+pub mod kubectl;
 mod line;
 
 use std::time::Duration;
@@ -53,6 +54,7 @@ pub const PROTOCOLS: &[Entry] = &[
     git::ENTRY,
     cargo::ENTRY,
     docker::ENTRY,
+    kubectl::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.

@@ -792,7 +792,7 @@ fn the_id_token_is_handed_out_where_the_profile_or_the_tool_wants_it() {
     assert_eq!(second.access_token.expose(), id_token(&claims(700)));
     assert_eq!(second.source, "refresh");
     // A rejected one is forgotten by its value.
-    erase(&desk.call(&world, &access), &second.access_token).expect("it is kept");
+    erase(&desk.call(&world, &access), Some(&second.access_token)).expect("it is kept");
     world.answer(
         200,
         with_id_token(&tokens("third", Some("r-3")), &claims(800)),

@@ -1,8 +1,9 @@
 //! Transcripts: bytes in, a canned answer, bytes out.
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
-//! `answers` (a line a request: `token`, `basic`, `identity`, `odd`, `done`, `status`, `rows`, or `error KIND`), `stdout` and `exit`
-//! (absent: 0). Each request that reached the answer is held against a line of `requests`.
+//! `answers` (a line a request: `token`, `basic`, `identity`, `odd`, `endless`, `short`, `last`, `done`,
+//! `status`, `rows`, or `error KIND`), `stdout` and `exit` (absent: 0). Each request that reached the
+//! answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
 
 use std::cell::RefCell;
@@ -123,12 +124,27 @@ fn odd() -> Response {
     Response::Token(credential)
 }
 
+/// A token whose end nobody tells, or is so many seconds away.
+fn lasting(seconds: Option<i64>) -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.expires_in = seconds;
+    if seconds.is_none() {
+        credential.expires_at = None;
+    }
+    Response::Token(credential)
+}
+
 fn canned(line: &str) -> Result<Response, Error> {
     match line.split_once(' ') {
         None if line == "token" => Ok(token()),
         None if line == "basic" => Ok(basic()),
         None if line == "identity" => Ok(identity()),
         None if line == "odd" => Ok(odd()),
+        None if line == "endless" => Ok(lasting(None)),
+        None if line == "short" => Ok(lasting(Some(100))),
+        None if line == "last" => Ok(lasting(Some(3))),
         None if line == "done" => Ok(Response::Done {
             profile: "graph".into(),
             accounts: vec![Some("ada@example.test".into())],
@@ -275,7 +291,17 @@ fn every_transcript_is_replayed_to_the_byte() {
 }
 
 /// Has a tool served from these bytes, each request answered with a token; what it wrote.
-fn serve(tool: &str, verb: Option<&str>, mut stdin: &[u8]) -> (Result<u8, Error>, String) {
+fn serve(tool: &str, verb: Option<&str>, stdin: &[u8]) -> (Result<u8, Error>, String) {
+    serve_in(String::new(), tool, verb, stdin)
+}
+
+/// The same in an environment of these lines.
+fn serve_in(
+    environment: String,
+    tool: &str,
+    verb: Option<&str>,
+    mut stdin: &[u8],
+) -> (Result<u8, Error>, String) {
     let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
     let mut arguments = argument::Arguments::default();
     if let Some(verb) = verb {
@@ -288,7 +314,7 @@ fn serve(tool: &str, verb: Option<&str>, mut stdin: &[u8]) -> (Result<u8, Error>
             stdin: &mut stdin,
             stdout: &mut stdout,
             stderr: &mut std::io::sink(),
-            environment: &Variables(String::new()),
+            environment: &Variables(environment),
             signals: &World::default(),
         },
         &|_: &Request, _: Option<&dyn Terminal>| Ok(token()),
@@ -362,5 +388,32 @@ fn more_than_a_mebibyte_of_docker_is_refused_in_a_line() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn a_mebibyte_in_the_variable_of_kubectl_is_read_and_none_of_it_comes_back() {
+    let long = "a".repeat(1 << 20);
+    for (member, is_good) in [
+        (format!("\"later\":\"{long}\""), true),
+        (
+            format!("\"spec\":{{\"cluster\":{{\"server\":\"{long}\"}}}}"),
+            true,
+        ),
+        (format!("\"apiVersion\":\"{long}\""), false),
+        (format!("\"kind\":\"{long}\""), false),
+        (format!("\"spec\":\"{long}\""), false),
+        (long.clone(), false),
+    ] {
+        let line = format!("KUBERNETES_EXEC_INFO={{{member}}}\nCRED_HELPER_PROFILE=aks");
+        let (result, stdout) = serve_in(line, "kubectl", None, &[]);
+        let told = result.map_err(|error| error.message().to_owned());
+        assert_eq!(told.is_ok(), is_good, "{}", &member[..20]);
+        assert!(
+            told.err().is_none_or(|error| error.len() < 3000),
+            "{}",
+            &member[..20]
+        );
+        assert!(stdout.len() < 300);
     }
 }
