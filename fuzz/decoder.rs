@@ -49,6 +49,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("git", git),
     ("cargo", cargo),
     ("docker", docker),
+    ("kubectl", kubectl),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -343,12 +344,40 @@ pub(crate) fn docker(bytes: &[u8]) -> Vec<String> {
     shown
 }
 
+/// What client-go asks an exec plugin.
+pub(crate) fn kubectl(bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Vec::new();
+    };
+    let environment = Only("KUBERNETES_EXEC_INFO", text);
+    let (stdout, _, error) = serve_in(&environment, "kubectl", None, &[]);
+    // Whoever is answered is answered in the version that they speak.
+    if error.is_none() {
+        let answer: serde_json::Value = serde_json::from_str(&stdout).expect("it is JSON");
+        let asked: serde_json::Value = serde_json::from_str(text).expect("it was read");
+        let asked = asked
+            .get("apiVersion")
+            .filter(|version| version.is_string());
+        assert!(asked.is_none_or(|version| *version == answer["apiVersion"]));
+    }
+    error.into_iter().collect()
+}
+
 /// Nothing is set, and nobody wants an end.
 struct Quiet;
 
 impl Environment for Quiet {
     fn variable(&self, _name: &str) -> Option<String> {
         None
+    }
+}
+
+/// One variable is set.
+struct Only<'t>(&'t str, &'t str);
+
+impl Environment for Only<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == self.0).then(|| self.1.to_owned())
     }
 }
 
@@ -365,7 +394,13 @@ impl Signals for Quiet {
 }
 
 /// Has a tool served: what it wrote, the URLs that it asked for, and its error.
-fn serve(
+fn serve(tool: &str, verb: Option<&str>, stdin: &[u8]) -> (String, Vec<String>, Option<String>) {
+    serve_in(&Quiet, tool, verb, stdin)
+}
+
+/// The same in an environment.
+fn serve_in(
+    environment: &dyn Environment,
     tool: &str,
     verb: Option<&str>,
     mut stdin: &[u8],
@@ -386,7 +421,7 @@ fn serve(
         stdin: &mut stdin,
         stdout: &mut stdout,
         stderr: &mut std::io::sink(),
-        environment: &Quiet,
+        environment,
         signals: &Quiet,
     };
     let result = (entry.serve)(&arguments, io, &answer);
