@@ -260,28 +260,13 @@ fn install(ground: &Ground, git: &Git) -> PathBuf {
     sandbox.link("git-credential-cred-helper-api");
     let home = sandbox.path().display();
     let script = format!(
-        "#!/bin/sh\n\
-         unset SSL_CERT_FILE SSL_CERT_DIR\n\
+        "unset SSL_CERT_FILE SSL_CERT_DIR\n\
          export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL='{home}/gitconfig'\n\
          export XDG_CONFIG_HOME='{home}/config' XDG_CACHE_HOME='{home}/cache'\n\
          exec '{}' \"$@\"\n",
         git.program.display()
     );
-    let path = sandbox.bin().join("git");
-    fs::write(&path, script).expect("it can be written");
-    executable(&path);
-    path
-}
-
-fn executable(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let permissions = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(path, permissions).expect("its permissions can be set");
-    }
-    #[cfg(not(unix))]
-    drop(path);
+    sandbox.script("git", &script)
 }
 
 /// Whether a request brings a token that is good, in a form that was asked for.

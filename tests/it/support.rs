@@ -173,6 +173,19 @@ impl Sandbox {
         bin
     }
 
+    /// A program of the sandbox, beside the links: a shell script of these lines; its path.
+    pub(crate) fn script(&self, name: &str, lines: &str) -> PathBuf {
+        let path = self.bin().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{lines}")).expect("it can be written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let permissions = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(&path, permissions).expect("its permissions can be set");
+        }
+        path
+    }
+
     /// A PATH on which `cred-helper` and the other links come first.
     pub(crate) fn path_with_links(&self) -> OsString {
         self.link("cred-helper");
