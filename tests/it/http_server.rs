@@ -143,8 +143,9 @@ impl Drop for HttpServer {
     }
 }
 
-/// Serves the requests of a connection, one after the other, until the peer closes it: with a new
-/// connection for each, curl would ask in each what credentials are wanted.
+/// Serves the requests of a connection, one after the other, until the peer closes it, or an answer
+/// says that it is closed: with a new connection for each, curl would ask in each what credentials
+/// are wanted.
 fn serve(
     stream: TcpStream,
     answer: &impl Fn(&Request) -> Answer,
@@ -165,6 +166,10 @@ fn serve(
         let stream = reader.get_mut();
         stream.write_all(head.as_bytes())?;
         stream.write_all(&answer.body)?;
+        let close = ("Connection".to_owned(), "close".to_owned());
+        if answer.headers.contains(&close) {
+            return Ok(());
+        }
     }
 }
 

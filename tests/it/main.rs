@@ -39,6 +39,8 @@ mod glewlwyd_refusal;
 mod hang_up;
 mod http_server;
 mod killed_at_each_call;
+mod kubectl_ground;
+mod kubectl_job;
 mod layer;
 mod main_job;
 mod microsoft;

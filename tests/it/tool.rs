@@ -38,6 +38,18 @@ pub(crate) const GIT_LFS: Tool = Tool {
     install: "apt-get install --no-install-recommends git-lfs",
 };
 
+/// A kubectl that speaks `v1` with exec plugins.
+pub(crate) const KUBECTL_FROM_1_22: Tool = Tool {
+    command: "kubectl 1.22 or newer",
+    install: "https://kubernetes.io/docs/tasks/tools/",
+};
+
+/// A kubectl that speaks `v1beta1` alone.
+pub(crate) const KUBECTL_BEFORE_1_22: Tool = Tool {
+    command: "kubectl older than 1.22",
+    install: "`.ci/run` unpacks Debian 12's kubernetes-client below target/tmp",
+};
+
 /// Ends the test where the tool is missing.
 macro_rules! needs {
     ($tool:expr) => {
