@@ -622,7 +622,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__kubectl)
-            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            opts="-p -q -v -h --profile --token --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -634,6 +634,10 @@ _cred__helper() {
                     ;;
                 -p)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -W "access id" -- "${cur}"))
                     return 0
                     ;;
                 --config)

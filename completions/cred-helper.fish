@@ -115,7 +115,9 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -s h -l help -d 'Print help'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -s p -l profile -d 'Profile to use, whatever the cluster names' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -l token -d 'Which token to answer with [default: the profile\'s `token`]' -r -f -a "access\t''
+id\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::argument::{Arguments, PROFILE};
+use super::argument::{Arguments, Flag};
 use super::{Answer, Entry};
-use crate::credential::{Action, Credential, Interactive, Request, Response};
+use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::text::printable;
@@ -25,10 +25,27 @@ pub(super) const ENTRY: Entry = Entry {
     help: "Set it up for a user of a kubeconfig:\n  users:\n  - name: ada\n    user:\n      exec:\n        apiVersion: client.authentication.k8s.io/v1\n        command: cred-helper\n        args: [kubectl, --profile, NAME]\n        interactiveMode: IfAvailable",
     link_names: &[],
     time_limit: Duration::from_secs(60),
-    flags: &[PROFILE],
+    flags: FLAGS,
     verbs: &[],
     serve,
 };
+
+const FLAGS: &[Flag] = &[
+    // Not the one of all tools, for which `CRED_HELPER_PROFILE` may stand: a cluster's own profile wins
+    // over the variable.
+    Flag::value(
+        "profile",
+        "NAME",
+        "Profile to use, whatever the cluster names",
+    )
+    .short('p'),
+    Flag::value(
+        "token",
+        "WHICH",
+        "Which token to answer with [default: the profile's `token`]",
+    )
+    .choices(&TokenKind::NAMES),
+];
 
 /// Where client-go says what it wants.
 const VARIABLE: &str = "KUBERNETES_EXEC_INFO";
@@ -88,6 +105,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             Some(false) => Some(Interactive::Never),
             Some(true) | None => None,
         },
+        token: arguments.get("token").and_then(TokenKind::parse),
         ..Request::new(Action::Get)
     };
     let is_named = request.profile.is_some() || request.url.is_some();

@@ -8,12 +8,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use std::time::UNIX_EPOCH;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use crate::http_server::{Answer, HttpServer, Request};
 use crate::oidc_ground::Ground;
+use crate::oidc_provider::http;
 use crate::support::Ran;
 use crate::tls::{CertificateAuthority, Front};
 use crate::tool::{KUBECTL_BEFORE_1_22, KUBECTL_FROM_1_22, note_missing};
@@ -277,6 +282,36 @@ impl KubectlGround {
             .count();
         (with, requests.len() - with)
     }
+}
+
+/// Whether a token is an ID token of this authority for the client `cli`
+/// ([OpenID Connect Core §3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)),
+/// as API servers with `--oidc-issuer-url` judge it.
+pub(crate) fn id_token_judge(ground: &Ground) -> impl Fn(&str) -> bool + Send + Sync + 'static {
+    let issuer = ground.authority.issuer().to_owned();
+    let keys = http::request("GET", &format!("{issuer}/jwks"), &[], "");
+    let key = keys.expect("the authority has keys").json()["keys"][0].clone();
+    let coordinate = |name: &str| decode(key[name].as_str().expect("it is of a curve"));
+    let key = [vec![4], coordinate("x"), coordinate("y")].concat();
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key);
+    move |token| {
+        let Some((signed, signature)) = token.rsplit_once('.') else {
+            return false;
+        };
+        let Some((_, claims)) = signed.split_once('.') else {
+            return false;
+        };
+        let claims: Value = serde_json::from_slice(&decode(claims)).unwrap_or_default();
+        let now = UNIX_EPOCH.elapsed().expect("it is past 1970").as_secs();
+        key.verify(signed.as_bytes(), &decode(signature)).is_ok()
+            && claims["iss"] == issuer
+            && claims["aud"] == "cli"
+            && claims["exp"].as_u64() > Some(now)
+    }
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
 }
 
 /// What kubectl is to know beside its home.

@@ -1,10 +1,12 @@
 //! A day with kubectl: a sign-in, silence, a refresh, a revocation, a refusal; which cluster gets
 //! whose token.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
-use crate::kubectl_ground::{Kubectl, KubectlGround, kubectls, new_kubectl};
-use crate::oidc_ground::for_each;
+use crate::kubectl_ground::{Kubectl, KubectlGround, id_token_judge, kubectls, new_kubectl};
+use crate::oidc_ground::{Ground, for_each};
 
 /// Each kubectl with each version that it speaks.
 fn rows() -> Vec<(Kubectl, &'static str)> {
@@ -210,7 +212,9 @@ fn the_cluster_s_url_or_its_configuration_names_the_profile() {
              client_id = \"cli\"\nscopes = [\"s\"]\nurls = [\"{url}\"]\n"
         );
         ground.set_profile(&other);
-        assert_eq!(ground.run(&get).ok(), NAMESPACES);
+        for get in [get.clone(), format!("CRED_HELPER_PROFILE=other {get}")] {
+            assert_eq!(ground.run(&get).ok(), NAMESPACES, "{get}");
+        }
         for (extension, expected) in [
             (None, "both answer for"),
             (
@@ -257,5 +261,40 @@ fn a_cluster_that_no_profile_names_gets_nothing() {
         assert!(error.contains("hint: add `--profile NAME`"), "{error}");
         assert_eq!(ground.requests(), (0, 0));
         assert_eq!(stranger.requests().len(), 0);
+    });
+}
+
+#[test]
+fn a_cluster_that_wants_id_tokens_gets_them() {
+    for_each(rows(), |(kubectl, version)| {
+        let ground = Arc::new(Ground::new(json!({})));
+        let judge = id_token_judge(&ground);
+        let ground = KubectlGround::with_judge(ground, judge);
+        ground.set_profile("scopes = [\"api:read\"]\ntoken = \"id\"\n");
+        ground.configure(version, json!({}));
+        let get = format!("{} get namespaces -o name", kubectl.word());
+        let person = || ground.ground.authority.approve(None, "ada");
+        let (code, shown) = ground.run_at_a_terminal(&get, person);
+        assert_eq!(code, Some(0), "{kubectl:?} {version}: {shown}");
+        ground.ground.authority.reset_requests();
+        assert_eq!(ground.run(&get).ok(), NAMESPACES);
+        ground.ground.assert_requests(0, 0);
+
+        ground.ground.expire();
+        for _ in 0..2 {
+            assert_eq!(ground.run(&get).ok(), NAMESPACES);
+        }
+        ground.ground.assert_requests(1, 0);
+
+        // The kubeconfig may say it too, and wins over the profile.
+        let with = |which: &str| {
+            let arguments = ["kubectl", "-p", "api", "--token", which];
+            ground.configure(version, json!({ "args": arguments }));
+            ground.run(&get)
+        };
+        with("access").failed(1);
+        ground.set_profile("scopes = [\"api:read\"]\n");
+        assert_eq!(with("id").ok(), NAMESPACES);
+        ground.ground.assert_requests(1, 0);
     });
 }
