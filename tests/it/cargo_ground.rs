@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::support::Ran;
 
 /// A cargo, a registry `my`, and a home whose only profile is for it.
 pub(crate) struct CargoGround {
-    pub(crate) ground: Ground,
+    pub(crate) ground: Arc<Ground>,
     pub(crate) registry: HttpServer,
 }
 
@@ -28,12 +28,17 @@ impl CargoGround {
     /// An authority with these options and a registry in which nothing is published; nobody is
     /// signed in.
     pub(crate) fn new(options: Value) -> Self {
-        let ground = Ground::new(options);
-        let registry = registry(ground.authority.judge());
-        ground.set_profile(&format!(
+        let ground = Self::on(Arc::new(Ground::new(options)));
+        ground.ground.set_profile(&format!(
             "client_id = \"cli\"\nscopes = [\"api:read\"]\nurls = [\"{}\"]\n",
-            registry.url("/index/")
+            ground.registry.url("/index/")
         ));
+        ground
+    }
+
+    /// Such a cargo and registry on a ground that is there, whose profile names the registry or will.
+    pub(crate) fn on(ground: Arc<Ground>) -> Self {
+        let registry = registry(ground.authority.judge());
         ground.sandbox.link("cargo-credential-cred-helper");
         ground.sandbox.link("cargo-credential-cred-helper-api");
         let ground = Self { ground, registry };
@@ -65,6 +70,13 @@ impl CargoGround {
         );
         write(&folder.join("Cargo.toml"), &manifest);
         write(&folder.join("src/lib.rs"), "");
+    }
+
+    /// Publishes the package `part`, and adds `whole`, which needs it.
+    pub(crate) fn publish(&self) {
+        self.add_package("part", "");
+        self.run(PUBLISH).ok();
+        self.add_package("whole", NEEDS_PART);
     }
 
     /// A command line of a shell in the sandbox, in which `cargo` knows nothing of the caller's.
@@ -113,6 +125,17 @@ impl CargoGround {
         (code, shown)
     }
 }
+
+/// Publishes the package `part`.
+pub(crate) const PUBLISH: &str =
+    "cd part && cargo publish -q --no-verify --allow-dirty --registry my";
+
+/// What stands in a package that needs it.
+const NEEDS_PART: &str = "part = { version = \"0.1\", registry = \"my\" }\n";
+
+/// Fetches what `whole` needs, as on a machine that has nothing yet.
+pub(crate) const FETCH: &str =
+    "rm -rf cargo/registry whole/Cargo.lock && cd whole && cargo fetch -q";
 
 fn write(path: &Path, text: &str) {
     let folder = path.parent().expect("it lies in a folder");

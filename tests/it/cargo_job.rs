@@ -2,24 +2,16 @@
 
 use serde_json::json;
 
-use crate::cargo_ground::CargoGround;
+use crate::cargo_ground::{CargoGround, FETCH, PUBLISH};
 use crate::http_server::{Answer, HttpServer};
 use crate::oidc_ground::for_each;
-
-const PUBLISH: &str = "cd part && cargo publish -q --no-verify --allow-dirty --registry my";
 
 /// A signed-in ground with the published package `part`, and `whole`, which needs it.
 fn published() -> CargoGround {
     let ground = CargoGround::signed_in(json!({}));
-    ground.add_package("part", "");
-    ground.run(PUBLISH).ok();
-    let needs = "part = { version = \"0.1\", registry = \"my\" }\n";
-    ground.add_package("whole", needs);
+    ground.publish();
     ground
 }
-
-/// Fetches as on a machine that has nothing yet.
-const FETCH: &str = "rm -rf cargo/registry whole/Cargo.lock && cd whole && cargo fetch -q";
 
 #[test]
 fn publish_fetch_and_yank_work_with_each_way_to_name_the_provider() {
@@ -38,10 +30,7 @@ fn publish_fetch_and_yank_work_with_each_way_to_name_the_provider() {
         let ground = CargoGround::signed_in(json!({}));
         let program = ground.ground.sandbox.link("cred-helper");
         ground.configure(&keys.replace("PROGRAM", &program.display().to_string()));
-        ground.add_package("part", "");
-        let needs = "part = { version = \"0.1\", registry = \"my\" }\n";
-        ground.add_package("whole", needs);
-        ground.run(PUBLISH).ok();
+        ground.publish();
         ground.run(FETCH).ok();
         ground
             .run("cargo yank -q --registry my --version 0.1.0 part")

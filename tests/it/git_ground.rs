@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use base64::Engine as _;
@@ -108,7 +109,7 @@ pub(crate) fn noise() -> Vec<u8> {
 
 /// A git, a forge, and a home whose only profile is for it.
 pub(crate) struct GitGround {
-    pub(crate) ground: Ground,
+    pub(crate) ground: Arc<Ground>,
     pub(crate) forge: HttpServer,
 }
 
@@ -116,7 +117,13 @@ impl GitGround {
     /// A forge with these rules and a repository at `/team/project.git`; an authority with these
     /// options; nobody is signed in.
     pub(crate) fn new(git: &Git, options: Value, rules: Rules) -> Self {
-        let ground = Ground::new(options);
+        let ground = Self::on(Arc::new(Ground::new(options)), git, rules);
+        ground.set_profile("");
+        ground
+    }
+
+    /// Such a git and forge on a ground that is there, whose profile names the forge or will.
+    pub(crate) fn on(ground: Arc<Ground>, git: &Git, rules: Rules) -> Self {
         let repositories = ground.sandbox.path().join("repositories");
         let backend = install(&ground, git);
         let judge = ground.authority.judge();
@@ -129,7 +136,6 @@ impl GitGround {
             }
         });
         let ground = Self { ground, forge };
-        ground.set_profile("");
         ground.configure(&ground.helper("cred-helper"));
         ground.add_repository("project");
         ground

@@ -62,6 +62,7 @@ mod refresh_trouble;
 mod route;
 mod scene;
 mod secret_source;
+mod several_tools;
 mod sign_in_trouble;
 mod store_fault;
 mod support;
