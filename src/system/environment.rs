@@ -47,6 +47,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "if `0` or `false`, git does not have a person asked",
     ),
     (
+        "KUBERNETES_EXEC_INFO",
+        "what kubectl wants of us; it sets it itself",
+    ),
+    (
         "HTTPS_PROXY, NO_PROXY",
         "the proxy; never used for loopback",
     ),

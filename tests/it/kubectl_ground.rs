@@ -21,7 +21,7 @@ use crate::oidc_ground::Ground;
 use crate::oidc_provider::http;
 use crate::support::Ran;
 use crate::tls::{CertificateAuthority, Front};
-use crate::tool::{KUBECTL_BEFORE_1_22, KUBECTL_FROM_1_22, note_missing};
+use crate::tool::{KUBECTL_BEFORE_1_22, KUBECTL_FROM_1_30, note_missing};
 
 /// A kubectl of this machine.
 #[derive(Clone, Debug)]
@@ -33,6 +33,11 @@ pub(crate) struct Kubectl {
 impl Kubectl {
     fn knows_v1(&self) -> bool {
         self.version >= (1, 22)
+    }
+
+    /// Whether it can write all of an exec plugin into a kubeconfig.
+    fn is_new(&self) -> bool {
+        self.version >= (1, 30)
     }
 
     /// The versions of the exec protocol that it speaks.
@@ -55,8 +60,8 @@ impl Kubectl {
 pub(crate) fn kubectls() -> Vec<Kubectl> {
     static FOUND: OnceLock<Vec<Kubectl>> = OnceLock::new();
     let found = FOUND.get_or_init(|| programs().into_iter().filter_map(identify).collect());
-    if !found.iter().any(Kubectl::knows_v1) {
-        note_missing(&KUBECTL_FROM_1_22);
+    if !found.iter().any(Kubectl::is_new) {
+        note_missing(&KUBECTL_FROM_1_30);
     }
     if found.iter().all(Kubectl::knows_v1) {
         note_missing(&KUBECTL_BEFORE_1_22);
@@ -64,9 +69,9 @@ pub(crate) fn kubectls() -> Vec<Kubectl> {
     found.clone()
 }
 
-/// The first kubectl on the PATH that knows `v1`; noted, if there is none.
+/// The first kubectl that is not old; noted, if there is none.
 pub(crate) fn new_kubectl() -> Option<Kubectl> {
-    kubectls().into_iter().find(Kubectl::knows_v1)
+    kubectls().into_iter().find(Kubectl::is_new)
 }
 
 fn programs() -> Vec<PathBuf> {
@@ -212,8 +217,8 @@ impl KubectlGround {
                 "certificate-authority": self.certificates.pem(),
                 "extensions": extensions,
             } }],
-            "users": [{ "name": "ada", "user": { "exec": exec } }],
-            "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "ada" } }],
+            "users": [{ "name": "u", "user": { "exec": exec } }],
+            "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
             "current-context": "c",
         });
         // JSON is YAML too.

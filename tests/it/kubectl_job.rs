@@ -298,3 +298,31 @@ fn a_cluster_that_wants_id_tokens_gets_them() {
         ground.ground.assert_requests(1, 0);
     });
 }
+
+#[test]
+fn the_commands_and_the_kubeconfig_in_the_document_work() {
+    let Some(kubectl) = new_kubectl() else { return };
+    let document = include_str!("../../docs/kubectl.md");
+    let block = |beginning: &str| {
+        let mut blocks = document
+            .split("```")
+            .filter_map(|block| block.strip_prefix("text\n"));
+        let found = blocks.find(|block| block.starts_with(beginning));
+        found.expect("the document has it").to_owned()
+    };
+    let ground = KubectlGround::signed_in(json!({}));
+    let sandbox = &ground.ground.sandbox;
+    sandbox.script("kubectl", &format!("exec {} \"$@\"\n", kubectl.word()));
+    std::fs::write(sandbox.path().join("users"), block("users:")).expect("it can be written");
+    for line in [
+        &format!("{} kubectl", block("kubectl config").replace('\n', " && ")),
+        "kubectl config set-context --current --user=ada && \
+         KUBECONFIG=\"$HOME/kubeconfig:$HOME/users\" kubectl",
+    ] {
+        ground.configure("v1", json!({ "command": "nobody" }));
+        ground.run("kubectl get namespaces").failed(1);
+        let shown = ground.run(&format!("{line} get namespaces -o name")).ok();
+        assert!(shown.ends_with(NAMESPACES), "{shown}");
+    }
+    assert_eq!(ground.ground.authority.requests().total, 0);
+}

@@ -38,9 +38,9 @@ pub(crate) const GIT_LFS: Tool = Tool {
     install: "apt-get install --no-install-recommends git-lfs",
 };
 
-/// A kubectl that speaks `v1` with exec plugins.
-pub(crate) const KUBECTL_FROM_1_22: Tool = Tool {
-    command: "kubectl 1.22 or newer",
+/// A kubectl that speaks `v1` with exec plugins, and can write all of one into a kubeconfig.
+pub(crate) const KUBECTL_FROM_1_30: Tool = Tool {
+    command: "kubectl 1.30 or newer",
     install: "https://kubernetes.io/docs/tasks/tools/",
 };
 
