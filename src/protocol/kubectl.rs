@@ -22,7 +22,7 @@ use crate::text::printable;
 pub(super) const ENTRY: Entry = Entry {
     name: "kubectl",
     summary: "Answer kubectl and other client-go programs as an exec plugin",
-    help: "Set it up for a user of a kubeconfig:\n  users:\n  - name: ada\n    user:\n      exec:\n        apiVersion: client.authentication.k8s.io/v1\n        command: cred-helper\n        args: [kubectl, --profile, NAME]\n        interactiveMode: IfAvailable",
+    help: "Set it up for a user of a kubeconfig:\n  users:\n  - name: ada\n    user:\n      exec:\n        apiVersion: client.authentication.k8s.io/v1\n        command: cred-helper\n        args: [kubectl]\n        provideClusterInfo: true\n        interactiveMode: IfAvailable",
     link_names: &[],
     time_limit: Duration::from_secs(60),
     flags: FLAGS,
