@@ -94,10 +94,7 @@ fn sixteen_fetches_at_once_from_an_expired_session_make_one_token_request() {
         ))
     });
     ran.into_iter().for_each(|ran| drop(ran.ok()));
-    let requests = ground.ground.authority.requests();
-    assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
-    let answer = ground.ground.get_json(&["--force-refresh"]);
-    assert_eq!(answer["source"], "refresh", "the family lives");
+    ground.ground.assert_refreshed_once();
 }
 
 #[test]

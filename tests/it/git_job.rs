@@ -126,7 +126,6 @@ fn a_revoked_token_costs_one_failed_run_and_one_refresh_and_no_sign_in() {
 fn sixteen_clones_at_once_from_an_expired_session_make_one_token_request() {
     for_each(gits(), |git| {
         let ground = GitGround::signed_in(&git, json!({ "rotate": true }), BOTH);
-        let refresh_token = ground.ground.refresh_token();
         ground.ground.expire();
         let ran = ground.ground.at_once(16, |number| {
             let name = format!("clone-{number}");
@@ -137,13 +136,7 @@ fn sixteen_clones_at_once_from_an_expired_session_make_one_token_request() {
             assert!(["", waited].contains(&ran.stderr.as_str()), "{ran:?}");
             ran.ok();
         }
-        let requests = ground.ground.authority.requests();
-        assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
-        assert_eq!(requests.device_authorization, 0);
-        // The family lives.
-        assert_ne!(ground.ground.refresh_token(), refresh_token);
-        let answer = ground.ground.get_json(&["--force-refresh"]);
-        assert_eq!(answer["source"], "refresh");
+        ground.ground.assert_refreshed_once();
     });
 }
 

@@ -100,6 +100,17 @@ impl Ground {
         assert_eq!(came, (refreshes, sign_ins), "{requests:?}");
     }
 
+    /// Of all who came since counting began, one refreshed, nobody was asked, and nobody sent a
+    /// refresh token twice: the family lives.
+    #[track_caller]
+    pub(crate) fn assert_refreshed_once(&self) {
+        let requests = self.authority.requests();
+        assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
+        assert_eq!(requests.device_authorization, 0, "nobody was asked");
+        let answer = self.get_json(&["--force-refresh"]);
+        assert_eq!(answer["source"], "refresh", "the family lives");
+    }
+
     /// `get` without a terminal, which must go well; the token.
     pub(crate) fn get(&self, arguments: &[&str]) -> String {
         let mut line = vec!["get"];
