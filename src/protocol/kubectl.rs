@@ -64,6 +64,7 @@ const MARGIN: i64 = 60;
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ExecCredential {
+    #[expect(dead_code, reason = "another kind is refused where it is read")]
     kind: Option<Kind>,
     api_version: Option<String>,
     spec: Option<Spec>,
@@ -132,14 +133,11 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 }
 
 fn read(text: &str) -> Result<ExecCredential, Error> {
-    let wanted: ExecCredential = serde_json::from_str(text).map_err(|error| {
+    serde_json::from_str(text).map_err(|error| {
         let error = printable(&error.to_string());
         usage(format!("`{VARIABLE}` cannot be read: {error}"))
             .hint("kubectl and other client-go programs set it themselves")
-    })?;
-    match wanted.kind {
-        Some(Kind::ExecCredential) | None => Ok(wanted),
-    }
+    })
 }
 
 fn usage(message: String) -> Error {
