@@ -2,8 +2,9 @@
 //! podman, skopeo, buildah and others start too.
 //!
 //! The argument is one word; stdin holds an address, or JSON. Errors are answers: a line on stdout
-//! and exit code 1. Nothing of ours goes to stderr, since some read both as one. After exactly
-//! [`NOT_FOUND`] the tool goes on without credentials; any other line ends its command.
+//! and exit code 1. After exactly [`NOT_FOUND`] the tool goes on without credentials; any other
+//! line ends its command, or should. Some tools read stderr as a part of the answer, so nothing
+//! goes there but why there is none.
 
 use std::io::Read;
 use std::time::Duration;
@@ -56,7 +57,7 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
     let result = match arguments.operand() {
-        Some("get") => get(arguments, io, answer),
+        Some("get") => get(arguments, io, answer).inspect_err(|error| tell(error, io)),
         Some("store") => store(arguments, io, answer),
         Some("erase") => erase(arguments, io, answer),
         Some("list") => list(arguments, answer),
@@ -76,6 +77,16 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 
 fn usage(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Usage, message)
+}
+
+/// Tells a person why there is no token. docker's own command line drops what an error says on
+/// stdout and goes on without credentials; but it hands its stderr to its helpers.
+fn tell(error: &Error, io: &mut Io<'_>) {
+    if error.message() != NOT_FOUND {
+        let line = format!("cred-helper: {}", line_of(error));
+        // A closed stderr changes nothing.
+        drop(io.stderr.write_all(line.as_bytes()));
+    }
 }
 
 /// An error as one line.
