@@ -103,7 +103,8 @@ fn read_response(reader: &mut BufReader<TcpStream>) -> io::Result<Response> {
     Ok(Response { status, body })
 }
 
-/// Headers, of a request too, up to the empty line; names in lower case.
+/// Headers, of a request too, up to the empty line; names in lower case. What comes several times
+/// is joined by commas (RFC 9110 §5.3).
 ///
 /// # Errors
 ///
@@ -118,7 +119,11 @@ pub(crate) fn read_headers(
             return Ok(headers);
         }
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        let value = value.trim();
+        headers
+            .entry(name.to_ascii_lowercase())
+            .and_modify(|before: &mut String| *before = format!("{before}, {value}"))
+            .or_insert_with(|| value.to_owned());
     }
 }
 

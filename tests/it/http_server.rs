@@ -153,7 +153,15 @@ fn serve(
 ) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
-        let request = read_request(&mut reader)?;
+        let request = match read_request(&mut reader) {
+            // Whoever tries TLS first goes on without it after this.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return reader
+                    .get_mut()
+                    .write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n");
+            }
+            request => request?,
+        };
         let mut kept = requests.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push(request.clone());
         drop(kept);
@@ -162,7 +170,15 @@ fn serve(
         for (name, value) in &answer.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
+        // An answer to HEAD tells the length of what GET would bring.
+        if !answer
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-length")
+        {
+            head.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
+        }
+        head.push_str("\r\n");
         let stream = reader.get_mut();
         stream.write_all(head.as_bytes())?;
         stream.write_all(&answer.body)?;
@@ -171,6 +187,57 @@ fn serve(
             return Ok(());
         }
     }
+}
+
+/// Has another server on loopback answer a request.
+pub(crate) fn forward(request: &Request, address: &str) -> Answer {
+    let answer = ask(request, address);
+    answer.unwrap_or_else(|error| panic!("{request:?}: {error}"))
+}
+
+fn ask(request: &Request, address: &str) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    let Request {
+        method,
+        path,
+        query,
+        headers,
+        body,
+    } = request;
+    let mut head = format!("{method} {path}?{query} HTTP/1.1\r\nConnection: close\r\n");
+    let is_framing = |name: &str| {
+        [
+            "connection",
+            "content-length",
+            "transfer-encoding",
+            "expect",
+        ]
+        .contains(&name)
+    };
+    for (name, value) in headers.iter().filter(|(name, _)| !is_framing(name)) {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    let mut reader = BufReader::new(stream);
+    let line = read_line(&mut reader)?;
+    let status = line
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let headers = read_headers(&mut reader)?;
+    let mut answer = Answer::new(status.unwrap_or(502), Vec::new());
+    // What answers HEAD has a length, and no body.
+    if method != "HEAD" {
+        answer.body = read_body(&mut reader, &headers)?.unwrap_or_default();
+    }
+    for (name, value) in headers {
+        if method == "HEAD" || !is_framing(&name) {
+            answer = answer.with(&name, &value);
+        }
+    }
+    Ok(answer)
 }
 
 fn read_request(reader: &mut BufReader<TcpStream>) -> io::Result<Request> {

@@ -213,6 +213,23 @@ impl Sandbox {
         ran
     }
 
+    /// Fails if a file of the sandbox, but for the state, holds one of these; how many files there
+    /// are.
+    pub(crate) fn assert_kept_nowhere(&self, secrets: &[&str]) -> usize {
+        let mut count = 0;
+        visit(self.path(), &mut |path, bytes| {
+            count += 1;
+            if path.starts_with(self.state()) {
+                return;
+            }
+            let text = String::from_utf8_lossy(bytes);
+            for secret in secrets {
+                assert!(!text.contains(secret), "{} holds a token", path.display());
+            }
+        });
+        count
+    }
+
     /// Fails if `text` holds a secret.
     pub(crate) fn scan(&self, place: &str, text: &str) {
         for secret in self
@@ -225,6 +242,19 @@ impl Sandbox {
                 !text.contains(secret.as_str()),
                 "{place} holds a secret: {text}"
             );
+        }
+    }
+}
+
+fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
+    for entry in fs::read_dir(folder).expect("a folder can be read") {
+        let entry = entry.expect("its entries can be read");
+        let path = entry.path();
+        let kind = entry.file_type().expect("it is something");
+        if kind.is_dir() {
+            visit(&path, look);
+        } else if kind.is_file() {
+            look(&path, &fs::read(&path).unwrap_or_default());
         }
     }
 }
