@@ -50,6 +50,30 @@ pub(crate) const KUBECTL_BEFORE_1_22: Tool = Tool {
     install: "`.ci/run` unpacks Debian 12's kubernetes-client below target/tmp",
 };
 
+/// A registry of images.
+pub(crate) const DOCKER_REGISTRY: Tool = Tool {
+    command: "docker-registry",
+    install: "apt-get install --no-install-recommends docker-registry",
+};
+
+/// docker's command line; its daemon is not needed.
+pub(crate) const DOCKER: Tool = Tool {
+    command: "docker",
+    install: "apt-get install --no-install-recommends docker.io",
+};
+
+/// Images without a daemon.
+pub(crate) const PODMAN: Tool = Tool {
+    command: "podman",
+    install: "apt-get install --no-install-recommends podman",
+};
+
+/// Images between registries.
+pub(crate) const SKOPEO: Tool = Tool {
+    command: "skopeo",
+    install: "apt-get install --no-install-recommends skopeo",
+};
+
 /// Ends the test where the tool is missing.
 macro_rules! needs {
     ($tool:expr) => {
