@@ -1,9 +1,11 @@
 //! A real registry, Debian's docker-registry, that takes tokens in the ways that registries do, and
 //! the tools that speak to one: what the tests of `docker_*.rs` share.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -32,16 +34,37 @@ pub(crate) enum Guard {
     IdentityToken,
     /// It takes user name and password itself.
     Basic,
+    /// As Azure Container Registry: it exchanges an access token for one of its own, which its token
+    /// service takes as a password (<https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>).
+    Exchange,
 }
 
 impl Guard {
-    pub(crate) const ALL: [Self; 3] = [Self::Service, Self::IdentityToken, Self::Basic];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Service,
+        Self::IdentityToken,
+        Self::Basic,
+        Self::Exchange,
+    ];
 
-    /// The key that a profile needs for it.
-    fn username(self) -> &'static str {
+    /// The keys that a profile needs for it.
+    fn keys(self, issuer: &str) -> String {
         match self {
-            Self::IdentityToken => "username = \"<token>\"\n",
-            Self::Service | Self::Basic => "",
+            Self::Service | Self::Basic => String::new(),
+            Self::IdentityToken => "username = \"<token>\"\n".to_owned(),
+            Self::Exchange => format!(
+                "preset = \"acr\"\nendpoints = {{ device_authorization = \"{issuer}/device/auth\", \
+                 token = \"{issuer}/token\", revocation = \"{issuer}/token/revocation\" }}\n"
+            ),
+        }
+    }
+
+    /// The user name that comes with a token of ada's.
+    pub(crate) fn username(self) -> &'static str {
+        match self {
+            Self::Service | Self::Basic => "ada@example.test",
+            Self::IdentityToken => "",
+            Self::Exchange => "00000000-0000-0000-0000-000000000000",
         }
     }
 }
@@ -61,35 +84,38 @@ pub(crate) struct DockerGround {
 
 impl DockerGround {
     /// An authority with these options, and an empty registry; nobody is signed in.
-    pub(crate) fn new(guard: Guard, options: Value) -> Self {
+    pub(crate) fn new(guard: Guard, mut options: Value) -> Self {
+        // An authority of Entra's kind has the tenant for its path.
+        if guard == Guard::Exchange {
+            options["path"] = "/tenant".into();
+        }
         let ground = Ground::new(options);
-        let judge = ground.authority.judge();
         let folder = ground.sandbox.path().join("registry");
         fs::create_dir(&folder).expect("a folder can be made");
         // podman and skopeo want it to be there.
         fs::create_dir(ground.sandbox.path().join("run")).expect("a folder can be made");
-        let (gate, registry) = if guard == Guard::Basic {
-            let registry = Registry::start(&ground, &folder, "");
-            let address = registry.address.clone();
-            let gate = HttpServer::start(move |request| {
-                if is_taken(request, &BASIC, &judge) {
-                    forward(request, &address)
-                } else {
-                    Answer::challenge(BASIC.challenges)
-                }
-            });
-            (gate, registry)
-        } else {
-            let signer = Signer::new(&folder);
-            let certificate = signer.certificate.display().to_string();
-            let gate = HttpServer::start(move |request| trade(request, guard, &judge, &signer));
-            let auth = format!(
-                "auth:\n  token:\n    realm: {}\n    service: {SERVICE}\n    issuer: {ISSUER}\n    \
-                 rootcertbundle: {certificate}\n",
-                gate.url("/token")
-            );
-            (gate, Registry::start(&ground, &folder, &auth))
+        let desk = Desk {
+            guard,
+            judge: Box::new(ground.authority.judge()),
+            signer: Signer::new(&folder),
+            issued: Mutex::new(Vec::new()),
+            registry: OnceLock::new(),
         };
+        let desk = Arc::new(desk);
+        let gate = HttpServer::start({
+            let desk = Arc::clone(&desk);
+            move |request| desk.answer(request)
+        });
+        let auth = format!(
+            "auth:\n  token:\n    realm: {}\n    service: {SERVICE}\n    issuer: {ISSUER}\n    \
+             rootcertbundle: {}\n",
+            gate.url("/token"),
+            desk.signer.certificate.display()
+        );
+        let auth = if guard == Guard::Basic { "" } else { &auth };
+        let registry = Registry::start(&ground, &folder, auth);
+        let address = registry.address.clone();
+        desk.registry.set(address).expect("it is set once");
         let ground = Self {
             ground,
             gate,
@@ -128,14 +154,14 @@ impl DockerGround {
         self.ground.set_profile(&format!(
             "client_id = \"cli\"\nscopes = [\"api:read\"]\nurls = [\"http://{}/\"]\n{}{keys}",
             self.address(),
-            self.guard.username()
+            self.guard.keys(self.ground.authority.issuer())
         ));
     }
 
     /// `127.0.0.1:PORT`, as tools name the registry.
     pub(crate) fn address(&self) -> &str {
         match self.guard {
-            Guard::Basic => self.gate.address(),
+            Guard::Basic | Guard::Exchange => self.gate.address(),
             Guard::Service | Guard::IdentityToken => &self.registry.address,
         }
     }
@@ -226,6 +252,26 @@ impl DockerGround {
             .iter()
             .filter_map(credentials)
             .collect()
+    }
+
+    /// What tools are given for the registry.
+    pub(crate) fn secret(&self) -> String {
+        let address = self.address();
+        self.run(&format!(
+            "printf {address} | docker-credential-cred-helper get >answer"
+        ))
+        .ok();
+        let answer = self.ground.read("answer");
+        fs::remove_file(self.ground.sandbox.path().join("answer")).expect("it was there");
+        let answer: Value = serde_json::from_str(&answer).expect("it answers in JSON");
+        answer["Secret"].as_str().expect("it is text").to_owned()
+    }
+
+    /// How many tokens the registry was asked to exchange.
+    pub(crate) fn exchanges(&self) -> usize {
+        let requests = self.gate.requests();
+        let exchanges = requests.iter().filter(|request| request.path == EXCHANGE);
+        exchanges.count()
     }
 
     /// An image of one empty layer, in the form of skopeo's `dir:`.
@@ -365,7 +411,7 @@ impl Signer {
 
     /// A token for what the registry asked in `scope`, in the form
     /// <https://distribution.github.io/distribution/spec/auth/jwt/>.
-    fn sign(&self, scopes: &[String]) -> String {
+    fn permit(&self, scopes: &[String]) -> String {
         let access: Vec<Value> = scopes
             .iter()
             .flat_map(|scopes| scopes.split(' '))
@@ -376,59 +422,118 @@ impl Signer {
                 Some(json!({ "type": kind, "name": name, "actions": actions }))
             })
             .collect();
-        let header = json!({ "typ": "JWT", "alg": "ES256", "x5c": [self.chain] });
-        let claims = json!({
+        self.sign(&json!({
             "iss": ISSUER, "sub": "ada", "aud": SERVICE, "jti": "1", "access": access,
             "iat": now() - 10, "nbf": now() - 10, "exp": now() + 300,
-        });
-        let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let text = format!("{}.{}", encode(header), encode(claims));
+        }))
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let header = json!({ "typ": "JWT", "alg": "ES256", "x5c": [self.chain] });
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let text = format!("{}.{}", encode(&header), encode(claims));
         let signature = self.key.sign(&SystemRandom::new(), text.as_bytes());
         let signature = signature.expect("it can sign");
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
 
-/// The token service: a token of the authority for one of the registry. Whoever brings none may
-/// read what lies below `public/`. The user [`ISSUED_TO`] gets an identity token too.
-fn trade(
-    request: &Request,
+/// Where Azure Container Registry exchanges tokens.
+const EXCHANGE: &str = "/oauth2/exchange";
+
+/// What is before a registry, or beside it.
+struct Desk {
     guard: Guard,
-    judge: &impl Fn(&str) -> bool,
-    signer: &Signer,
-) -> Answer {
-    let query = if request.method == "POST" {
-        request.body.clone()
-    } else {
-        request.query.clone().into_bytes()
-    };
-    let parameters = url::form_urlencoded::parse(&query);
-    let scopes: Vec<String> = parameters
-        .filter(|(name, _)| name == "scope")
-        .map(|(_, value)| value.into_owned())
-        .collect();
-    let comes_with_identity_token = request.method == "POST";
-    let came = credentials(request);
-    let is_issued = came.as_ref().is_some_and(|(name, _)| name == ISSUED_TO);
-    let is_good = match came {
-        Some((_, secret)) => {
-            comes_with_identity_token == (guard == Guard::IdentityToken) && judge(&secret)
+    judge: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    signer: Signer,
+    /// What was given for access tokens.
+    issued: Mutex<Vec<String>>,
+    registry: OnceLock<String>,
+}
+
+impl Desk {
+    fn answer(&self, request: &Request) -> Answer {
+        match (self.guard, request.path.as_str()) {
+            (Guard::Basic, _) if is_taken(request, &BASIC, &self.judge) => self.forward(request),
+            (Guard::Basic, _) => Answer::challenge(BASIC.challenges),
+            (Guard::Exchange, EXCHANGE) => self.exchange(request),
+            (_, "/token") => self.trade(request),
+            (Guard::Exchange, _) => self.forward(request),
+            (Guard::Service | Guard::IdentityToken, _) => Answer::new(404, ""),
         }
-        None => {
-            let is_public = |scope: &String| {
-                scope.starts_with("repository:public/") && scope.ends_with(":pull")
-            };
-            !scopes.is_empty() && scopes.iter().all(is_public)
+    }
+
+    fn forward(&self, request: &Request) -> Answer {
+        forward(request, self.registry.get().expect("it runs"))
+    }
+
+    /// A token of the authority for one of the registry.
+    fn exchange(&self, request: &Request) -> Answer {
+        let form: BTreeMap<_, _> = url::form_urlencoded::parse(&request.body).collect();
+        let value = |name: &str| form.get(name).map_or("", |value| value);
+        let is_asked_well = request.method == "POST"
+            && value("grant_type") == "access_token"
+            && value("service") == request.header("host");
+        if !is_asked_well || !(self.judge)(value("access_token")) {
+            return json_answer(
+                401,
+                &json!({ "errors": [{ "code": "UNAUTHORIZED", "message": "authentication required" }] }),
+            );
         }
-    };
-    if !is_good {
-        let error = json!({ "error": "invalid_grant", "errors": [{ "code": "UNAUTHORIZED", "message": "authentication required" }] });
-        return Answer::new(401, error.to_string()).with("Content-Type", "application/json");
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let claims =
+            json!({ "jti": issued.len(), "exp": now() + 3 * 3600, "grant_type": "refresh_token" });
+        let token = self.signer.sign(&claims);
+        issued.push(token.clone());
+        json_answer(200, &json!({ "refresh_token": token }))
     }
-    let token = signer.sign(&scopes);
-    let mut answer = json!({ "token": token, "access_token": token, "expires_in": 300 });
-    if is_issued {
-        answer["refresh_token"] = "identity-token-of-the-service".into();
+
+    fn is_good(&self, secret: &str) -> bool {
+        if self.guard == Guard::Exchange {
+            let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+            return issued.iter().any(|own| own == secret);
+        }
+        (self.judge)(secret)
     }
-    Answer::new(200, answer.to_string()).with("Content-Type", "application/json")
+
+    /// The token service: what tools bring for a token of the registry. Whoever brings nothing may
+    /// read what lies below `public/`. The user [`ISSUED_TO`] gets an identity token too.
+    fn trade(&self, request: &Request) -> Answer {
+        let brings_identity_token = request.method == "POST";
+        let parameters = if brings_identity_token {
+            request.body.as_slice()
+        } else {
+            request.query.as_bytes()
+        };
+        let scopes: Vec<String> = url::form_urlencoded::parse(parameters)
+            .filter(|(name, _)| name == "scope")
+            .map(|(_, value)| value.into_owned())
+            .collect();
+        let came = credentials(request);
+        let is_good = match &came {
+            Some((_, secret)) => {
+                brings_identity_token == (self.guard == Guard::IdentityToken)
+                    && self.is_good(secret)
+            }
+            None => {
+                let is_public = |scope: &String| {
+                    scope.starts_with("repository:public/") && scope.ends_with(":pull")
+                };
+                !scopes.is_empty() && scopes.iter().all(is_public)
+            }
+        };
+        if !is_good {
+            return json_answer(401, &json!({ "error": "invalid_grant" }));
+        }
+        let token = self.signer.permit(&scopes);
+        let mut answer = json!({ "token": token, "access_token": token, "expires_in": 300 });
+        if came.is_some_and(|(name, _)| name == ISSUED_TO) {
+            answer["refresh_token"] = "identity-token-of-the-service".into();
+        }
+        json_answer(200, &answer)
+    }
+}
+
+fn json_answer(status: u16, body: &Value) -> Answer {
+    Answer::new(status, body.to_string()).with("Content-Type", "application/json")
 }

@@ -8,17 +8,14 @@ use crate::docker_ground::{DockerGround, Guard, ISSUED_TO, PODMAN};
 use crate::oidc_ground::for_each;
 use crate::tool::{self, DOCKER, DOCKER_REGISTRY, SKOPEO, needs};
 
-/// Fails unless all that came to the gate since it was reset was this token; whether some did.
+/// Fails unless all that came to the gate since it was reset was what we hand out.
 #[track_caller]
-fn assert_credentials(ground: &DockerGround, guard: Guard, token: &str) {
-    let username = match guard {
-        Guard::IdentityToken => "",
-        Guard::Service | Guard::Basic => "ada@example.test",
-    };
+fn assert_credentials(ground: &DockerGround, guard: Guard) {
+    let expected = (guard.username().to_owned(), ground.secret());
     let credentials = ground.credentials();
     assert!(!credentials.is_empty(), "{guard:?}: nothing came");
-    for (name, secret) in credentials {
-        assert_eq!((name.as_str(), secret.as_str()), (username, token));
+    for came in credentials {
+        assert_eq!(came, expected, "{guard:?}");
     }
 }
 
@@ -53,7 +50,7 @@ fn skopeo_pushes_looks_copies_and_deletes_by_each_way_in_which_registries_take_a
         assert!(error.contains("unknown"), "{guard:?}: {error}");
 
         assert_eq!(ground.ground.authority.requests().total, 0, "{guard:?}");
-        assert_credentials(&ground, guard, &ground.ground.get(&[]));
+        assert_credentials(&ground, guard);
     });
 }
 
@@ -80,7 +77,7 @@ fn podman_logs_in_pulls_and_pushes_by_each_way_in_which_registries_take_a_token(
         let count = tags["Tags"].as_array().map(Vec::len);
         assert_eq!(count, Some(2), "{guard:?}: {tags}");
         assert_eq!(ground.ground.authority.requests().total, 0, "{guard:?}");
-        assert_credentials(&ground, guard, &ground.ground.get(&[]));
+        assert_credentials(&ground, guard);
     });
 }
 
@@ -99,7 +96,7 @@ fn docker_looks_at_an_image_by_each_way_in_which_registries_take_a_token() {
             }
         }
         assert_eq!(ground.ground.authority.requests().total, 0, "{guard:?}");
-        assert_credentials(&ground, guard, &ground.ground.get(&[]));
+        assert_credentials(&ground, guard);
     });
 }
 
@@ -176,6 +173,8 @@ fn sixteen_calls_at_once_from_an_expired_session_make_one_token_request() {
         ran.into_iter().for_each(|ran| drop(ran.ok()));
         let requests = ground.ground.authority.requests();
         assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
+        let exchanges = usize::from(guard == Guard::Exchange);
+        assert_eq!(ground.exchanges(), exchanges);
         let answer = ground.ground.get_json(&["--force-refresh"]);
         assert_eq!(answer["source"], "refresh", "the family lives");
     });
@@ -215,6 +214,32 @@ fn a_token_that_the_registry_rejects_is_mended_by_a_logout_that_keeps_the_sign_i
         ground.run(&ground.list_tags()).ok();
         ground.ground.assert_requests(1, 0);
     });
+}
+
+#[test]
+fn what_a_registry_exchanged_is_kept_and_a_logout_brings_another() {
+    needs!(DOCKER_REGISTRY);
+    needs!(SKOPEO);
+    needs!(DOCKER);
+    let ground = DockerGround::published(Guard::Exchange, json!({}));
+    let first = ground.secret();
+    ground.run(&ground.list_tags()).ok();
+    assert_eq!((ground.secret(), ground.exchanges()), (first.clone(), 0));
+    // Where the access token was revoked, the registry refuses it, and takes a new one.
+    ground.ground.authority.revoke(&ground.ground.get(&[]));
+    ground
+        .run(&format!("docker logout {}", ground.address()))
+        .ok();
+    ground.run(&ground.list_tags()).ok();
+    let second = ground.secret();
+    assert_ne!(first, second);
+    assert_eq!(ground.exchanges(), 1);
+    ground.ground.assert_requests(1, 0);
+    assert_ne!(
+        second,
+        ground.ground.get(&[]),
+        "others get the access token"
+    );
 }
 
 #[test]
