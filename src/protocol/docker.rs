@@ -82,7 +82,9 @@ fn usage(message: impl Into<String>) -> Error {
 /// Tells a person why there is no token. docker's own command line drops what an error says on
 /// stdout and goes on without credentials; but it hands its stderr to its helpers.
 fn tell(error: &Error, io: &mut Io<'_>) {
-    if error.message() != NOT_FOUND {
+    // What is compared stays alone, and whoever pressed Ctrl-C knows.
+    let is_compared = [NOT_FOUND, NO_ADDRESS].contains(&error.message());
+    if !is_compared && error.kind() != ErrorKind::Interrupted {
         let line = format!("cred-helper: {}", line_of(error));
         // A closed stderr changes nothing.
         drop(io.stderr.write_all(line.as_bytes()));
