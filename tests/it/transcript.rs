@@ -2,8 +2,8 @@
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
 //! `answers` (a line a request: `token`, `basic`, `identity`, `odd`, `endless`, `short`, `last`, `done`,
-//! `status`, `rows`, or `error KIND`), `stdout` and `exit` (absent: 0). Each request that reached the
-//! answer is held against a line of `requests`.
+//! `status`, `rows`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
+//! Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
 
 use std::cell::RefCell;
@@ -200,8 +200,8 @@ fn describe(request: &Request) -> String {
     )
 }
 
-/// Replays a case: stdout, the requests, the exit code.
-fn replay(tool: &str, case: &Path) -> (String, String, String) {
+/// Replays a case: the files that come out.
+fn replay(tool: &str, case: &Path) -> [(&'static str, String); 4] {
     let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
     let entry = entry.unwrap_or_else(|| panic!("there is no protocol `{tool}`"));
     let text = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
@@ -230,13 +230,13 @@ fn replay(tool: &str, case: &Path) -> (String, String, String) {
     let mut stdin = fs::File::open(case.join("stdin"))
         .map(std::io::BufReader::new)
         .expect("the case has stdin");
-    let mut stdout = Vec::new();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let result = (entry.serve)(
         &arguments,
         &mut Io {
             stdin: &mut stdin,
             stdout: &mut stdout,
-            stderr: &mut std::io::sink(),
+            stderr: &mut stderr,
             environment: &Variables(text("environment")),
             signals: &World::default(),
         },
@@ -252,8 +252,13 @@ fn replay(tool: &str, case: &Path) -> (String, String, String) {
         Ok(code) => format!("{code}\n"),
         Err(error) => format!("{} {}\n", error.kind().exit_code(), error.message()),
     };
-    let stdout = String::from_utf8(stdout).expect("stdout is UTF-8");
-    (stdout, requests.into_inner(), exit)
+    let text = |bytes| String::from_utf8(bytes).expect("it is UTF-8");
+    [
+        ("stdout", text(stdout)),
+        ("stderr", text(stderr)),
+        ("requests", requests.into_inner()),
+        ("exit", exit),
+    ]
 }
 
 fn directories(path: &Path) -> Vec<PathBuf> {
@@ -275,10 +280,10 @@ fn every_transcript_is_replayed_to_the_byte() {
             .and_then(|name| name.to_str())
             .expect("it has a name");
         for case in directories(&tool) {
-            let (stdout, requests, exit) = replay(name, &case);
-            for (file, came) in [("stdout", stdout), ("requests", requests), ("exit", exit)] {
+            for (file, came) in replay(name, &case) {
                 let path = case.join(file);
-                if std::env::var_os("BLESS").is_some() {
+                let is_there = file != "stderr" || path.exists() || !came.is_empty();
+                if is_there && std::env::var_os("BLESS").is_some() {
                     fs::write(&path, &came).expect("the transcript can be written");
                 }
                 let expected = fs::read_to_string(&path).unwrap_or_default();
