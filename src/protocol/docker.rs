@@ -4,7 +4,7 @@
 //! The argument is one word; stdin holds an address, or JSON. Errors are answers: a line on stdout
 //! and exit code 1. After exactly [`NOT_FOUND`] the tool goes on without credentials; any other
 //! line ends its command, or should. Some tools read stderr as a part of the answer, so nothing
-//! goes there but why there is none.
+//! goes there but trouble.
 
 use std::io::Read;
 use std::time::Duration;

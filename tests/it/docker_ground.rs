@@ -20,7 +20,7 @@ use crate::git_ground::{BASIC, is_taken};
 use crate::http_server::{Answer, HttpServer, Request, forward};
 use crate::oidc_ground::{Ground, eventually};
 use crate::scene::now;
-use crate::support::Ran;
+use crate::support::{InTerminal, Ran};
 use crate::tls::CertificateAuthority;
 
 /// How a registry knows who comes.
@@ -231,11 +231,16 @@ impl DockerGround {
         ran
     }
 
+    /// Starts a shell's line at a terminal.
+    pub(crate) fn in_terminal(&self, line: &str) -> InTerminal<'_> {
+        let line = format!("{}; {line}", self.environment());
+        self.ground.sandbox.in_terminal(&line)
+    }
+
     /// Runs a shell's line at a terminal, where `login` signs in as often as it is asked to; the
     /// exit code, and what was shown.
     pub(crate) fn run_at_a_terminal(&self, line: &str, sign_ins: u32) -> (Option<i32>, String) {
-        let line = format!("{}; {line}", self.environment());
-        let terminal = self.ground.sandbox.in_terminal(&line);
+        let terminal = self.in_terminal(line);
         for _ in 0..sign_ins {
             self.ground.authority.approve(None, "ada");
         }

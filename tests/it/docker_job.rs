@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::docker_ground::{DockerGround, Guard, ISSUED_TO, PODMAN};
-use crate::oidc_ground::for_each;
+use crate::oidc_ground::{eventually, for_each};
 use crate::tool::{self, DOCKER, DOCKER_REGISTRY, SKOPEO, needs};
 
 /// Fails unless all that came to the gate since it was reset was what we hand out.
@@ -178,6 +178,29 @@ fn sixteen_calls_at_once_from_an_expired_session_make_one_token_request() {
         let answer = ground.ground.get_json(&["--force-refresh"]);
         assert_eq!(answer["source"], "refresh", "the family lives");
     });
+}
+
+#[test]
+fn sixteen_calls_under_one_terminal_ask_once() {
+    needs!(DOCKER_REGISTRY);
+    needs!(SKOPEO);
+    let ground = DockerGround::published(Guard::Service, json!({}));
+    ground.ground.run(&["logout"]).ok();
+    ground.ground.authority.reset_requests();
+    let line = format!(
+        "for i in $(seq 16); do {} >tags-$i 2>errors-$i || echo failed $i & done; wait",
+        ground.list_tags()
+    );
+    let terminal = ground.in_terminal(&line);
+    eventually("all others wait for the sign-in", || {
+        let waits = "waiting for the sign-in that another process has begun";
+        ground.ground.logged(waits) == 15
+    });
+    ground.ground.authority.approve(None, "ada");
+    let shown = terminal.wait();
+    assert_eq!(shown.matches("enter the code").count(), 1, "{shown}");
+    assert!(!shown.contains("failed"), "{shown}");
+    ground.ground.assert_requests(0, 1);
 }
 
 #[test]
