@@ -958,12 +958,16 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__profile__subcmd__route)
-            opts="-o -q -v -h --output --config --error-format --quiet --verbose --color --help"
+            opts="-o -q -v -h --tool --output --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --tool)
+                    COMPREPLY=($(compgen -W "get serve git cargo request exec" -- "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0

@@ -212,6 +212,12 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l tool -d 'Whether this tool may use the profile, too' -r -f -a "get\t''
+serve\t''
+git\t''
+cargo\t''
+request\t''
+exec\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s o -l output -d 'What to print' -r -f -a "text\t''
 json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l config -d 'This profile file instead of all others' -r

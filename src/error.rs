@@ -114,6 +114,7 @@ struct Inner {
     hint: Option<String>,
     next: Vec<String>,
     oauth: Option<OAuthError>,
+    wants_a_path: bool,
 }
 
 impl Error {
@@ -127,6 +128,7 @@ impl Error {
             hint: None,
             next: Vec::new(),
             oauth: None,
+            wants_a_path: false,
         }))
     }
 
@@ -198,6 +200,18 @@ impl Error {
         }
         self.0.oauth = Some(said);
         self
+    }
+
+    /// Says that there would be an answer if a path had been told: not every tool tells one.
+    #[must_use]
+    pub fn for_want_of_a_path(mut self) -> Self {
+        self.0.wants_a_path = true;
+        self
+    }
+
+    /// Whether there would be an answer if a path had been told.
+    pub fn wants_a_path(&self) -> bool {
+        self.0.wants_a_path
     }
 
     /// The kind, from which the exit code follows.

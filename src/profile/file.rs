@@ -279,6 +279,14 @@ impl<'a> Found<'a> {
     pub fn place(&self) -> String {
         self.source.place(self.value.span().start)
     }
+
+    /// The items of an array, each with its own place.
+    pub fn items(&self) -> impl Iterator<Item = Self> {
+        let source = self.source;
+        let array = self.value.get_ref().as_array();
+        let items = array.into_iter().flat_map(|array| array.iter());
+        items.map(move |value| Self { source, value })
+    }
 }
 
 /// The keys of a table, each taken once; a preset's table lies under the profile's.

@@ -10,6 +10,7 @@ pub mod preset;
 pub mod route;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use toml::de::{DeTable, DeValue};
 
 use self::file::{Complaint, Keys, Layer, Source, refuse_complaints};
 use self::preset::{AUTHORITY, PRESETS, Rules};
-use self::route::{Pattern, Target};
+use self::route::{Exactness, Mismatch, Nearness, Pattern, Target};
 use crate::claims;
 use crate::credential::TokenKind;
 use crate::endpoint::Endpoint;
@@ -489,39 +490,28 @@ impl<'s> Configuration<'s> {
             }
             (name, Some(url)) => {
                 let route = self.route(url, name)?;
-                let best = route.first().ok_or_else(|| no_answer(name, url))?;
-                if let Some(second) = route.get(1)
-                    && second.exactness == best.exactness
-                {
-                    return Err(Error::new(
-                        ErrorKind::Config,
-                        format!(
-                            "the profiles `{}` and `{}` both answer for `{}` equally well",
-                            best.profile,
-                            second.profile,
-                            printable_url(url)
-                        ),
-                    )
-                    .hint("make one of their `urls` longer, or name a profile with -p"));
-                }
-                self.profile(&best.profile)
+                self.profile(&route.best(name, url)?.profile)
             }
         }
     }
 
-    /// Every profile that answers for `url`, best first; only the one named, if one is.
+    /// What the patterns of every profile have to do with `url`; only of the one named, if one is.
     ///
     /// # Errors
     /// `config` for patterns that cannot be read, `no_profile` for a name that is unknown.
-    pub fn route(&self, url: &str, name: Option<&str>) -> Result<Vec<Route>, Error> {
+    pub fn route(&self, url: &str, name: Option<&str>) -> Result<Route, Error> {
         if let Some(name) = name
             && !self.profiles.contains_key(name)
         {
             return Err(self.unknown(name));
         }
-        let target = Target::parse(url);
+        let target = Target::read(url);
         let mut complaints = Vec::new();
-        let mut routes = Vec::new();
+        let mut route = Route {
+            answers: Vec::new(),
+            others: Vec::new(),
+            target: target.clone(),
+        };
         for candidate in self.profiles.keys() {
             if name.is_some_and(|name| name != candidate) {
                 continue;
@@ -537,22 +527,24 @@ impl<'s> Configuration<'s> {
             complaints.extend(mistakes);
             let best = patterns
                 .iter()
-                .filter_map(|pattern| {
-                    let exactness = pattern.matches(target.as_ref()?)?;
-                    Some((exactness, pattern.as_str()))
-                })
-                .max();
+                .filter_map(|pattern| Some((pattern.matches(target.as_ref().ok()?)?, pattern)))
+                .max_by_key(|(exactness, _)| *exactness);
             if let Some((exactness, pattern)) = best {
-                routes.push(Route {
+                route.answers.push(RoutedProfile {
                     profile: candidate.clone(),
-                    pattern: pattern.to_owned(),
+                    pattern: pattern.clone(),
                     exactness,
                 });
+            } else {
+                let with_name = |pattern| (candidate.clone(), pattern);
+                route.others.extend(patterns.into_iter().map(with_name));
             }
         }
         refuse_complaints(complaints)?;
-        routes.sort_by_key(|route| std::cmp::Reverse(route.exactness));
-        Ok(routes)
+        route
+            .answers
+            .sort_by_key(|answer| std::cmp::Reverse(answer.exactness));
+        Ok(route)
     }
 
     /// Whether `tool` may be served by `profile`.
@@ -663,32 +655,146 @@ impl<'s> Configuration<'s> {
     }
 }
 
+/// What the profiles' patterns have to do with a URL.
+#[derive(Debug)]
+pub struct Route {
+    /// The profiles that answer for it, best first.
+    pub answers: Vec<RoutedProfile>,
+    /// The patterns of those that do not.
+    others: Vec<(String, Pattern)>,
+    /// The URL, or why no token goes there.
+    target: Result<Target, &'static str>,
+}
+
 /// A profile that answers for a URL, and how well.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Route {
+pub struct RoutedProfile {
     /// The profile's name.
     pub profile: String,
     /// The pattern that matched.
-    pub pattern: String,
-    /// Exact host, host length, path length.
-    exactness: (bool, usize, usize),
+    pub pattern: Pattern,
+    /// How well.
+    exactness: Exactness,
 }
 
-fn no_answer(name: Option<&str>, url: &str) -> Error {
-    let url = printable_url(url);
-    match name {
-        Some(name) => Error::new(
-            ErrorKind::NoProfile,
-            format!("the profile `{name}` does not answer for `{url}`"),
-        )
-        .hint(format!("add the URL to `urls` of `profiles.{name}`")),
-        None => Error::new(
-            ErrorKind::NoProfile,
-            format!("no profile answers for `{url}`"),
-        )
-        .hint("add the URL to `urls` of the profile that should"),
+/// A pattern that does not match, of a profile that does not answer.
+#[derive(Debug)]
+pub struct Other<'r> {
+    /// The profile's name.
+    pub profile: &'r str,
+    /// The pattern.
+    pub pattern: &'r Pattern,
+    /// Why not.
+    pub mismatch: Mismatch,
+}
+
+impl Route {
+    /// The one profile that answers. `name` and `url` are what was asked.
+    ///
+    /// # Errors
+    /// `no_profile` if none does, `config` if two do so equally well.
+    pub fn best(&self, name: Option<&str>, url: &str) -> Result<&RoutedProfile, Error> {
+        let best = self.answers.first();
+        let best = best.ok_or_else(|| self.no_answer(name, url))?;
+        let ties: Vec<_> = self
+            .answers
+            .iter()
+            .filter(|answer| answer.exactness == best.exactness)
+            .collect();
+        if let [first, second, ..] = ties.as_slice() {
+            let error = Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the profiles `{}` and `{}` both answer for `{}` equally well",
+                    first.profile,
+                    second.profile,
+                    printable_url(url)
+                ),
+            );
+            let because = |error: Error, answer: &&RoutedProfile| {
+                let pattern = answer.pattern.as_str();
+                error.because(format!("`{}` by `{pattern}`", answer.profile))
+            };
+            return Err(ties
+                .iter()
+                .fold(error, because)
+                .hint("make one of their `urls` longer, or name a profile with -p"));
+        }
+        Ok(best)
+    }
+
+    /// The patterns that do not match, nearest first.
+    pub fn others(&self) -> Vec<Other<'_>> {
+        let Ok(target) = &self.target else {
+            return Vec::new();
+        };
+        let others = self.others.iter();
+        let mut others: Vec<_> = others
+            .map(|(profile, pattern)| Other {
+                profile,
+                pattern,
+                mismatch: pattern.mismatch(target),
+            })
+            .collect();
+        others.sort_by_key(|other| other.mismatch.nearness);
+        others
+    }
+
+    /// The nearest of [`Self::others`]: of the same host, else of one above or below, else of one
+    /// that is spelt alike.
+    pub fn nearest(&self) -> Vec<Other<'_>> {
+        let mut others = self.others();
+        let nearest = others.first().map(|other| other.mismatch.nearness);
+        others.retain(|other| {
+            let nearness = other.mismatch.nearness;
+            Some(nearness) == nearest && nearness != Nearness::None
+        });
+        others
+    }
+
+    fn no_answer(&self, name: Option<&str>, url: &str) -> Error {
+        let shown = printable_url(url);
+        let message = match name {
+            Some(name) => format!("the profile `{name}` does not answer for `{shown}`"),
+            None => format!("no profile answers for `{shown}`"),
+        };
+        let error = Error::new(ErrorKind::NoProfile, message);
+        let target = match &self.target {
+            Ok(target) => target,
+            Err(reason) => {
+                return error
+                    .because(format!("no token goes to such a URL: {reason}"))
+                    .hint("write it as `https://HOST[:PORT][/PATH]`");
+            }
+        };
+        let nearest = self.nearest();
+        let mut error = nearest
+            .iter()
+            .take(MOST_CAUSES)
+            .fold(error, |error, other| error.because(other));
+        if nearest.iter().any(|other| other.mismatch.lacks_path) {
+            error = error.for_want_of_a_path();
+        }
+        let of = match name {
+            Some(name) => format!("`profiles.{name}`"),
+            None => "the profile that should".to_owned(),
+        };
+        error.hint(format!(
+            "add `{}/` to `urls` of {of}",
+            target.written_origin()
+        ))
     }
 }
+
+impl fmt::Display for Other<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pattern, reason) = (self.pattern.as_str(), &self.mismatch.reason);
+        write!(formatter, "`{pattern}` of `{}` {reason}", self.profile)
+    }
+}
+
+/// How many patterns that do not match does an error name?
+pub const MOST_CAUSES: usize = 5;
 
 fn one_of(given: &str, known: &[&str]) -> String {
     match nearest(given, known.iter().copied()) {
@@ -734,12 +840,9 @@ fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
 fn read_tools(keys: &mut Keys<'_, '_>) -> Option<Vec<String>> {
     let (tools, found) = keys.texts("tools")?;
     let known: Vec<&str> = protocol::tools().collect();
-    let items = found.value.get_ref().as_array().into_iter().flatten();
-    for (tool, value) in tools.iter().zip(items) {
+    for (tool, found) in tools.iter().zip(found.items()) {
         if !known.contains(&tool.as_str()) {
-            let source = found.source;
-            let place = file::Found { source, value };
-            keys.complain(place, "tools", one_of(tool, &known));
+            keys.complain(found, "tools", one_of(tool, &known));
         }
     }
     Some(tools)
@@ -761,14 +864,14 @@ fn read_urls(keys: &mut Keys<'_, '_>) -> Vec<Pattern> {
         return Vec::new();
     };
     let mut patterns = Vec::new();
-    for url in written {
-        match Pattern::parse(&url) {
+    for (url, found) in written.iter().zip(found.items()) {
+        match Pattern::parse(url) {
             Ok(pattern) => patterns.push(pattern),
             Err(problem) => {
                 keys.complain(
                     found,
                     "urls",
-                    format!("`{}`: {problem}", printable_url(&url)),
+                    format!("`{}`: {problem}", printable_url(url)),
                 );
             }
         }
@@ -789,15 +892,15 @@ fn read_profile(
     let endpoints = read_endpoints(keys, preset);
     let grant = read_grant(keys);
     if let Some((scopes, found)) = &scopes {
-        let bad = |scope: &&String| {
+        let bad = |(scope, _): &(&String, file::Found<'_>)| {
             !scope
                 .bytes()
                 .all(|byte| (0x21..0x7f).contains(&byte) && byte != b'"' && byte != b'\\')
         };
-        if let Some(scope) = scopes.iter().find(bad) {
+        if let Some((scope, found)) = scopes.iter().zip(found.items()).find(bad) {
             // RFC 6749 §3.3: printable ASCII without blank, quote and backslash.
             let problem = format!("`{}` is no scope; write each as a string", printable(scope));
-            keys.complain(*found, "scopes", problem);
+            keys.complain(found, "scopes", problem);
         }
     }
     let needs_device = [EndpointName::DeviceAuthorization, EndpointName::Token];

@@ -4,6 +4,7 @@
 //! full-width dots), and what is repaired here may be read otherwise by the tool that connects.
 
 use crate::endpoint::is_loopback;
+use crate::text::nearest;
 
 /// Where a token is to go: scheme, host, port, and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,17 @@ impl Target {
     /// (`grpcs` counts as it) or those of mail servers, `http` beyond loopback, user information,
     /// or any host that is not plain lower- or upper-case ASCII.
     pub fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
+        Self::read(url).ok()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Why no token goes there.
+    pub fn read(url: &str) -> Result<Self, &'static str> {
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or("it has no scheme, as `https://`")?;
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "https" | "grpcs" => ("https", 443),
             "http" => ("http", 80),
@@ -27,22 +38,23 @@ impl Target {
             "smtp" => ("smtp", 25),
             "imap" => ("imap", 143),
             "imaps" => ("imaps", 993),
-            _ => return None,
+            _ => return Err("its scheme is not `https` (or `smtp`, `imap`, `imaps`)"),
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
         let path = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
-        if url
-            .bytes()
-            .any(|byte| !(0x21..0x7f).contains(&byte) || byte == b'\\')
-        {
-            return None;
+        let is_foreign = |byte: u8| !(0x21..0x7f).contains(&byte) || byte == b'\\';
+        if authority.bytes().any(|byte| byte >= 0x80) {
+            return Err("its host is not ASCII; write it as `xn--…`");
+        }
+        if url.bytes().any(is_foreign) {
+            return Err("it holds a blank, a backslash, a control character or what is not ASCII");
         }
         let (host, port) = host_and_port(authority)?;
         if scheme == "http" && !is_loopback(&host) {
-            return None;
+            return Err("`http` is for this machine (`localhost`, `127.0.0.1`, `[::1]`) alone");
         }
-        Some(Self {
+        Ok(Self {
             scheme: scheme.to_owned(),
             host,
             port: port.unwrap_or(default_port),
@@ -59,15 +71,61 @@ impl Target {
     pub fn origin(&self) -> String {
         format!("{}://{}:{}", self.scheme, self.host, self.port)
     }
+
+    /// Whether it has no path, as where a tool tells none.
+    fn is_without_path(&self) -> bool {
+        self.path == "/"
+    }
+
+    /// The same as one writes it: the port where it is not the scheme's own.
+    pub fn written_origin(&self) -> String {
+        let (scheme, host) = (&self.scheme, &self.host);
+        match (scheme.as_str(), self.port) {
+            ("https", 443) | ("http", 80) | ("smtp", 25) | ("imap", 143) | ("imaps", 993) => {
+                format!("{scheme}://{host}")
+            }
+            (_, port) => format!("{scheme}://{host}:{port}"),
+        }
+    }
+}
+
+/// The URLs that a tool may mean by what it sends, likeliest first: `sparse+https://…` is cargo's,
+/// and `HOST[:PORT][/PATH]` that of docker and terraform. Nothing, if it is neither URL nor host.
+pub fn urls_of(sent: &str) -> Vec<String> {
+    let bare = ["sparse+", "registry+"]
+        .iter()
+        .find_map(|kind| sent.strip_prefix(kind));
+    if let Some(url) = bare {
+        return vec![url.to_owned()];
+    }
+    if sent.contains("://") {
+        return vec![sent.to_owned()];
+    }
+    let authority = sent.split('/').next().unwrap_or_default();
+    // As docker tells a host from the name of an image.
+    if authority != "localhost" && !authority.contains(['.', ':']) {
+        return Vec::new();
+    }
+    let mut urls = vec![format!("https://{sent}")];
+    if host_and_port(authority).is_ok_and(|(host, _)| is_loopback(&host)) {
+        urls.push(format!("http://{sent}"));
+    }
+    urls
 }
 
 /// Splits `host[:port]`; the host in lower case.
-fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
+fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+    const NO_PORT: &str = "its port is no number from 1 to 65535";
+    if authority.contains('@') {
+        return Err("it holds a user name, or an `@` before its path");
+    }
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
-            let (address, port) = rest.split_once(']')?;
-            let address: std::net::Ipv6Addr = address.parse().ok()?;
-            (format!("[{address}]"), port)
+            let address = rest.split_once(']').and_then(|(address, port)| {
+                let address: std::net::Ipv6Addr = address.parse().ok()?;
+                Some((format!("[{address}]"), port))
+            });
+            address.ok_or("what stands in `[…]` is no IPv6 address")?
         }
         None => {
             let end = authority.find(':').unwrap_or(authority.len());
@@ -77,18 +135,21 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
     };
     let port = match port.strip_prefix(':') {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(digits.parse().ok().filter(|port| *port != 0)?)
+            let port = digits.parse().ok().filter(|port| *port != 0);
+            Some(port.ok_or(NO_PORT)?)
         }
-        Some(_) => return None,
         None if port.is_empty() => None,
-        None => return None,
+        Some(_) | None => return Err(NO_PORT),
     };
-    (host.starts_with('[') || is_plain_host(&host)).then_some((host, port))
+    if !host.starts_with('[') {
+        check_host(&host)?;
+    }
+    Ok((host, port))
 }
 
 /// Letters, digits, hyphens and single dots between them: no trailing dot, no escape, and no
 /// number that is read as an address (`127.1`, `0x7f000001`) unless it is written as one.
-fn is_plain_host(host: &str) -> bool {
+fn check_host(host: &str) -> Result<(), &'static str> {
     let is_label = |label: &str| {
         !label.is_empty()
             && label.bytes().all(|byte| {
@@ -101,26 +162,72 @@ fn is_plain_host(host: &str) -> bool {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => last.bytes().all(|byte| byte.is_ascii_digit()),
     };
-    host.len() <= 253
-        && host.split('.').all(is_label)
-        && (!is_number || host.parse::<std::net::Ipv4Addr>().is_ok())
+    if host.is_empty() {
+        return Err("it has no host");
+    }
+    if host.ends_with('.') {
+        return Err("its host ends with a dot");
+    }
+    if host.contains('*') {
+        return Err("`*` stands only at the beginning of a pattern's host, as in `https://*.HOST`");
+    }
+    if host.len() > 253 || !host.split('.').all(is_label) {
+        return Err("its host is not made of letters, digits, `-`, `_` and single dots");
+    }
+    if is_number && host.parse::<std::net::Ipv4Addr>().is_err() {
+        return Err("its host is a number, and no address with four parts");
+    }
+    Ok(())
 }
 
-/// The path, which begins with `/`. `None` if it climbs, also behind escapes.
-fn plain_path(path: &str) -> Option<String> {
+/// The path, which begins with `/`; not one that climbs, also behind escapes.
+fn plain_path(path: &str) -> Result<String, &'static str> {
     let lower = path.to_ascii_lowercase();
     let climbs = |segment: &str| {
         let segment = segment.replace("%2e", ".");
         segment == "." || segment == ".."
     };
     if lower.split('/').any(climbs) || lower.contains("%2f") || lower.contains("%5c") {
-        return None;
+        return Err("its path holds `.`, `..`, or an escaped slash");
     }
-    Some(if path.is_empty() {
+    Ok(if path.is_empty() {
         "/".to_owned()
     } else {
         path.to_owned()
     })
+}
+
+/// Exact host, length of the host, length of the path.
+pub type Exactness = (bool, usize, usize);
+
+/// How near a pattern that does not match comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Nearness {
+    /// It names the host.
+    Host,
+    /// It names a host above or below.
+    Domain,
+    /// It names a host that is written much alike.
+    Spelling,
+    /// It names quite another.
+    None,
+}
+
+/// Why a pattern does not match.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// How near it comes.
+    pub nearness: Nearness,
+    /// Whether nothing but a path is wanting, and the URL has none.
+    pub lacks_path: bool,
+    /// In words that follow the pattern.
+    pub reason: String,
+}
+
+/// Whether `host` is a sub-domain of `domain`.
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain)
+        .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
 /// One of a profile's `urls`.
@@ -144,9 +251,7 @@ impl Pattern {
         if written.contains(['?', '#']) {
             return Err("a pattern has no query and no fragment");
         }
-        let target = Target::parse(&url).ok_or(
-            "it is no `https://host[:port]/path` (or `http` on loopback, `smtp`, `imap`, `imaps`) with a plain host",
-        )?;
+        let target = Target::read(&url)?;
         if sub_domains && !target.host.contains('.') {
             return Err("`*.` needs a host with a dot behind it");
         }
@@ -159,30 +264,108 @@ impl Pattern {
 
     /// How exactly the pattern names `target`: an exact host before sub-domains, then the longer
     /// host, then the longer path. `None` if it does not.
-    pub fn matches(&self, target: &Target) -> Option<(bool, usize, usize)> {
-        let host_matches = if self.sub_domains {
-            target
-                .host
-                .strip_suffix(&self.target.host)
-                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-        } else {
-            target.host == self.target.host
-        };
-        let prefix = self.target.path.trim_end_matches('/');
-        let path_matches = target
-            .path
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        (host_matches
-            && path_matches
+    pub fn matches(&self, target: &Target) -> Option<Exactness> {
+        (self.names_host(&target.host)
+            && self.names_path(&target.path)
             && target.scheme == self.target.scheme
             && target.port == self.target.port)
-            .then_some((!self.sub_domains, self.target.host.len(), prefix.len()))
+            .then_some((
+                !self.sub_domains,
+                self.target.host.len(),
+                self.prefix().len(),
+            ))
+    }
+
+    fn names_host(&self, host: &str) -> bool {
+        if self.sub_domains {
+            is_below(host, &self.target.host)
+        } else {
+            host == self.target.host
+        }
+    }
+
+    fn names_path(&self, path: &str) -> bool {
+        path.strip_prefix(self.prefix())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The path without a slash at its end.
+    fn prefix(&self) -> &str {
+        self.target.path.trim_end_matches('/')
+    }
+
+    /// Why the pattern does not name `target`, to be read after the pattern.
+    pub fn mismatch(&self, target: &Target) -> Mismatch {
+        let own = &self.target;
+        let has_host = self.names_host(&target.host);
+        let mut reasons = Vec::new();
+        if !has_host {
+            reasons.push(self.other_host(&target.host));
+        }
+        if target.scheme != own.scheme {
+            reasons.push(format!("is for `{}`, not `{}`", own.scheme, target.scheme));
+        } else if target.port != own.port {
+            reasons.push(format!("is for port {}, not {}", own.port, target.port));
+        }
+        let is_path_alone = has_host && reasons.is_empty();
+        if has_host && !self.names_path(&target.path) {
+            reasons.push(if target.is_without_path() {
+                format!(
+                    "is for `{}` and below, and the URL has no path",
+                    self.prefix()
+                )
+            } else {
+                format!("is for `{}` and below alone", self.prefix())
+            });
+        }
+        let nearness = if has_host {
+            Nearness::Host
+        } else if target.host == own.host
+            || is_below(&target.host, &own.host)
+            || is_below(&own.host, &target.host)
+        {
+            Nearness::Domain
+        } else if nearest(&target.host, [own.host.as_str()]).is_some() {
+            Nearness::Spelling
+        } else {
+            Nearness::None
+        };
+        Mismatch {
+            nearness,
+            lacks_path: is_path_alone && target.is_without_path(),
+            reason: reasons.join(" and "),
+        }
+    }
+
+    fn other_host(&self, host: &str) -> String {
+        let own = &self.target.host;
+        match self.sub_domains {
+            true if host == own => format!("is for hosts below `{own}`, not for it"),
+            true => format!("is for hosts below `{own}`"),
+            false if is_below(host, own) => {
+                format!("is for `{own}` alone; `*.{own}` names the hosts below it")
+            }
+            false => format!("is for the host `{own}`"),
+        }
     }
 
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.written
+    }
+
+    /// Whether it names paths, and not the whole host.
+    pub fn has_path(&self) -> bool {
+        !self.prefix().is_empty()
+    }
+
+    /// What stands before the path.
+    pub fn origin(&self) -> String {
+        let origin = self.target.written_origin();
+        match self.sub_domains {
+            true => origin.replacen("://", "://*.", 1),
+            false => origin,
+        }
     }
 
     /// The host it names, if it names one.
@@ -297,6 +480,88 @@ mod tests {
             ("imaps://mail.example", "imaps://mail.example./", false),
         ] {
             assert_eq!(matches(pattern, url), expected, "{pattern} {url}");
+        }
+    }
+
+    #[test]
+    fn what_a_pattern_lacks_is_said_of_it() {
+        for (pattern, url, reason) in [
+            (
+                "https://h.example",
+                "https://h.example:8443/",
+                "is for port 443, not 8443",
+            ),
+            (
+                "https://h.example/",
+                "smtp://h.example/",
+                "is for `https`, not `smtp`",
+            ),
+            (
+                "https://h.example/team/",
+                "https://h.example/other",
+                "is for `/team` and below alone",
+            ),
+            (
+                "https://h.example/team",
+                "https://h.example",
+                "is for `/team` and below, and the URL has no path",
+            ),
+            (
+                "https://h.example:1/team",
+                "https://h.example/",
+                "is for port 1, not 443 and is for `/team` and below, and the URL has no path",
+            ),
+            (
+                "https://h.example",
+                "https://api.h.example/",
+                "is for `h.example` alone; `*.h.example` names the hosts below it",
+            ),
+            (
+                "https://*.h.example",
+                "https://h.example/",
+                "is for hosts below `h.example`, not for it",
+            ),
+            (
+                "https://h.example",
+                "https://h.example.evil.example/",
+                "is for the host `h.example`",
+            ),
+        ] {
+            let target = Target::read(url).expect(url);
+            let pattern = Pattern::parse(pattern).expect(pattern);
+            assert_eq!(pattern.matches(&target), None);
+            assert_eq!(pattern.mismatch(&target).reason, reason, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_tools_send_is_read_as_a_url() {
+        for (sent, urls) in [
+            ("https://h.example/x", &["https://h.example/x"][..]),
+            ("grpcs://h.example", &["grpcs://h.example"]),
+            (
+                "sparse+https://h.example/index/",
+                &["https://h.example/index/"],
+            ),
+            (
+                "registry+https://h.example/index",
+                &["https://h.example/index"],
+            ),
+            ("h.example", &["https://h.example"]),
+            ("h.example:5000/team", &["https://h.example:5000/team"]),
+            (
+                "127.0.0.1:5000",
+                &["https://127.0.0.1:5000", "http://127.0.0.1:5000"],
+            ),
+            (
+                "localhost/x",
+                &["https://localhost/x", "http://localhost/x"],
+            ),
+            ("foo", &[]),
+            ("team/image", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(super::urls_of(sent), urls, "{sent}");
         }
     }
 

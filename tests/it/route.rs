@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::scene::profile;
 use crate::support::{Ran, Sandbox};
 
@@ -63,4 +65,187 @@ fn a_tool_hears_of_a_name_in_tools_that_no_tool_has() {
     );
     let ran = tool(&sandbox, "cargo", OF_CARGO, None);
     assert!(ran.stdout.contains("did you mean `git`?"), "{ran:?}");
+}
+
+/// A profile file in which some profiles answer for one host in several ways.
+fn several() -> Sandbox {
+    let with = |name: &str, keys: &str| format!("{}{keys}\n", profile(name, NOBODY));
+    Sandbox::new(
+        &[
+            with("wide", "urls = [\"https://*.corp.example/\"]"),
+            with(
+                "team",
+                "urls = [\"https://api.corp.example/team\"]\ntools = [\"git\"]",
+            ),
+            with("port", "urls = [\"https://api.corp.example:8443/\"]"),
+            with("azure", "urls = [\"https://dev.azure.com/contoso\"]"),
+            with("local", "urls = [\"http://127.0.0.1:5000/\"]"),
+            with("far", "urls = [\"https://git.far.example/\"]"),
+        ]
+        .concat(),
+    )
+}
+
+#[test]
+fn profile_route_says_of_each_pattern_of_a_host_why_it_matches_or_not() {
+    let sandbox = several();
+    let route = |arguments: &[&str]| {
+        let arguments = [&["profile", "route"], arguments].concat();
+        sandbox.run(&arguments)
+    };
+    assert_eq!(
+        route(&["sparse+https://api.corp.example/team/index/"]).ok(),
+        "team answers for https://api.corp.example/team/index/\n  \
+         team: `https://api.corp.example/team` matches best\n  \
+         wide: `https://*.corp.example/` matches less exactly\n  \
+         port: `https://api.corp.example:8443/` is for port 8443, not 443\n  \
+         git tells a path only after `git config --global \
+         credential.https://api.corp.example.useHttpPath true`\n"
+    );
+    for (sent, first) in [
+        (
+            "127.0.0.1:5000",
+            "local answers for http://127.0.0.1:5000\n",
+        ),
+        (
+            "127.0.0.1:5000/v2/",
+            "local answers for http://127.0.0.1:5000/v2/\n",
+        ),
+        (
+            "a.corp.example/x",
+            "wide answers for https://a.corp.example/x\n",
+        ),
+        (
+            "grpcs://a.corp.example",
+            "wide answers for grpcs://a.corp.example\n",
+        ),
+    ] {
+        let text = route(&[sent]).ok();
+        assert!(text.starts_with(first), "{sent}: {text}");
+        assert!(!text.contains("far"), "{sent}: {text}");
+    }
+    let answer = route(&["https://api.corp.example:8443/", "-o", "json"]).json();
+    assert_eq!(
+        answer,
+        json!({
+            "profile": "port",
+            "url": "https://api.corp.example:8443/",
+            "tool": null,
+            "matches": [{ "profile": "port", "pattern": "https://api.corp.example:8443/" }],
+            "others": [
+                {
+                    "profile": "team",
+                    "pattern": "https://api.corp.example/team",
+                    "why": "is for port 443, not 8443 and is for `/team` and below, and the URL has no path",
+                },
+                {
+                    "profile": "wide",
+                    "pattern": "https://*.corp.example/",
+                    "why": "is for port 443, not 8443",
+                },
+            ],
+        })
+    );
+}
+
+#[test]
+fn where_nobody_answers_profile_route_says_what_is_nearest() {
+    let sandbox = several();
+    for (sent, code, expected) in [
+        (
+            "https://api.corp.example:9/",
+            8,
+            &[
+                "error: no profile answers for `https://api.corp.example:9/`",
+                "caused by: `https://*.corp.example/` of `wide` is for port 443, not 9",
+                "hint: add `https://api.corp.example:9/` to `urls` of the profile that should",
+            ][..],
+        ),
+        (
+            "https://corp.example/",
+            8,
+            &[
+                "caused by: `https://*.corp.example/` of `wide` is for hosts below `corp.example`, not for it",
+            ],
+        ),
+        (
+            "http://api.corp.example/",
+            8,
+            &[
+                "caused by: no token goes to such a URL: `http` is for this machine (`localhost`, `127.0.0.1`, `[::1]`) alone",
+            ],
+        ),
+        (
+            "https://dev.azure.com/",
+            8,
+            &[
+                "caused by: `https://dev.azure.com/contoso` of `azure` is for `/contoso` and below, and the URL has no path",
+                "hint: give the whole URL; git tells a path only after `git config --global credential.https://dev.azure.com.useHttpPath true`",
+            ],
+        ),
+        (
+            "https://git.fra.example/",
+            8,
+            &["caused by: `https://git.far.example/` of `far` is for the host `git.far.example`"],
+        ),
+        (
+            "https://quite.other.test/",
+            8,
+            &["caused by: `https://git.far.example/` of `far` is for the host `git.far.example`"],
+        ),
+        (
+            "foo",
+            2,
+            &[
+                "error: `foo` is no URL, and no host",
+                "hint: write `https://HOST/PATH`, or `HOST:PORT` as docker does",
+            ],
+        ),
+        (
+            "team",
+            2,
+            &["hint: it is a profile; `cred-helper profile show team` shows its `urls`"],
+        ),
+    ] {
+        let error = sandbox.run(&["profile", "route", sent]).failed(code);
+        let lines: Vec<&str> = error.lines().collect();
+        for line in expected {
+            assert!(lines.contains(line), "{sent}: {error}");
+        }
+    }
+    sandbox.write_profiles(&profile("api", NOBODY));
+    let error = sandbox
+        .run(&["profile", "route", "https://h.example"])
+        .failed(8);
+    assert!(
+        error.contains("caused by: no profile has `urls`\n"),
+        "{error}"
+    );
+}
+
+#[test]
+fn profile_route_tells_whether_a_tool_may_use_the_profile() {
+    let sandbox = several();
+    let route = |url: &str, tool: &str| sandbox.run(&["profile", "route", url, "--tool", tool]);
+    let team = "https://api.corp.example/team";
+    let text = route(team, "git").ok();
+    assert!(
+        text.contains("\n  git may use team: its `tools` name it\n"),
+        "{text}"
+    );
+    let text = route("https://a.corp.example/", "cargo").ok();
+    assert!(text.contains("\n  cargo may use wide: it has no `tools`, so any may\n"));
+    assert_eq!(
+        route(team, "cargo").failed(8),
+        format!(
+            "error: the profile `team` may not be used by `cargo`\n\
+             caused by: `team` answers for `{team}` by `{team}`\n\
+             hint: its `tools` name those that may\n"
+        )
+    );
+    let error = route(team, "gti").failed(2);
+    assert!(
+        error.contains("[possible values: get, serve, git,"),
+        "{error}"
+    );
 }
