@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::secret::Secret;
 use crate::system::process;
+use crate::text::printable;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -182,6 +183,19 @@ impl Description {
         ["https", "http"].contains(&self.protocol.to_ascii_lowercase().as_str())
     }
 
+    /// Says how git is made to tell the path: a profile answers for paths of this host alone, and git
+    /// would ask for a password without a word of why.
+    fn hint_at_path(&self, io: &mut Io<'_>) {
+        let origin = printable(&format!("{}://{}", self.protocol, self.host));
+        let line = format!(
+            "hint: cred-helper answers for paths of {origin} alone, and git tells none; run `git \
+             config --global credential.{origin}.useHttpPath true`\n"
+        );
+        if self.path.is_empty() {
+            drop(io.stderr.write_all(line.as_bytes()));
+        }
+    }
+
     /// The user name for the credential. That of the profile or its preset wins over the one in
     /// the URL: a host may know that one alone.
     fn username<'c>(&'c self, credential: &'c Credential) -> &'c str {
@@ -285,7 +299,12 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
         )),
         Err(error) => match error.kind() {
             // Nothing is ours: no word, and somebody else is asked.
-            ErrorKind::NoProfile if !names_nobody(&request, answer) => Ok(0),
+            ErrorKind::NoProfile if !names_nobody(&request, answer) => {
+                if error.wants_a_path() {
+                    description.hint_at_path(io);
+                }
+                Ok(0)
+            }
             ErrorKind::Config if !is_of_its_profile(&request, answer) => Err(error),
             // Nothing says that the host is ours.
             ErrorKind::NoProfile | ErrorKind::Usage | ErrorKind::Internal | ErrorKind::Http => {

@@ -249,3 +249,22 @@ fn profile_route_tells_whether_a_tool_may_use_the_profile() {
         "{error}"
     );
 }
+
+#[test]
+fn git_is_told_to_tell_the_path_where_that_alone_is_wanting() {
+    let sandbox = several();
+    for (host, is_hinted) in [
+        ("dev.azure.com", true),
+        ("dev.azure.com\npath=fabrikam/_git/x", false),
+        ("far.example", false),
+        ("dev.azure.com:8443", false),
+    ] {
+        let stdin = format!("protocol=https\nhost={host}\n\n");
+        let ran = tool(&sandbox, "git get", &stdin, None);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+        let hint = "hint: cred-helper answers for paths of https://dev.azure.com alone, and git \
+                    tells none; run `git config --global \
+                    credential.https://dev.azure.com.useHttpPath true`\n";
+        assert_eq!(ran.stderr, if is_hinted { hint } else { "" }, "{host}");
+    }
+}
