@@ -1,5 +1,7 @@
 //! Forgetting: a rejected access token, or a whole sign-in.
 
+use std::time::Duration;
+
 use super::Call;
 use crate::context::Context;
 use crate::error::Error;
@@ -11,6 +13,7 @@ use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::store::Loaded;
 use crate::store::session::{AccountRow, Session};
+use crate::token::TokenSet;
 
 /// Forgets an access token that a tool saw rejected, or all of them; the refresh token stays, and
 /// the next `get` refreshes. Whether there was one.
@@ -93,20 +96,8 @@ fn revoke(profile: &Profile, accounts: &[AccountRow], context: &Context<'_>) {
     if tokens.is_empty() {
         return;
     }
-    let server = metadata::find(&profile.client, &[EndpointName::Revocation], context);
-    let outcome = server.and_then(|server| {
-        let mut kinds = Vec::new();
-        for (token, kind) in tokens {
-            if let Err(reason) = revoke_one(profile, &server, token, kind, context)? {
-                kinds.push(format!("{} ({reason})", kind.replace('_', " ")));
-            }
-        }
-        Ok(kinds)
-    });
-    let lives_on = match outcome {
-        Ok(kinds) if kinds.is_empty() => return,
-        Ok(kinds) => kinds.join(", "),
-        Err(error) => error.to_string(),
+    let Err(lives_on) = revoke_all(profile, &tokens, context) else {
+        return;
     };
     let until = accounts
         .iter()
@@ -120,6 +111,45 @@ fn revoke(profile: &Profile, accounts: &[AccountRow], context: &Context<'_>) {
     context.warn(&format!(
         "the authority did not revoke everything, so it lives on there: {lives_on}{until}"
     ));
+}
+
+/// Revokes what a sign-in brought that is not kept: as far as the authority does so soon, and
+/// without a word, since the sign-in has an error of its own.
+pub(super) fn discard(call: &Call<'_>, token_set: &TokenSet) {
+    const LIMIT: Duration = Duration::from_secs(5);
+    let context = &Context {
+        deadline: Some(call.context.clock.monotonic() + LIMIT),
+        ..call.context
+    };
+    let refresh = token_set.refresh_token.iter();
+    let mut tokens: Vec<_> = refresh.map(|token| (token, "refresh_token")).collect();
+    tokens.push((&token_set.access_token, "access_token"));
+    if let Err(lives_on) = revoke_all(call.profile, &tokens, context) {
+        context.debug(|| format!("not revoked: {lives_on}"));
+    }
+}
+
+/// The error says what lives on, and why.
+fn revoke_all(
+    profile: &Profile,
+    tokens: &[(&Secret, &str)],
+    context: &Context<'_>,
+) -> Result<(), String> {
+    let revoke = || {
+        let server = metadata::find(&profile.client, &[EndpointName::Revocation], context)?;
+        let mut kinds = Vec::new();
+        for (token, kind) in tokens {
+            if let Err(reason) = revoke_one(profile, &server, token, kind, context)? {
+                kinds.push(format!("{} ({reason})", kind.replace('_', " ")));
+            }
+        }
+        Ok::<_, Error>(kinds)
+    };
+    match revoke() {
+        Ok(kinds) if kinds.is_empty() => Ok(()),
+        Ok(kinds) => Err(kinds.join(", ")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The inner error says why this token lives on.

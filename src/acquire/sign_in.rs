@@ -1,7 +1,7 @@
 //! A sign-in: one at a time for a session on this machine, remembered if it fails.
 
 use super::decision::{Force, Step, Wanted, next};
-use super::{Call, HasAsked, login_required, refresh, under_lock};
+use super::{Call, HasAsked, forget, login_required, refresh, under_lock};
 use crate::credential::{Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::GrantRequest;
@@ -156,10 +156,15 @@ fn ask(
     let granted = run(call);
     // The code is spent: Ctrl-C waits until what it brought is kept.
     let _shield = granted.is_ok().then(|| context.signals.shield());
+    let mut is_somebody_else = false;
     let checked = granted.and_then(|token_set| {
         // A sign-in as somebody else must not replace anything.
         let account = match call.account() {
-            Some(wanted) => account_of(call, &token_set, wanted)?,
+            Some(wanted) => {
+                let told = account_of(call, &token_set, wanted);
+                is_somebody_else = told.is_err();
+                told?
+            }
             None => token_set.account.clone(),
         };
         Ok(TokenSet {
@@ -175,7 +180,8 @@ fn ask(
                 drop(context.terminal.show("\n"));
             }
             let now = context.clock.now();
-            let refused = is_refusal(&error);
+            // The person had a choice, and would have the same one in each further call.
+            let refused = is_refusal(&error) || is_somebody_else;
             let noted = change(call, |session| {
                 session.sign_in.waiting_since = None;
                 if refused {
@@ -218,7 +224,13 @@ fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
 /// Who signed in, where `wanted` was asked for.
 fn account_of(call: &Call<'_>, token_set: &TokenSet, wanted: &str) -> Result<Account, Error> {
     let mut account = told(call, token_set);
-    check_account(&account, wanted)?;
+    if let Err(error) = check_account(&account, wanted) {
+        // Some authorities revoke all that one person has from one client.
+        if !is_kept(call, &account) {
+            forget::discard(call, token_set);
+        }
+        return Err(error);
+    }
     if !is_account(&account, wanted) {
         // The person is believed: the next call for this account has to find them.
         account.name = Some(printable(wanted));
@@ -257,6 +269,16 @@ fn check_account(account: &Account, wanted: &str) -> Result<(), Error> {
         ),
     )
     .hint("sign in again as the right account, or change `account`"))
+}
+
+/// Whether there is a sign-in of this person already.
+fn is_kept(call: &Call<'_>, account: &Account) -> bool {
+    let is_in = |session: &Session| {
+        let mut names = [&account.name, &account.subject].into_iter().flatten();
+        names.any(|name| session.accounts.iter().any(|row| row.is_named(name)))
+    };
+    // What cannot be read may hold one.
+    read(call).map_or(true, |session| is_in(&session))
 }
 
 fn is_account(account: &Account, wanted: &str) -> bool {

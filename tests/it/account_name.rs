@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::authority::{Endpoint, Fault, Response, Settings};
 use crate::scene::{Scene, at_once, profile};
+use crate::support::Ran;
 
 /// An authority whose ID tokens tell a subject, and whose metadata name a userinfo endpoint.
 fn scene(keys: &str) -> Scene {
@@ -152,6 +153,49 @@ fn a_sign_in_as_somebody_else_takes_nothing_from_the_one_there_is() {
     );
     assert_eq!(scene.run(&["get"]).ok(), token);
     scene.run(&["get", "--force-refresh"]).ok();
+    // Some authorities would have revoked that one too.
+    assert_eq!(scene.authority.count("/revoke", None), 0);
+}
+
+#[test]
+fn a_sign_in_as_somebody_else_is_revoked_and_not_asked_for_again_by_each_of_many() {
+    let scene = scene("account = \"eve@example.test\"\n");
+    let get = || scene.run(&["get", "--interactive", "always"]);
+    let ran: Vec<Ran> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(get)).collect();
+        let ended = calls.into_iter().map(|call| call.join());
+        ended.map(|ran| ran.expect("it did not panic")).collect()
+    });
+    let mut codes: Vec<_> = ran.iter().map(|ran| ran.code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(4), Some(4), Some(4), Some(5)], "{ran:?}");
+    let said = get().failed(4);
+    assert!(said.contains("nobody is asked again before"), "{said}");
+    assert!(
+        said.contains("caused by: the sign-in was as `ada@example.test`"),
+        "{said}"
+    );
+    let codes = || scene.authority.count("/device_authorization", None);
+    assert_eq!(codes(), 1, "one person was asked once");
+    let kinds: Vec<_> = scene.authority.requests();
+    let kinds: Vec<_> = kinds
+        .iter()
+        .filter(|request| request.path.ends_with("/revoke"))
+        .map(|request| request.parameter("token_type_hint"))
+        .collect();
+    assert_eq!(kinds, [Some("refresh_token"), Some("access_token")]);
+    // Whoever asks for it is asked at once; a revocation that fails is no word more.
+    scene
+        .authority
+        .script(Endpoint::Revocation, Fault::error(500, "server_error"));
+    let said = scene.run(&["login"]).failed(5);
+    assert!(!said.contains("revoke"), "{said}");
+    assert_eq!(codes(), 2);
+    scene
+        .authority
+        .set(|settings| settings.account = "eve@example.test".to_owned());
+    scene.run(&["login"]).ok();
+    assert_eq!(account(&scene), "eve@example.test");
 }
 
 #[test]

@@ -158,7 +158,9 @@ fn a_sign_in_as_somebody_else_is_denied_and_not_kept() {
     assert!(errors.contains("`eve@example.test`"), "{errors}");
     assert!(errors.contains("`bob@example.test`"), "{errors}");
     assert_eq!(ground.accounts(), before);
-    assert_eq!(ground.status()["asked_again_after"], Value::Null);
+    // It counts as a refusal, and takes nothing from whoever is signed in.
+    assert_ne!(ground.status()["asked_again_after"], Value::Null);
+    assert_eq!(ground.get_json(&["--force-refresh"])["source"], "refresh");
     // Without regard to case, and by the subject.
     for hint in ["BOB@example.test", "bob"] {
         let login = format!("cred-helper login --account {hint}");
