@@ -26,6 +26,11 @@ pub trait Clock {
 pub trait Environment {
     /// The variable's value; `None` if it is not set, empty, or not Unicode.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// Whether the variable is set, and empty: to git that is another thing than not to be set.
+    fn is_set_to_nothing(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// An HTTP request. Its headers and body may hold secrets, so it is not `Debug`.

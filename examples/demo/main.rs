@@ -31,6 +31,10 @@ impl Environment for DemoEnvironment<'_> {
             _ => ProcessEnvironment.variable(name),
         }
     }
+
+    fn is_set_to_nothing(&self, name: &str) -> bool {
+        ProcessEnvironment.is_set_to_nothing(name)
+    }
 }
 
 fn main() -> ExitCode {

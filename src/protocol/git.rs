@@ -343,12 +343,19 @@ fn needs_a_person(error: &Error) -> bool {
 fn may_ask(environment: &dyn Environment) -> bool {
     /// How long may git take to say what its configuration holds?
     const LIMIT: Duration = Duration::from_secs(5);
-    let is_no = |value: &str| {
+    const PROMPT: &str = "GIT_TERMINAL_PROMPT";
+    let is_one_of = |value: &str, words: &[&str]| {
         let value = value.trim().to_ascii_lowercase();
-        ["0", "false", "no", "off", "never"].contains(&value.as_str())
+        words.contains(&value.as_str())
     };
-    let variable = environment.variable("GIT_TERMINAL_PROMPT");
-    if variable.is_some_and(|value| is_no(&value)) {
+    // As git reads it: nothing is false, and what is no boolean ends git before it asks.
+    let is_yes = |value: &str| {
+        let number = value.parse::<i64>();
+        is_one_of(value, &["true", "yes", "on"]) || number.is_ok_and(|number| number != 0)
+    };
+    let is_no = |value: &str| is_one_of(value, &["0", "false", "no", "off", "never"]);
+    let variable = environment.variable(PROMPT);
+    if environment.is_set_to_nothing(PROMPT) || variable.is_some_and(|value| !is_yes(&value)) {
         return false;
     }
     let command = ["git", "config", "--get", "credential.interactive"].map(String::from);

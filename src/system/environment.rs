@@ -10,6 +10,11 @@ impl Environment for ProcessEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the environment")]
+    fn is_set_to_nothing(&self, name: &str) -> bool {
+        std::env::var_os(name).is_some_and(|value| value.is_empty())
+    }
 }
 
 /// Every variable that changes what we do, with its meaning: the manual's section is made of it.
@@ -44,7 +49,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     (
         "GIT_TERMINAL_PROMPT",
-        "if `0` or `false`, git does not have a person asked",
+        "if `0`, `false` or empty, git does not have a person asked",
     ),
     (
         "KUBERNETES_EXEC_INFO",

@@ -27,6 +27,7 @@ fn whoever_tells_git_not_to_ask_is_not_asked_at_a_terminal_either() {
     let rows = gits().into_iter().flat_map(|git| {
         let lines = [
             "GIT_TERMINAL_PROMPT=0 git clone",
+            "GIT_TERMINAL_PROMPT= git clone",
             "git -c credential.interactive=false clone",
             "git -c credential.interactive=never clone",
             "CRED_HELPER_INTERACTIVE=never git clone",

@@ -29,7 +29,12 @@ impl Environment for Variables {
     fn variable(&self, name: &str) -> Option<String> {
         let mut lines = self.0.lines().filter_map(|line| line.split_once('='));
         let found = lines.find(|(own, _)| *own == name)?;
-        Some(found.1.to_owned())
+        Some(found.1.to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn is_set_to_nothing(&self, name: &str) -> bool {
+        let line = format!("{name}=");
+        self.0.lines().any(|own| own == line)
     }
 }
 
