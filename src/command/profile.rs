@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::{Entry, Shell, output_argument};
 use crate::error::{Error, ErrorKind};
-use crate::profile::file::{self, Location, refuse_complaints};
+use crate::profile::file::{self, Location};
 use crate::profile::preset::{ABOUT, PRESETS};
 use crate::profile::route::{Nearness, Pattern, urls_of};
 use crate::profile::{Configuration, MOST_CAUSES, Route};
 use crate::protocol::tools;
 use crate::secret_source::SecretSource;
-use crate::text::{printable, printable_url, shell_word};
+use crate::text::{printable, printable_url};
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -173,13 +173,7 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
         _ => error,
     })?;
     let (configuration, complaints) = Configuration::check(&sources);
-    refuse_complaints(complaints).map_err(|error| match file {
-        Some(file) => {
-            let file = printable(&shell_word(&file.display().to_string()));
-            error.hint(format!("`cred-helper profile check {file}` reads it again"))
-        }
-        None => error,
-    })?;
+    file::as_error(complaints)?;
     let mut count = 0;
     for (name, path) in configuration.profiles() {
         count += 1;

@@ -230,15 +230,21 @@ pub struct Complaint(pub String);
 /// # Errors
 /// `config`, if there is any complaint.
 pub fn refuse_complaints(complaints: Vec<Complaint>) -> Result<(), Error> {
+    let hint = "`cred-helper profile check` tells all that is wrong in every file";
+    as_error(complaints).map_err(|error| error.hint(hint))
+}
+
+/// The same without a hint, for whoever asked for the complaints.
+///
+/// # Errors
+/// `config`, if there is any complaint.
+pub fn as_error(complaints: Vec<Complaint>) -> Result<(), Error> {
     let mut complaints = complaints.into_iter();
     let Some(first) = complaints.next() else {
         return Ok(());
     };
-    let mut error = Error::new(ErrorKind::Config, first.0);
-    for further in complaints {
-        error = error.because(further.0);
-    }
-    Err(error.hint("`cred-helper profile check` reads every file again"))
+    let error = Error::new(ErrorKind::Config, first.0);
+    Err(complaints.fold(error, |error, further| error.because(further.0)))
 }
 
 /// Parses a file's text; syntax errors become complaints that do not show the line, since it may
