@@ -907,13 +907,13 @@ fn read_profile(
     let has_endpoints = needs_device
         .iter()
         .all(|name| endpoints.get(*name).is_some());
+    // A preset that was complained of already may be meant to give these.
+    let may_be_preset = preset.is_none() && keys.find("preset").is_some();
+    let lacks = |key| !may_be_preset && keys.find(key).is_none();
     let missing: Vec<&str> = [
         ("client_id", keys.find("client_id").is_none()),
-        (
-            "authority",
-            keys.find("authority").is_none() && !has_endpoints,
-        ),
-        ("scopes", keys.find("scopes").is_none()),
+        ("authority", lacks("authority") && !has_endpoints),
+        ("scopes", lacks("scopes")),
         (
             "client_secret",
             keys.find("client_secret").is_none()

@@ -109,7 +109,7 @@ timeout = "long"
         "13:16: `profiles.api.exact_scopes`: it is a string, not true or false",
         "14:10: `profiles.api.claims`: it is no JSON object, and no base64 of one",
         "15:9: `profiles.api.tools`: it is a string, not an array of strings",
-        "16:1: `profiles.second` lacks `client_id` and `authority` and `scopes`",
+        "16:1: `profiles.second` lacks `client_id`",
         "17:10: `profiles.second.preset`: there is no `entr`; did you mean `entra`?",
         "20:13: `profiles.entra.authority`: it names no tenant: add `/organizations`, `/common`, or your tenant's domain",
         "21:11: `profiles.entra.scopes`: `a b` is no scope; write each as a string",
