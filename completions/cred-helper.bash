@@ -965,7 +965,7 @@ _cred__helper() {
             fi
             case "${prev}" in
                 --tool)
-                    COMPREPLY=($(compgen -W "get serve git cargo request exec" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl request exec" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -27,7 +27,7 @@ end
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_needs_command" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -67,7 +67,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l env-name
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l force-refresh -d 'Never answer from the cache'
@@ -77,7 +77,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s h -l hel
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand serve" -l once -d 'No hello, one request up to the end of stdin, one answer, and its exit code'
@@ -88,7 +88,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -s p -l pro
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand git" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -98,7 +98,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -s p -l p
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand cargo" -l cargo-plugin -d 'As cargo starts it'
@@ -109,7 +109,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -s p -l 
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand docker" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -121,7 +121,7 @@ id\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -135,7 +135,7 @@ always\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -146,7 +146,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l accou
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand logout" -l all -d 'Every profile'
@@ -160,7 +160,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -169,7 +169,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand status" -s h -l 
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and not __fish_seen_subcommand_from list show check route presets help" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -186,7 +186,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from list" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -197,7 +197,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from show" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -206,7 +206,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __f
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -216,6 +216,8 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __f
 serve\t''
 git\t''
 cargo\t''
+docker\t''
+kubectl\t''
 request\t''
 exec\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s o -l output -d 'What to print' -r -f -a "text\t''
@@ -223,7 +225,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -234,7 +236,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from presets" -s q -l quiet -d 'No warnings, and no word of what is waited for'
@@ -249,7 +251,7 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __f
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s q -l quiet -d 'No warnings, and no word of what is waited for'

@@ -26,8 +26,12 @@ pub const GLOBAL: &[Flag] = &[
     .choices(&["text", "json"]),
     Flag::switch("quiet", "No warnings, and no word of what is waited for").short('q'),
     Flag::switch("verbose", "Say why, on stderr").short('v'),
-    Flag::value("color", "WHEN", "Colours in errors [default: auto]")
-        .choices(&["auto", "always", "never"]),
+    Flag::value(
+        "color",
+        "WHEN",
+        "Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]",
+    )
+    .choices(&["auto", "always", "never"]),
 ];
 
 /// What every call can say.
@@ -220,7 +224,7 @@ pub fn command_line() -> Command {
         .after_help("A token for a script:\n  cred-helper get -p graph")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .args(GLOBAL.iter().map(|flag| argument_of(flag).global(true)));
+        .args(GLOBAL.iter().map(global_argument_of));
     for entry in PROTOCOLS {
         line = line.subcommand(
             Command::new(entry.name)
@@ -245,6 +249,13 @@ fn verb_of(entry: &'static protocol::Entry) -> Option<Arg> {
         .value_name("VERB")
         .help(format!("What the tool wants: {}", entry.verbs.join(", ")));
     (!entry.verbs.is_empty()).then_some(verb)
+}
+
+/// In the help of a command its own options stand apart from these.
+fn global_argument_of(flag: &'static Flag) -> Arg {
+    argument_of(flag)
+        .global(true)
+        .help_heading("Options of every command")
 }
 
 fn argument_of(flag: &'static Flag) -> Arg {

@@ -16,7 +16,7 @@ use crate::io::Io;
 pub(super) const ENTRY: Entry = Entry {
     name: "get",
     summary: "Print an access token",
-    help: "Examples:\n  cred-helper get -p graph\n  curl -H \"$(cred-helper get -p graph -o header)\" https://graph.microsoft.com/v1.0/me\n  eval \"$(cred-helper get -p graph -o env)\"",
+    help: "Examples:\n  cred-helper get -p graph\n\nA header for curl, on its stdin, since others can see its arguments:\n  cred-helper get -p graph -o header | curl --fail -H @- https://graph.microsoft.com/v1.0/me\n\nA variable of the shell, in two steps, since `eval` of a call that failed is no failure:\n  token=$(cred-helper get -p graph -o env) && eval \"$token\"",
     link_names: &[],
     time_limit: Duration::from_secs(60),
     flags: FLAGS,

@@ -40,6 +40,7 @@ mod glewlwyd_logout;
 mod glewlwyd_refresh;
 mod glewlwyd_refusal;
 mod hang_up;
+mod help;
 mod http_server;
 mod killed_at_each_call;
 mod kubectl_ground;
