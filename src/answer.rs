@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::acquire::{self, Call};
 use crate::context::{Context, Terminal};
-use crate::credential::{Action, Interactive, Request, Response};
+use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::exchange;
 use crate::profile::file::{self, Location};
@@ -13,6 +13,7 @@ use crate::profile::narrow::narrow;
 use crate::profile::{Configuration, Profile};
 use crate::store::SessionStore;
 use crate::text::printable;
+use crate::token::Timestamp;
 
 /// What every request of this process is answered with.
 pub struct Answerer<'a> {
@@ -111,6 +112,7 @@ impl Answerer<'_> {
                     })
                     .transpose()?;
                 let credential = acquire::acquire(&call, exchange)?;
+                call.context.debug(|| origin(&credential));
                 Ok(Response::Token(Box::new(credential)))
             }
             Action::Login => Ok(Response::Token(Box::new(acquire::login(&call)?))),
@@ -195,6 +197,14 @@ impl Answerer<'_> {
         })?;
         Ok(permitted(request.interactive, set))
     }
+}
+
+/// Where a token came from, and when it ends.
+fn origin(credential: &Credential) -> String {
+    let end = credential.expires_at.map(Timestamp::rfc3339);
+    let end = end.map_or_else(String::new, |end| format!(", valid until {end}"));
+    let (profile, source) = (&credential.profile, credential.source);
+    format!("profile `{profile}`: the token comes from `{source}`{end}")
 }
 
 /// What a request may do where the environment says `set`: a person is asked only if both permit

@@ -72,3 +72,19 @@ fn a_log_that_cannot_be_written_is_said_once_and_stops_nothing() {
     let quiet = call(&["get", "--force-refresh", "-q"]);
     assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn verbose_says_where_the_token_came_from() {
+    let scene = Scene::signed_in();
+    for (arguments, source) in [
+        (&["get", "-v"][..], "cache"),
+        (&["get", "-v", "--force-refresh"], "refresh"),
+        (&["get", "-v", "--scope", "demo"], "cache"),
+    ] {
+        let ran = scene.run(arguments);
+        let line = format!("profile `api`: the token comes from `{source}`, valid until 2");
+        assert!(ran.stderr.contains(&line), "{ran:?}");
+        ran.ok();
+    }
+    assert_eq!(scene.run(&["get"]).stderr, "");
+}
