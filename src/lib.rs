@@ -127,6 +127,9 @@ use system::terminal::{self, ControllingTerminal, TerminalOrStandardError};
 /// How long may a command of a person take, but for the person?
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
+/// What stands for `--error-format`.
+const ERROR_FORMAT: &str = "CRED_HELPER_ERROR_FORMAT";
+
 /// Runs one call: `arguments` with the program's name first. The binary is nothing but this.
 pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
     let called = cli::parse(arguments);
@@ -150,7 +153,7 @@ pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
 }
 
 fn error_format(globals: &Globals, environment: &dyn Environment) -> ErrorFormat {
-    let variable = || environment.variable("CRED_HELPER_ERROR_FORMAT");
+    let variable = || environment.variable(ERROR_FORMAT);
     if globals.json_errors || variable().as_deref() == Some("json") {
         return ErrorFormat::Json;
     }
@@ -162,6 +165,18 @@ fn error_format(globals: &Globals, environment: &dyn Environment) -> ErrorFormat
     ErrorFormat::Text { colored }
 }
 
+/// A program that waits for JSON must not be given text without a word of why.
+fn check_error_format(environment: &dyn Environment) -> Result<(), Error> {
+    match environment.variable(ERROR_FORMAT) {
+        Some(format) if !["text", "json"].contains(&format.as_str()) => Err(Error::new(
+            ErrorKind::Usage,
+            format!("{ERROR_FORMAT} `{}` is unknown", text::printable(&format)),
+        )
+        .hint("use text or json")),
+        _ => Ok(()),
+    }
+}
+
 fn dispatch(
     called: &Called,
     globals: &Globals,
@@ -169,6 +184,9 @@ fn dispatch(
     format: &dyn Fn() -> ErrorFormat,
 ) -> Result<u8, Error> {
     let environment = io.environment;
+    if !matches!(called, Called::Clap(..)) {
+        check_error_format(environment)?;
+    }
     let clock = SystemClock::new();
     let log = environment.variable("CRED_HELPER_LOG");
     let shown = globals.shown.unwrap_or(Level::Information);

@@ -301,6 +301,22 @@ fn a_wrong_command_line_is_a_usage_error_in_both_forms() {
 }
 
 #[test]
+fn a_form_that_there_is_not_is_a_usage_error() {
+    let scene = Scene::signed_in();
+    for arguments in [&["get"][..], &["status"], &["git", "capability"]] {
+        let mut command = scene.sandbox.command(arguments);
+        command.env("CRED_HELPER_ERROR_FORMAT", "jsn");
+        assert_eq!(
+            scene.run_command(command).failed(2),
+            "error: CRED_HELPER_ERROR_FORMAT `jsn` is unknown\nhint: use text or json\n"
+        );
+    }
+    let mut command = scene.sandbox.command(&["get"]);
+    command.env("CRED_HELPER_ERROR_FORMAT", "text");
+    scene.run_command(command).ok();
+}
+
+#[test]
 fn what_the_authority_said_is_shown_and_decides_the_kind() {
     let scene = Scene::signed_in();
     scene.age(-1);
