@@ -20,6 +20,10 @@ pub struct Preset {
 pub const PRESETS: &[Preset] = &[
     preset("acr", include_str!("../../profiles/acr.toml")),
     preset("auth0", include_str!("../../profiles/auth0.toml")),
+    preset(
+        "azure-devops",
+        include_str!("../../profiles/azure-devops.toml"),
+    ),
     preset("entra", include_str!("../../profiles/entra.toml")),
     preset("github", include_str!("../../profiles/github.toml")),
     preset("gitlab", include_str!("../../profiles/gitlab.toml")),

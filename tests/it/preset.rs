@@ -36,7 +36,15 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
     assert_eq!(
         names,
         [
-            "acr", "auth0", "entra", "github", "gitlab", "google", "keycloak", "okta"
+            "acr",
+            "auth0",
+            "azure-devops",
+            "entra",
+            "github",
+            "gitlab",
+            "google",
+            "keycloak",
+            "okta"
         ]
     );
     let text = sandbox.run(&["profile", "presets"]).stdout;
@@ -58,7 +66,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
         // With the authority that it has of its own, or a complaint that says what one looks like.
         sandbox.write_profiles(&profile(""));
         let ran = sandbox.run(&["profile", "show", "api"]);
-        if ["github", "gitlab", "google"].contains(&name) {
+        if ["azure-devops", "github", "gitlab", "google"].contains(&name) {
             ran.ok();
         } else {
             let said = ran.failed(3);
@@ -336,6 +344,45 @@ fn google_is_understood() {
         said.contains("`profiles.api` lacks `client_secret`"),
         "{said}"
     );
+}
+
+#[test]
+fn azure_devops_is_entra_with_a_scope_of_its_own() {
+    let scope = "499b84ac-1321-427f-aa17-267ca6975798/.default";
+    let settings = Settings {
+        scopes: vec![scope.to_owned()],
+        ..at_once()
+    };
+    let scene = Scene::of(settings, |issuer| {
+        format!(
+            "[profiles.api]\npreset = \"azure-devops\"\nclient_id = \"cli\"\n\
+             authority = \"{issuer}/contoso.example\"\n\
+             urls = [\"https://dev.azure.com/contoso/\"]\n"
+        )
+    });
+    scene.run(&["login"]).ok();
+    scene.run(&["get", "--force-refresh"]).ok();
+    let requests = scene.authority.requests();
+    let asked: Vec<_> = requests
+        .iter()
+        .filter_map(|request| Some((request.path.as_str(), request.parameter("scope")?)))
+        .collect();
+    let all = format!("{scope} openid profile offline_access");
+    assert_eq!(
+        asked,
+        [
+            ("/contoso.example/oauth2/v2.0/devicecode", all.as_str()),
+            ("/contoso.example/oauth2/v2.0/token", all.as_str()),
+        ]
+    );
+    // Without an authority, it is the tenant that the person is at home in.
+    scene
+        .sandbox
+        .write_profiles("[profiles.api]\npreset = \"azure-devops\"\nclient_id = \"cli\"\n");
+    let shown = scene.run(&["profile", "show", "api", "-o", "json"]).json();
+    let home = "https://login.microsoftonline.com/organizations";
+    assert_eq!(shown["authority"], home);
+    assert_eq!(shown["scopes"], json!([scope]));
 }
 
 #[test]
