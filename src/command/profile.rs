@@ -287,7 +287,7 @@ fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
         };
         text.push_str(&format!("  {tool} may use {}: {why}\n", chosen.name));
     }
-    if best.pattern.has_path() && tool.is_none_or(|tool| tool == "git") {
+    if best.pattern.has_path() {
         text.push_str(&format!("  {}\n", about_paths(&best.pattern.origin())));
     }
     Ok(text)

@@ -145,3 +145,24 @@ fn a_mail_server_that_a_profile_names_gets_the_account_and_the_token() {
         }
     });
 }
+
+#[test]
+fn where_a_path_alone_is_wanting_the_hint_names_the_command_that_mends_it() {
+    for_each(gits(), |git| {
+        let ground = GitGround::signed_in(&git, json!({}), BOTH);
+        let team = ground.forge.url("/team");
+        ground.ground.set_profile(&format!(
+            "client_id = \"cli\"\nscopes = [\"api:read\"]\nurls = [\"{team}\"]\n"
+        ));
+        let fetch = ["ls-remote", &ground.url("project")];
+        let error = ground.run(&fetch).failed(128);
+        let hint = error.lines().find(|line| line.starts_with("hint: "));
+        let command = hint.and_then(|line| line.split('`').nth(1));
+        let command = command.unwrap_or_else(|| panic!("{error}"));
+        // git's own prompt follows: it was declined, not stopped.
+        assert!(error.contains("could not read Username"), "{error}");
+        ground.shell(command).ok();
+        ground.run(&fetch).ok();
+        assert_eq!(ground.ground.authority.requests().total, 0);
+    });
+}
