@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::scene::profile;
+use crate::scene::{Scene, profile};
 use crate::support::{Ran, Sandbox};
 
 const NOBODY: &str = "https://login.example";
@@ -266,5 +266,79 @@ fn git_is_told_to_tell_the_path_where_that_alone_is_wanting() {
                     tells none; run `git config --global \
                     credential.https://dev.azure.com.useHttpPath true`\n";
         assert_eq!(ran.stderr, if is_hinted { hint } else { "" }, "{host}");
+    }
+}
+
+/// How each tool names this URL to its helper: the command line, and what comes in on stdin.
+fn named_by_each_tool(url: &str) -> Vec<(&'static str, String)> {
+    let (protocol, rest) = url.split_once("://").expect("it has a scheme");
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let registry = json!({ "index-url": format!("sparse+{url}") });
+    let cargo = json!({ "v": 1, "registry": registry, "kind": "get", "operation": "read" });
+    vec![
+        (
+            "git get",
+            format!("protocol={protocol}\nhost={host}\npath={path}\n\n"),
+        ),
+        ("cargo", format!("{cargo}\n")),
+        ("docker get", url.to_owned()),
+        (
+            "docker get",
+            url.strip_prefix("https://").unwrap_or(url).to_owned(),
+        ),
+    ]
+}
+
+#[test]
+fn a_tool_gets_a_token_for_what_a_profile_names_and_for_nothing_that_looks_like_it() {
+    let scene = Scene::signed_in();
+    let urls = "urls = [\"https://git.example/team\", \"https://xn--bcher-kva.example:8443/\"]\n";
+    let profile = profile("api", &scene.authority.issuer());
+    scene.sandbox.write_profiles(&format!("{profile}{urls}"));
+    let token = scene.run(&["get", "-p", "api"]).ok();
+    for (url, is_ours) in [
+        ("https://git.example/team", true),
+        ("https://git.example/team/x.git", true),
+        ("https://GIT.Example/team/x", true),
+        ("https://git.example:443/team", true),
+        ("https://xn--bcher-kva.example:8443/x", true),
+        ("https://XN--BCHER-KVA.EXAMPLE:8443", true),
+        ("https://git.example:8443/team", false),
+        ("http://git.example/team", false),
+        ("https://git.example./team", false),
+        ("https://git.example.evil.example/team", false),
+        ("https://evil.example/git.example/team", false),
+        ("https://evilgit.example/team", false),
+        ("https://team.git.example/team", false),
+        ("https://git.example/teamwork", false),
+        ("https://git.example/", false),
+        ("https://git.example/team/../other", false),
+        ("https://git.example/other/../team", false),
+        ("https://git.example/./team", false),
+        ("https://git.example/%2e%2e/team", false),
+        ("https://git.example//team", false),
+        ("https://xn--bcher-kva.example/x", false),
+        ("https://b\u{fc}cher.example:8443/x", false),
+        ("https://git\u{3002}example/team", false),
+        ("https://git.example%00/team", false),
+        ("https://git.example%2f@evil.example/team", false),
+        ("https://git.example@evil.example/team", false),
+        ("https://user@git.example/team", false),
+        ("https://evil.example\\@git.example/team", false),
+        ("https://git.example\\.evil.example/team", false),
+        ("https://git.example\t/team", false),
+        ("https://git.example:/team", false),
+        ("https://git.example:0443x/team", false),
+        ("https:///team", false),
+    ] {
+        for (line, stdin) in named_by_each_tool(url) {
+            let ran = tool(&scene.sandbox, line, &stdin, None);
+            let has_token = ran.stdout.contains(token.trim_end());
+            assert_eq!(has_token, is_ours, "{url}: {line}: {ran:?}");
+            if !is_ours {
+                // Declined or refused: nothing is said that git would take for an answer.
+                assert!(!line.starts_with("git") || ran.stdout.is_empty(), "{ran:?}");
+            }
+        }
     }
 }
