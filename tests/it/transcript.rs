@@ -300,6 +300,23 @@ fn every_transcript_is_replayed_to_the_byte() {
     assert!(count >= 12, "only {count} transcripts were found");
 }
 
+#[test]
+fn every_tool_has_a_transcript_of_every_kind_of_error() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/protocol");
+    for entry in PROTOCOLS {
+        let cases = directories(&root.join(entry.name));
+        let answers: String = cases
+            .iter()
+            .map(|case| fs::read_to_string(case.join("answers")).unwrap_or_default())
+            .collect();
+        for kind in ErrorKind::ALL {
+            let line = format!("error {}", kind.name());
+            let is_there = answers.lines().any(|own| own == line);
+            assert!(is_there, "{}: `{line}`", entry.name);
+        }
+    }
+}
+
 /// Has a tool served from these bytes, each request answered with a token; what it wrote.
 fn serve(tool: &str, verb: Option<&str>, stdin: &[u8]) -> (Result<u8, Error>, String) {
     serve_in(String::new(), tool, verb, stdin)
