@@ -188,3 +188,34 @@ fn a_tool_is_one_file_and_its_lines_in_the_table() {
     }
     assert!(count >= 2, "only {count} tools were found");
 }
+
+/// Where a tool's name has to stand beside its own files: cargo starts the program itself, with an
+/// argument instead of a name.
+const NAMED_ELSEWHERE: &[(&str, &str)] = &[("cargo", "cli.rs")];
+
+#[test]
+fn a_tool_is_named_in_its_own_files_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut found = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).expect("it lies below the root");
+        let shown = relative.display().to_string().replace('\\', "/");
+        let text = fs::read_to_string(&file).expect("a source can be read");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for tool in PROTOCOLS.iter().map(|entry| entry.name) {
+            // `get` is a word of several protocols, and `serve` a verb.
+            let is_own = ["protocol", "setup"].map(|folder| format!("{folder}/{tool}.rs"));
+            let is_word = ["get", "serve"].contains(&tool);
+            if !is_word && !is_own.contains(&shown) && code.contains(&format!("\"{tool}\"")) {
+                found.push((tool.to_owned(), shown.clone()));
+            }
+        }
+    }
+    let expected: Vec<(String, String)> = NAMED_ELSEWHERE
+        .iter()
+        .map(|(tool, file)| ((*tool).to_owned(), (*file).to_owned()))
+        .collect();
+    assert_eq!(found, expected);
+}
