@@ -226,7 +226,7 @@ pub(crate) fn profile(bytes: &[u8]) -> Vec<String> {
     let is_good = complaints.is_empty();
     let mut shown: Vec<String> = complaints
         .into_iter()
-        .map(|complaint| complaint.0)
+        .map(|complaint| complaint.to_string())
         .collect();
     let names: Vec<&str> = configuration.profiles().map(|(name, _)| name).collect();
     for name in names {

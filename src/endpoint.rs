@@ -22,11 +22,12 @@ impl Endpoint {
         if text.contains(is_foreign) {
             return Err("it holds a blank, a backslash or a control character");
         }
-        if text
-            .split_once("://")
-            .is_some_and(|(_, rest)| rest.starts_with('/'))
-        {
-            return Err("it has no host");
+        match text.split_once("://") {
+            Some((_, rest)) if rest.starts_with('/') => return Err("it has no host"),
+            None => {
+                return Err("it does not begin with `https://`");
+            }
+            Some(_) => {}
         }
         let url = url::Url::parse(text).map_err(|_| "it is not an absolute URL")?;
         let host = url.host_str().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! `profile`: what the profile files say.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -175,9 +176,21 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
     let (configuration, complaints) = Configuration::check(&sources);
     file::as_error(complaints)?;
     let mut count = 0;
+    let mut named: BTreeMap<String, &str> = BTreeMap::new();
     for (name, path) in configuration.profiles() {
         count += 1;
         let profile = configuration.profile(name)?;
+        for pattern in &profile.urls {
+            let first = *named.entry(pattern.canonical()).or_insert(name);
+            if first != name {
+                shell.context.warn(&format!(
+                    "{}: `{}` of `profiles.{name}` is one of `profiles.{first}` too; a call for it \
+                     has to name one of them, as with -p",
+                    path.display(),
+                    pattern.as_str()
+                ));
+            }
+        }
         let secret = &profile.client.authentication.secret;
         if matches!(secret, Some(SecretSource::Literal(_))) {
             shell.context.warn(&format!(

@@ -1,5 +1,7 @@
 //! Profile files: found, read, and taken apart with the place of everything in them.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -75,18 +77,37 @@ impl Source {
         }
     }
 
-    /// `FILE:LINE:COL` of a byte; columns count characters.
-    fn place(&self, offset: usize) -> String {
-        place(&self.path, self.text.get(..offset).unwrap_or(&self.text))
+    /// The place of a byte.
+    fn place(&self, offset: usize) -> Place {
+        Place::after(&self.path, self.text.get(..offset).unwrap_or(&self.text))
     }
 }
 
-/// `FILE:LINE:COL` of what comes after the text `before`.
-fn place(path: &Path, before: &str) -> String {
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = before[line_start..].chars().count() + 1;
-    format!("{}:{line}:{column}", path.display())
+/// A place in a file, shown as `FILE:LINE:COL`; columns count characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    path: PathBuf,
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// The place of what comes after the text `before`.
+    fn after(path: &Path, before: &str) -> Self {
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        Self {
+            path: path.to_owned(),
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, column } = self;
+        write!(formatter, "{}:{line}:{column}", path.display())
+    }
 }
 
 /// Reads every file that counts, the machine-wide one first.
@@ -153,7 +174,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 
 fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Error {
     let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-    let place = place(path, &String::from_utf8_lossy(good));
+    let place = Place::after(path, &String::from_utf8_lossy(good));
     Error::new(ErrorKind::Config, format!("{place}: this is not UTF-8"))
         .hint("save the file in UTF-8")
 }
@@ -223,7 +244,29 @@ fn read_trusted(path: &Path, required: bool) -> Result<Option<(String, bool)>, E
 
 /// Something wrong in a file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint(pub String);
+pub struct Complaint {
+    place: Place,
+    problem: String,
+    /// The file is no TOML; what else seems to be wrong in it may follow from that.
+    is_of_syntax: bool,
+}
+
+impl Complaint {
+    /// Something wrong at `place`.
+    pub fn new(place: Place, problem: impl fmt::Display) -> Self {
+        Self {
+            place,
+            problem: problem.to_string(),
+            is_of_syntax: false,
+        }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.place, self.problem)
+    }
+}
 
 /// All complaints as one error.
 ///
@@ -239,12 +282,35 @@ pub fn refuse_complaints(complaints: Vec<Complaint>) -> Result<(), Error> {
 /// # Errors
 /// `config`, if there is any complaint.
 pub fn as_error(complaints: Vec<Complaint>) -> Result<(), Error> {
-    let mut complaints = complaints.into_iter();
+    let mut complaints = without_consequences(complaints).into_iter();
     let Some(first) = complaints.next() else {
         return Ok(());
     };
-    let error = Error::new(ErrorKind::Config, first.0);
-    Err(complaints.fold(error, |error, further| error.because(further.0)))
+    let error = Error::new(ErrorKind::Config, first.to_string());
+    Err(complaints.fold(error, |error, further| error.because(further)))
+}
+
+/// The complaints in the order of their places. Of a file that is no TOML, the first of each line
+/// that is none: the parser stumbles over one mistake several times, and reads little of the rest.
+fn without_consequences(mut complaints: Vec<Complaint>) -> Vec<Complaint> {
+    complaints.sort_by(|one, other| one.place.cmp(&other.place));
+    let of_syntax = complaints.iter().filter(|complaint| complaint.is_of_syntax);
+    let broken: BTreeSet<PathBuf> = of_syntax
+        .map(|complaint| complaint.place.path.clone())
+        .collect();
+    complaints
+        .retain(|complaint| complaint.is_of_syntax || !broken.contains(&complaint.place.path));
+    let line = |complaint: &Complaint| {
+        let place = &complaint.place;
+        complaint
+            .is_of_syntax
+            .then(|| (place.path.clone(), place.line))
+    };
+    complaints.dedup_by(|later, earlier| {
+        let line_of_later = line(later);
+        line_of_later.is_some() && line_of_later == line(earlier)
+    });
+    complaints
 }
 
 /// Parses a file's text; syntax errors become complaints that do not show the line, since it may
@@ -253,11 +319,10 @@ pub fn parse<'a>(source: &'a Source, complaints: &mut Vec<Complaint>) -> Spanned
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
         let place = source.place(error.span().map_or(0, |span| span.start));
-        let complaint = Complaint(format!("{place}: {}", printable(error.message())));
-        // The parser may stumble twice over one mistake.
-        if !complaints.contains(&complaint) {
-            complaints.push(complaint);
-        }
+        complaints.push(Complaint {
+            is_of_syntax: true,
+            ..Complaint::new(place, printable(error.message()))
+        });
     }
     table
 }
@@ -281,8 +346,8 @@ pub struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// `FILE:LINE:COL`.
-    pub fn place(&self) -> String {
+    /// Its place.
+    pub fn place(&self) -> Place {
         self.source.place(self.value.span().start)
     }
 
@@ -315,37 +380,55 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     /// Complains of each key that is not `known`, and proposes the nearest.
     pub fn only<'k>(&mut self, known: impl IntoIterator<Item = &'k str> + Clone) {
-        self.complain_unless(known, |prefix, name| {
-            format!("unknown key `{prefix}{}`", printable(name))
+        self.only_or(known, |_| None);
+    }
+
+    /// The same; `explain` knows where some of the others belong.
+    pub fn only_or<'k>(
+        &mut self,
+        known: impl IntoIterator<Item = &'k str> + Clone,
+        explain: impl Fn(&str) -> Option<&'static str>,
+    ) {
+        let known = known.into_iter().collect::<Vec<_>>();
+        self.complain_unless(&known, |prefix, name| {
+            let shown = format!("unknown key `{prefix}{}`", printable(name));
+            match (explain(name), nearest(name, known.iter().copied())) {
+                (Some(explanation), _) => format!("{shown}: {explanation}"),
+                (None, Some(nearest)) => format!("{shown}; did you mean `{nearest}`?"),
+                (None, None) => shown,
+            }
         });
+    }
+
+    /// Those of `known` that an unknown key was probably meant to be.
+    pub fn misspelt<'k>(&self, known: impl IntoIterator<Item = &'k str> + Clone) -> Vec<&'k str> {
+        let is_known = |name: &&str| known.clone().into_iter().any(|known| known == *name);
+        let names = self.names().into_iter().filter(|name| !is_known(name));
+        names
+            .filter_map(|name| nearest(name, known.clone()))
+            .collect()
     }
 
     /// The same without showing the key: in `client_secret = {"…"}` it is the secret.
-    fn only_unseen<'k>(&mut self, known: impl IntoIterator<Item = &'k str> + Clone) {
-        self.complain_unless(known, |prefix, _| {
-            format!("unknown key in `{}`", prefix.trim_end_matches('.'))
+    fn only_unseen(&mut self, known: &[&str]) {
+        self.complain_unless(known, |prefix, name| {
+            let shown = format!("unknown key in `{}`", prefix.trim_end_matches('.'));
+            match nearest(name, known.iter().copied()) {
+                Some(nearest) => format!("{shown}; did you mean `{nearest}`?"),
+                None => shown,
+            }
         });
     }
 
-    fn complain_unless<'k>(
-        &mut self,
-        known: impl IntoIterator<Item = &'k str> + Clone,
-        problem: impl Fn(&str, &str) -> String,
-    ) {
+    fn complain_unless(&mut self, known: &[&str], problem: impl Fn(&str, &str) -> String) {
         for layer in &self.layers {
             for (key, _) in layer.table {
                 let name = key.get_ref().as_ref();
-                if known.clone().into_iter().any(|known| known == name) {
-                    continue;
+                if !known.contains(&name) {
+                    let place = layer.source.place(key.span().start);
+                    let problem = problem(&self.shown_prefix(), name);
+                    self.complaints.push(Complaint::new(place, problem));
                 }
-                let proposal = nearest(name, known.clone()).map_or_else(String::new, |nearest| {
-                    format!("; did you mean `{nearest}`?")
-                });
-                self.complaints.push(Complaint(format!(
-                    "{}: {}{proposal}",
-                    layer.source.place(key.span().start),
-                    problem(&self.shown_prefix(), name),
-                )));
             }
         }
     }
@@ -372,19 +455,15 @@ impl<'a, 'c> Keys<'a, 'c> {
     }
 
     /// Complains of the value of `key`.
-    pub fn complain(&mut self, found: Found<'_>, key: &str, problem: impl std::fmt::Display) {
-        self.complaints.push(Complaint(format!(
-            "{}: `{}{}`: {problem}",
-            found.place(),
-            self.shown_prefix(),
-            printable(key)
-        )));
+    pub fn complain(&mut self, found: Found<'_>, key: &str, problem: impl fmt::Display) {
+        let key = format!("{}{}", self.shown_prefix(), printable(key));
+        let problem = format!("`{key}`: {problem}");
+        self.complaints.push(Complaint::new(found.place(), problem));
     }
 
     /// Complains of something that is missing at `place`.
-    pub fn complain_at(&mut self, place: &str, problem: impl std::fmt::Display) {
-        self.complaints
-            .push(Complaint(format!("{place}: {problem}")));
+    pub fn complain_at(&mut self, place: &Place, problem: impl fmt::Display) {
+        self.complaints.push(Complaint::new(place.clone(), problem));
     }
 
     /// The merged keys as a table of its own, for whoever reads it in its own way.
@@ -412,13 +491,8 @@ impl<'a, 'c> Keys<'a, 'c> {
         match read(found.value.get_ref()) {
             Some(value) => Some((value, found)),
             None => {
-                let is = found.value.get_ref().type_str();
-                let article = if is.starts_with(['a', 'i']) {
-                    "an"
-                } else {
-                    "a"
-                };
-                self.complain(found, key, format!("it is {article} {is}, not {expected}"));
+                let is = with_article(found.value.get_ref().type_str());
+                self.complain(found, key, format!("it is {is}, not {expected}"));
                 None
             }
         }
@@ -426,8 +500,12 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     /// A string that is not empty.
     pub fn text(&mut self, key: &str) -> Option<(String, Found<'a>)> {
-        let (text, found) =
-            self.expect(key, "a string", |value| value.as_str().map(String::from))?;
+        self.text_like(key, "a string")
+    }
+
+    /// The same, with what it should be like for whoever wrote something else.
+    pub fn text_like(&mut self, key: &str, like: &str) -> Option<(String, Found<'a>)> {
+        let (text, found) = self.expect(key, like, |value| value.as_str().map(String::from))?;
         if text.is_empty() {
             self.complain(found, key, "it is empty");
             return None;
@@ -444,21 +522,27 @@ impl<'a, 'c> Keys<'a, 'c> {
     /// An array of strings that are not empty.
     pub fn texts(&mut self, key: &str) -> Option<(Vec<String>, Found<'a>)> {
         let expected = match self.find(key).map(|found| found.value.get_ref()) {
-            Some(DeValue::Array(_)) => "one of strings that are not empty",
+            Some(DeValue::String(_)) => "an array of strings; put it in brackets",
             _ => "an array of strings",
         };
-        self.expect(key, expected, |value| {
-            value
-                .as_array()?
-                .iter()
-                .map(|item| {
-                    item.get_ref()
-                        .as_str()
-                        .filter(|text| !text.is_empty())
-                        .map(String::from)
-                })
-                .collect()
-        })
+        let (_, found) = self.expect(key, expected, DeValue::as_array)?;
+        let mut texts = Vec::new();
+        let mut is_good = true;
+        for item in found.items() {
+            match item.value.get_ref().as_str() {
+                Some("") => self.complain(item, key, "an item is empty"),
+                Some(text) => {
+                    texts.push(text.to_owned());
+                    continue;
+                }
+                None => {
+                    let is = with_article(item.value.get_ref().type_str());
+                    self.complain(item, key, format!("an item is {is}, not a string"));
+                }
+            }
+            is_good = false;
+        }
+        is_good.then_some((texts, found))
     }
 
     /// A table, merged key by key with the layers beneath, for `read`.
@@ -532,7 +616,7 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     fn secret_table(&mut self, found: Found<'a>) -> Option<SecretSource> {
         const WAYS: [&str; 3] = ["env", "file", "command"];
-        self.only_unseen(WAYS);
+        self.only_unseen(&WAYS);
         // A layer beneath must not add a second way to the profile's own.
         self.layers.truncate(1);
         let given: Vec<&str> = WAYS
@@ -553,15 +637,25 @@ impl<'a, 'c> Keys<'a, 'c> {
                 Some(SecretSource::Command(command))
             }
             _ => {
-                self.complaints.push(Complaint(format!(
-                    "{}: `{}` needs exactly one of `env`, `file` and `command`",
-                    found.place(),
+                let problem = format!(
+                    "`{}` needs exactly one of `env`, `file` and `command`",
                     self.shown_prefix().trim_end_matches('.'),
-                )));
+                );
+                self.complain_at(&found.place(), problem);
                 None
             }
         }
     }
+}
+
+/// The name of a type behind its article.
+fn with_article(name: &str) -> String {
+    let article = if name.starts_with(['a', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {name}")
 }
 
 fn resolve_path(source: &Source, text: &str) -> PathBuf {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use self::file::{Complaint, Keys, Layer, Source, refuse_complaints};
+use self::file::{Complaint, Keys, Layer, Place, Source, refuse_complaints};
 use self::preset::{AUTHORITY, PRESETS, Rules};
 use self::route::{Exactness, Mismatch, Nearness, Pattern, Target};
 use crate::claims;
@@ -347,12 +347,19 @@ impl<'s> Configuration<'s> {
                 table: table.get_ref(),
             };
             let mut keys = Keys::new("", vec![layer], &mut complaints);
+            let mut known = vec!["default_profile", "profiles", "store", "lock"];
             if source.machine_wide {
-                keys.only(["default_profile", "profiles", "store", "lock", "policy"]);
+                known.push("policy");
                 policy = keys.table("policy", read_policy).unwrap_or_default();
-            } else {
-                keys.only(["default_profile", "profiles", "store", "lock"]);
             }
+            keys.only_or(known, |name| {
+                let is_of_a_profile = PROFILE_KEYS.iter().any(|(key, _)| *key == name);
+                match name {
+                    "policy" => Some("it counts in the machine-wide file alone"),
+                    _ if is_of_a_profile => Some("it belongs below `[profiles.NAME]`"),
+                    _ => None,
+                }
+            });
             if source.profiles_count {
                 let names = keys.table("profiles", |keys| {
                     let names = keys.names();
@@ -373,7 +380,7 @@ impl<'s> Configuration<'s> {
         });
         let lock_timeout = keys.table("lock", |keys| {
             keys.only(["timeout"]);
-            let (text, found) = keys.text("timeout")?;
+            let (text, found) = keys.text_like("timeout", "a string like \"60s\"")?;
             let duration = humantime::parse_duration(&text).ok();
             if duration.is_none() {
                 keys.complain(found, "timeout", "it is no time like \"60s\"");
@@ -382,7 +389,15 @@ impl<'s> Configuration<'s> {
         });
         let default_profile = keys.text("default_profile").map(|(name, found)| {
             if !profiles.contains_key(&name) {
-                keys.complain(found, "default_profile", "there is no such profile");
+                let names: Vec<&str> = profiles.keys().map(String::as_str).collect();
+                let problem = match nearest(&name, names) {
+                    Some(nearest) => format!(
+                        "there is no profile `{}`; did you mean `{nearest}`?",
+                        printable(&name)
+                    ),
+                    None => format!("there is no profile `{}`", printable(&name)),
+                };
+                keys.complain(found, "default_profile", problem);
             }
             name
         });
@@ -590,11 +605,8 @@ impl<'s> Configuration<'s> {
             .get(name)?;
         let Some(table) = value.get_ref().as_table() else {
             let found = file::Found { source, value };
-            complaints.push(Complaint(format!(
-                "{}: `profiles.{}`: it is no table",
-                found.place(),
-                printable(name)
-            )));
+            let problem = format!("`profiles.{}`: it is no table", printable(name));
+            complaints.push(Complaint::new(found.place(), problem));
             return None;
         };
         let own = Layer { source, table };
@@ -640,10 +652,11 @@ impl<'s> Configuration<'s> {
         }
         .place();
         if self.policy.user_profiles == Some(false) && !source.machine_wide {
-            complaints.push(Complaint(format!(
-                "{place}: `profiles.{}`: this machine's policy allows no profiles of users",
+            let problem = format!(
+                "`profiles.{}`: this machine's policy allows no profiles of users",
                 printable(name)
-            )));
+            );
+            complaints.push(Complaint::new(place.clone(), problem));
         }
         let profile = self.with_keys(name, &mut complaints, |keys, preset| {
             read_profile(keys, preset, name, &source.path, &place)
@@ -884,7 +897,7 @@ fn read_profile(
     preset: Option<&Rules<'_>>,
     name: &str,
     path: &Path,
-    place: &str,
+    place: &Place,
 ) -> Option<Profile> {
     let client_id = keys.text("client_id").map(|(client_id, _)| client_id);
     let scopes = keys.texts("scopes");
@@ -910,6 +923,8 @@ fn read_profile(
     // A preset that was complained of already may be meant to give these.
     let may_be_preset = preset.is_none() && keys.find("preset").is_some();
     let lacks = |key| !may_be_preset && keys.find(key).is_none();
+    // Each was complained of already.
+    let misspelt = keys.misspelt(PROFILE_KEYS.iter().map(|(key, _)| *key));
     let missing: Vec<&str> = [
         ("client_id", keys.find("client_id").is_none()),
         ("authority", lacks("authority") && !has_endpoints),
@@ -923,7 +938,7 @@ fn read_profile(
         ),
     ]
     .into_iter()
-    .filter_map(|(key, missing)| missing.then_some(key))
+    .filter_map(|(key, missing)| (missing && !misspelt.contains(&key)).then_some(key))
     .collect();
     let extra = keys.table("extra", read_extra).unwrap_or_default();
     let claims = keys.text("claims").and_then(|(claims, found)| {

@@ -30,7 +30,7 @@ impl Target {
     pub fn read(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url
             .split_once("://")
-            .ok_or("it has no scheme, as `https://`")?;
+            .ok_or("it does not begin with `https://`")?;
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "https" | "grpcs" => ("https", 443),
             "http" => ("http", 80),
@@ -366,6 +366,11 @@ impl Pattern {
             true => origin.replacen("://", "://*.", 1),
             false => origin,
         }
+    }
+
+    /// The same for all patterns that name the same.
+    pub fn canonical(&self) -> String {
+        format!("{}{}", self.origin(), self.prefix())
     }
 
     /// The host it names, if it names one.

@@ -93,22 +93,22 @@ timeout = "long"
         found.push(rest.unwrap_or_else(|| panic!("{line}")).to_owned());
     }
     let tools = tools().collect::<Vec<_>>().join(", ");
-    let mut expected = [
+    let expected = [
         "3:13: `profiles.api.client_id`: it is an integer, not a string",
         "4:13: `profiles.api.authority`: `http://login.example/`: `http` is allowed on loopback only; use `https`",
-        "5:10: `profiles.api.scopes`: it is a string, not an array of strings",
+        "5:10: `profiles.api.scopes`: it is a string, not an array of strings; put it in brackets",
         "6:1: unknown key `profiles.api.scope`; did you mean `scopes`?",
         "7:9: `profiles.api.urls`: `https://*`: `*` stands only at the beginning of a pattern's host, as in `https://*.HOST`",
         "7:47: `profiles.api.urls`: `ftp://x/`: its scheme is not `https` (or `smtp`, `imap`, `imaps`)",
         "8:9: `profiles.api.grant`: there is no `device-code`; did you mean `device_code`?",
         "9:15: `profiles.api.extra.a`: it is an integer, not a string",
-        "10:19: unknown key in `profiles.api.client_secret`; did you mean `env`?",
         "10:17: `profiles.api.client_secret` needs exactly one of `env`, `file` and `command`",
+        "10:19: unknown key in `profiles.api.client_secret`; did you mean `env`?",
         "11:9: unknown key `profiles.api.tls.ca`",
         "12:15: unknown key `profiles.api.endpoints.tokens`; did you mean `token`?",
         "13:16: `profiles.api.exact_scopes`: it is a string, not true or false",
         "14:10: `profiles.api.claims`: it is no JSON object, and no base64 of one",
-        "15:9: `profiles.api.tools`: it is a string, not an array of strings",
+        "15:9: `profiles.api.tools`: it is a string, not an array of strings; put it in brackets",
         "16:1: `profiles.second` lacks `client_id`",
         "17:10: `profiles.second.preset`: there is no `entr`; did you mean `entra`?",
         "20:13: `profiles.entra.authority`: it names no tenant: add `/organizations`, `/common`, or your tenant's domain",
@@ -123,9 +123,7 @@ timeout = "long"
         "32:11: `lock.timeout`: it is no time like \"60s\"",
     ]
     .map(|complaint| complaint.replace("TOOLS", &tools));
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
+    assert_eq!(found, expected, "in the order of their places");
 
     let json = sandbox
         .run(&["profile", "check", "--error-format", "json"])
@@ -677,10 +675,96 @@ fn a_complaint_says_what_would_be_right() {
     let error = sandbox.run(&["profile", "check"]).failed(3);
     for expected in [
         "begins with neither `-` nor `.`",
-        "`profiles.-x.scopes`: it is an array, not one of strings that are not empty",
+        "`profiles.-x.scopes`: an item is empty",
     ] {
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn one_mistake_is_one_complaint() {
+    let sandbox = Sandbox::new("");
+    let good = "authority = \"https://login.example\"\nscopes = [\"s\"]\n";
+    for (text, complaints) in [
+        // The parser stumbles several times, and reads little of the rest.
+        (
+            "[profiles.x]\nscopes = [\"a\"\nurls = []\n",
+            &["3:1: missing comma between array elements, expected `,`"][..],
+        ),
+        (
+            "[profiles.x\nclient_id = \"c\"\n",
+            &["1:12: unclosed table, expected `]`"],
+        ),
+        (
+            "[profiles.x]\nclient_id = c\nauthority = a\n",
+            &[
+                "2:13: string values must be quoted, expected literal string",
+                "3:13: string values must be quoted, expected literal string",
+            ],
+        ),
+        // What is misspelt is not missing.
+        (
+            &format!("[profiles.x]\nclientid = \"c\"\n{good}"),
+            &["2:1: unknown key `profiles.x.clientid`; did you mean `client_id`?"],
+        ),
+        (
+            "[profiles.x]\npreset = \"gitub\"\nclient_id = \"c\"\n",
+            &["2:10: `profiles.x.preset`: there is no `gitub`; did you mean `github`?"],
+        ),
+        (
+            "client_id = \"c\"\n",
+            &["1:1: unknown key `client_id`: it belongs below `[profiles.NAME]`"],
+        ),
+        (
+            "[policy]\ntools = []\n",
+            &["1:2: unknown key `policy`: it counts in the machine-wide file alone"],
+        ),
+        (
+            &format!("default_profile = \"xx\"\n[profiles.x]\nclient_id = \"c\"\n{good}"),
+            &["1:19: `default_profile`: there is no profile `xx`; did you mean `x`?"],
+        ),
+        (
+            "[lock]\ntimeout = 60\n",
+            &["2:11: `lock.timeout`: it is an integer, not a string like \"60s\""],
+        ),
+        (
+            "[profiles.x]\nclient_id = \"c\"\nauthority = \"login.example\"\nscopes = [\"a\", 1]\n",
+            &[
+                "3:13: `profiles.x.authority`: `login.example`: it does not begin with `https://`",
+                "4:16: `profiles.x.scopes`: an item is an integer, not a string",
+            ],
+        ),
+    ] {
+        sandbox.write_profiles(text);
+        let error = sandbox.run(&["profile", "check"]).failed(3);
+        let place = format!("{}:", sandbox.config().display());
+        let told: Vec<&str> = error
+            .lines()
+            .map(|line| line.split_once(&place).expect("it has a place").1)
+            .collect();
+        assert_eq!(told, complaints, "{text}");
+    }
+}
+
+#[test]
+fn a_pattern_of_two_profiles_is_warned_of() {
+    let with = |name: &str, url: &str| format!("{}urls = [\"{url}\"]\n", profile(name, NOBODY));
+    let sandbox = Sandbox::new(&format!(
+        "{}{}{}",
+        with("private", "https://git.example"),
+        with("team", "https://git.example/team"),
+        with("work", "https://GIT.example:443/")
+    ));
+    let ran = sandbox.run(&["profile", "check"]);
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "warning: {}: `https://GIT.example:443/` of `profiles.work` is one of \
+             `profiles.private` too; a call for it has to name one of them, as with -p\n",
+            sandbox.config().display()
+        )
+    );
+    ran.ok();
 }
 
 #[test]
