@@ -792,10 +792,7 @@ impl Route {
             Some(name) => format!("`profiles.{name}`"),
             None => "the profile that should".to_owned(),
         };
-        error.hint(format!(
-            "add `{}/` to `urls` of {of}",
-            target.written_origin()
-        ))
+        error.hint(format!("add `{}/` to `urls` of {of}", target.origin()))
     }
 }
 

@@ -3,6 +3,8 @@
 //! URLs are read here by hand: a general parser repairs what it reads (backslashes, tabs, escapes,
 //! full-width dots), and what is repaired here may be read otherwise by the tool that connects.
 
+use std::fmt;
+
 use crate::endpoint::is_loopback;
 use crate::text::nearest;
 
@@ -31,13 +33,13 @@ impl Target {
         let (scheme, rest) = url
             .split_once("://")
             .ok_or("it does not begin with `https://`")?;
-        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "https" | "grpcs" => ("https", 443),
-            "http" => ("http", 80),
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "https" | "grpcs" => "https",
+            "http" => "http",
             // git names mail servers so; whether TLS is used is said in its own configuration.
-            "smtp" => ("smtp", 25),
-            "imap" => ("imap", 143),
-            "imaps" => ("imaps", 993),
+            "smtp" => "smtp",
+            "imap" => "imap",
+            "imaps" => "imaps",
             _ => return Err("its scheme is not `https` (or `smtp`, `imap`, `imaps`)"),
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -57,7 +59,7 @@ impl Target {
         Ok(Self {
             scheme: scheme.to_owned(),
             host,
-            port: port.unwrap_or(default_port),
+            port: port.unwrap_or(default_port(scheme)),
             path: plain_path(path)?,
         })
     }
@@ -67,25 +69,44 @@ impl Target {
         &self.host
     }
 
-    /// Scheme, host and port.
+    /// Scheme, host, and the port where it is not the scheme's own.
     pub fn origin(&self) -> String {
-        format!("{}://{}:{}", self.scheme, self.host, self.port)
+        format!("{}://{}", self.scheme, self.authority())
     }
 
-    /// Whether it has no path, as where a tool tells none.
-    fn is_without_path(&self) -> bool {
-        self.path == "/"
+    /// The scheme: `https`, `http`, `smtp`, `imap` or `imaps`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
     }
 
-    /// The same as one writes it: the port where it is not the scheme's own.
-    pub fn written_origin(&self) -> String {
-        let (scheme, host) = (&self.scheme, &self.host);
-        match (scheme.as_str(), self.port) {
-            ("https", 443) | ("http", 80) | ("smtp", 25) | ("imap", 143) | ("imaps", 993) => {
-                format!("{scheme}://{host}")
-            }
-            (_, port) => format!("{scheme}://{host}:{port}"),
+    /// `host`, or `host:port` where the port is not the scheme's own.
+    pub fn authority(&self) -> String {
+        if self.port == default_port(&self.scheme) {
+            self.host.clone()
+        } else {
+            format!("{}:{}", self.host, self.port)
         }
+    }
+
+    /// The path without the slashes at its end: empty for the whole host.
+    pub fn path(&self) -> &str {
+        self.path.trim_end_matches('/')
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}", self.origin(), self.path())
+    }
+}
+
+fn default_port(scheme: &str) -> u16 {
+    match scheme {
+        "http" => 80,
+        "smtp" => 25,
+        "imap" => 143,
+        "imaps" => 993,
+        _ => 443,
     }
 }
 
@@ -309,7 +330,7 @@ impl Pattern {
         }
         let is_path_alone = has_host && reasons.is_empty();
         if has_host && !self.names_path(&target.path) {
-            reasons.push(if target.is_without_path() {
+            reasons.push(if target.path().is_empty() {
                 format!(
                     "is for `{}` and below, and the URL has no path",
                     self.prefix()
@@ -332,7 +353,7 @@ impl Pattern {
         };
         Mismatch {
             nearness,
-            lacks_path: is_path_alone && target.is_without_path(),
+            lacks_path: is_path_alone && target.path().is_empty(),
             reason: reasons.join(" and "),
         }
     }
@@ -361,7 +382,7 @@ impl Pattern {
 
     /// What stands before the path.
     pub fn origin(&self) -> String {
-        let origin = self.target.written_origin();
+        let origin = self.target.origin();
         match self.sub_domains {
             true => origin.replacen("://", "://*.", 1),
             false => origin,
@@ -371,6 +392,11 @@ impl Pattern {
     /// The same for all patterns that name the same.
     pub fn canonical(&self) -> String {
         format!("{}{}", self.origin(), self.prefix())
+    }
+
+    /// What it names, if it names one host.
+    pub fn target(&self) -> Option<&Target> {
+        (!self.sub_domains).then_some(&self.target)
     }
 
     /// The host it names, if it names one.
@@ -567,6 +593,23 @@ mod tests {
             ("", &[]),
         ] {
             assert_eq!(super::urls_of(sent), urls, "{sent}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_target_is_read_as_the_same() {
+        for (given, shown) in [
+            ("HTTPS://GitHub.com/", "https://github.com"),
+            ("https://h.example:443/Team/", "https://h.example/Team"),
+            ("https://h.example:8443", "https://h.example:8443"),
+            ("http://[::1]:80/a", "http://[::1]/a"),
+            ("smtp://mail.example:25", "smtp://mail.example"),
+            ("imaps://mail.example:143", "imaps://mail.example:143"),
+        ] {
+            let target = Target::parse(given).expect(given);
+            assert_eq!(target.to_string(), shown);
+            let again = Target::parse(shown).expect(shown);
+            assert_eq!(again.to_string(), shown);
         }
     }
 
