@@ -1,16 +1,36 @@
-//! Other programs: a command whose output is a secret.
+//! Other programs: where they lie, and a command whose output is a secret.
 
+use std::ffi::OsStr;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::attempt::within;
 use super::clock::SystemClock;
-use crate::context::Clock;
+use crate::context::{Clock, Environment};
 use crate::secret::Secret;
+use crate::text::printable;
 
 /// How much may a secret's command print?
 const LONGEST: u64 = 64 * 1024;
+/// How much may a tool print that is asked about itself?
+const LONGEST_OF_A_TOOL: u64 = 16 * 1024 * 1024;
+
+/// The program of that name on PATH.
+pub fn find(name: &str, environment: &dyn Environment) -> Option<PathBuf> {
+    let paths = environment.variable("PATH")?;
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&paths)
+        .map(|folder| folder.join(&file))
+        .find(|path| path.is_file())
+}
+
+/// This program's own file.
+pub fn own_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
 
 /// Runs a command and returns what it printed. Its stdin is empty; its stderr is ours.
 ///
@@ -18,25 +38,61 @@ const LONGEST: u64 = 64 * 1024;
 /// Why there is no output, in words that hold none of it.
 pub fn output(command: &[String], limit: Duration) -> Result<Secret, String> {
     let (program, arguments) = command.split_first().ok_or("the command is empty")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    run(&mut command, program, LONGEST, limit)
+}
+
+/// Asks a tool, in that directory, and returns what it printed. Its stdin is empty. What it says on
+/// stderr is left out, unless it fails: then its first line is the reason.
+///
+/// # Errors
+/// Why there is no output.
+pub fn ask<A: AsRef<OsStr>>(
+    program: &Path,
+    arguments: &[A],
+    directory: &Path,
+    limit: Duration,
+) -> Result<Secret, String> {
+    let name = program.file_stem().unwrap_or(program.as_os_str());
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .stderr(Stdio::piped());
+    run(
+        &mut command,
+        &name.to_string_lossy(),
+        LONGEST_OF_A_TOOL,
+        limit,
+    )
+}
+
+fn run(
+    command: &mut Command,
+    program: &str,
+    longest: u64,
+    limit: Duration,
+) -> Result<Secret, String> {
     // A child lives in the machine's time, whatever clock decides about tokens.
     let clock = SystemClock::new();
-    let mut child = Command::new(program)
-        .args(arguments)
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
+    let said = child.stderr.take().map(first_line);
     let pipe = child.stdout.take().expect("stdout was piped above");
     // A command that hangs, or leaves a child that does, is given up.
     let read = within(limit, move || {
         let mut text = String::new();
-        let read = pipe.take(LONGEST + 1).read_to_string(&mut text);
+        let read = pipe.take(longest + 1).read_to_string(&mut text);
         let text = Secret::new(text);
         read.map(|_| text)
     });
     let text = match read {
-        Some(Ok(text)) if text.expose().len() as u64 <= LONGEST => Ok(text),
-        Some(Ok(_)) => Err(format!("`{program}` printed more than {LONGEST} bytes")),
+        Some(Ok(text)) if text.expose().len() as u64 <= longest => Ok(text),
+        Some(Ok(_)) => Err(format!("`{program}` printed more than {longest} bytes")),
         Some(Err(_)) => Err(format!("`{program}` printed something that is not UTF-8")),
         None => Err(no_answer(program, limit)),
     };
@@ -45,11 +101,30 @@ pub fn output(command: &[String], limit: Duration) -> Result<Secret, String> {
     let left = if text.is_err() { Duration::ZERO } else { left };
     match end(&mut child, left, &clock) {
         Some(status) if text.is_ok() && !status.success() => {
-            Err(format!("`{program}` failed ({status})"))
+            let reason = said.and_then(|said| said.recv_timeout(limit).ok());
+            Err(match reason.filter(|reason| !reason.is_empty()) {
+                Some(reason) => format!("`{program}` failed: {reason}"),
+                None => format!("`{program}` failed ({status})"),
+            })
         }
         None if text.is_ok() => Err(no_answer(program, limit)),
         _ => text,
     }
+}
+
+/// Reads a pipe to its end, so that nobody waits for room in it; the first line that says anything.
+fn first_line(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    let _thread = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let mut pipe = pipe.take(LONGEST_OF_A_TOOL);
+        // What was read before a failure is what there is to say.
+        drop(pipe.read_to_end(&mut text));
+        let text = String::from_utf8_lossy(&text);
+        let mut lines = text.lines().map(printable);
+        drop(sender.send(lines.find(|line| !line.is_empty()).unwrap_or_default()));
+    });
+    receiver
 }
 
 fn no_answer(program: &str, limit: Duration) -> String {

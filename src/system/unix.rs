@@ -94,6 +94,14 @@ fn quoted(path: &Path) -> String {
     shell_word(&path.display().to_string())
 }
 
+/// Makes a program known under another name: a symbolic link.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn link_program(program: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(program, link)
+}
+
 /// Does `work` once: whoever has a file open here hinders nobody.
 ///
 /// # Errors

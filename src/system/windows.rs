@@ -63,6 +63,15 @@ pub fn trusted_problem(_path: &Path, _metadata: &Metadata) -> Option<(String, St
     None
 }
 
+/// Makes a program known under another name: a hard link, or a copy where that is not possible.
+/// Symbolic links are for administrators.
+///
+/// # Errors
+/// If neither can be made.
+pub fn link_program(program: &Path, link: &Path) -> io::Result<()> {
+    std::fs::hard_link(program, link).or_else(|_| std::fs::copy(program, link).map(drop))
+}
+
 /// Does `work`, and again for a moment while it is refused because somebody has the file open: a
 /// virus scanner, or on file systems without POSIX renames (FAT, network drives) any reader of a
 /// file that is to be replaced.
