@@ -90,3 +90,24 @@ fn output_argument(formats: &'static [&'static str]) -> clap::Arg {
 fn text(matches: &ArgMatches, name: &str) -> Option<String> {
     matches.get_one::<String>(name).cloned()
 }
+
+/// Pads all columns but the last.
+fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let mut row = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            row.push_str(cell);
+            let padding = width - cell.chars().count() + 2;
+            row.extend(std::iter::repeat_n(' ', padding));
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}

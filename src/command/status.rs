@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Command};
 use serde_json::Value;
 
-use super::{Entry, Shell, output_argument, profile_argument, text};
+use super::{Entry, Shell, columns, output_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response};
 use crate::error::Error;
 
@@ -88,25 +88,4 @@ fn table(status: &Value) -> String {
         }
     }
     columns(&lines)
-}
-
-/// Pads all columns but the last.
-fn columns<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        let widths = lines.iter().map(|line| line[column].chars().count());
-        widths.max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            row.push_str(cell);
-            let padding = width - cell.chars().count() + 2;
-            row.extend(std::iter::repeat_n(' ', padding));
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
 }
