@@ -42,6 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'Show and check profiles')
+            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Have a tool ask cred-helper, by the tool''s own configuration')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -304,6 +305,26 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
         'cred-helper;profile;help;help' {
             break
         }
+        'cred-helper;setup' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'For this profile, which is named in the configuration')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'For this profile, which is named in the configuration')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'For this URL instead of the profile''s `urls`')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to print the list')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to print the list')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors [default: auto]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be written, and write nothing')
+            [CompletionResult]::new('--undo', '--undo', [CompletionResultType]::ParameterName, 'Take out what setup wrote, and nothing else')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Show which tools are here, and which of them ask cred-helper')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'cred-helper;completions' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
@@ -327,6 +348,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'Show and check profiles')
+            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Have a tool ask cred-helper, by the tool''s own configuration')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -379,6 +401,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;profile;presets' {
+            break
+        }
+        'cred-helper;help;setup' {
             break
         }
         'cred-helper;help;completions' {

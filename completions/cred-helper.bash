@@ -49,6 +49,9 @@ _cred__helper() {
             cred__helper,serve)
                 cmd="cred__helper__subcmd__serve"
                 ;;
+            cred__helper,setup)
+                cmd="cred__helper__subcmd__setup"
+                ;;
             cred__helper,status)
                 cmd="cred__helper__subcmd__status"
                 ;;
@@ -84,6 +87,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,serve)
                 cmd="cred__helper__subcmd__help__subcmd__serve"
+                ;;
+            cred__helper__subcmd__help,setup)
+                cmd="cred__helper__subcmd__help__subcmd__setup"
                 ;;
             cred__helper__subcmd__help,status)
                 cmd="cred__helper__subcmd__help__subcmd__status"
@@ -146,7 +152,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl login logout status profile completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -370,7 +376,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl login logout status profile completions help"
+            opts="get serve git cargo docker kubectl login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -594,6 +600,20 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__help__subcmd__serve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__help__subcmd__setup)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1036,6 +1056,52 @@ _cred__helper() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__subcmd__helper__subcmd__setup)
+            opts="-p -o -q -v -h --profile --url --dry-run --undo --list --output --config --error-format --quiet --verbose --color --help git cargo kubectl docker"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

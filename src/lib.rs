@@ -31,7 +31,7 @@
 //! | layer | modules | must not |
 //! |---|---|---|
 //! | 7 | main, lib, cli | do work: they choose and wire |
-//! | 6 | command, answer | know wires of tools |
+//! | 6 | command, answer, setup | know wires of tools; setup knows their configuration files |
 //! | 5 | acquire | know who asks: no protocol, command, clap, toml, reqwest |
 //! | 4 | profile, exchange | run anything (profile); know stores (exchange) |
 //! | 3 | grant | store, profile, stdout |
@@ -73,6 +73,7 @@
 //! | what | new | one line in |
 //! |---|---|---|
 //! | a tool | `src/protocol/TOOL.rs` and its transcripts | `protocol::PROTOCOLS` |
+//! | a tool's setup | `src/setup/TOOL.rs` | `setup::SETUPS` |
 //! | a command | `src/command/NAME.rs` | `command::COMMANDS` |
 //! | a grant | `src/grant/NAME.rs` | `grant::GRANTS` |
 //! | an exchange | `src/exchange/NAME.rs` | `exchange::EXCHANGES` |
@@ -98,6 +99,7 @@ pub mod profile;
 pub mod protocol;
 pub mod secret;
 pub mod secret_source;
+pub mod setup;
 pub mod store;
 pub mod system;
 pub mod text;

@@ -6,6 +6,7 @@ mod completions;
 mod login;
 mod logout;
 mod profile;
+mod setup;
 mod status;
 
 use clap::{ArgMatches, Command};
@@ -64,6 +65,7 @@ pub const COMMANDS: &[Entry] = &[
     logout::ENTRY,
     status::ENTRY,
     profile::ENTRY,
+    setup::ENTRY,
     completions::ENTRY,
 ];
 

@@ -94,6 +94,15 @@ fn quoted(path: &Path) -> String {
     shell_word(&path.display().to_string())
 }
 
+/// How a person puts a directory on PATH.
+pub fn path_advice(directory: &Path, home: &Path) -> String {
+    let shown = match directory.strip_prefix(home) {
+        Ok(below) => format!("$HOME/{}", below.display()),
+        Err(_) => directory.display().to_string(),
+    };
+    format!("Add it, in `~/.profile` or your shell's own file:\n  export PATH=\"{shown}:$PATH\"")
+}
+
 /// Makes a program known under another name: a symbolic link.
 ///
 /// # Errors

@@ -63,6 +63,11 @@ pub fn trusted_problem(_path: &Path, _metadata: &Metadata) -> Option<(String, St
     None
 }
 
+/// How a person puts a directory on PATH.
+pub fn path_advice(_directory: &Path, _home: &Path) -> String {
+    "Add it to `Path`, below \"Edit environment variables for your account\"".to_owned()
+}
+
 /// Makes a program known under another name: a hard link, or a copy where that is not possible.
 /// Symbolic links are for administrators.
 ///

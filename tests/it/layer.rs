@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cred_helper::protocol::PROTOCOLS;
+use cred_helper::setup::SETUPS;
 
-/// The rank of each module of `src/`. `secret_source` and the types of layer 1 lie above `system`,
+/// The rank of each module of `src/`. `setup` lies below `command`, `secret_source` and the types of layer 1 lie above `system`,
 /// and `text` below `error`, within their layers.
 const RANKS: &[(&str, u32)] = &[
     ("main", 70),
@@ -13,6 +14,7 @@ const RANKS: &[(&str, u32)] = &[
     ("cli", 70),
     ("command", 60),
     ("answer", 60),
+    ("setup", 59),
     ("acquire", 50),
     ("profile", 40),
     ("exchange", 40),
@@ -55,6 +57,8 @@ const CONFINED: &[(&str, &[&str])] = &[
         ],
     ),
     ("clap_complete::", &["command/completions.rs"]),
+    ("toml_edit::", &["setup/cargo.rs"]),
+    ("similar::", &["setup/view.rs"]),
     ("cfg_attr(", &["system/mod.rs"]),
     // What is tested with a shell or with modes.
     ("cfg(all(", &["system/documents.rs", "system/process.rs"]),
@@ -170,23 +174,40 @@ fn a_tool_is_one_file_and_its_lines_in_the_table() {
         .iter()
         .map(|entry| entry.name)
         .filter(|name| !["get", "serve"].contains(name));
+    let tools = tools.map(|name| ("protocol", name));
+    let setups = SETUPS.iter().map(|entry| ("setup", entry.name));
     let mut count = 0;
-    for tool in tools {
-        let own = root.join(format!("protocol/{tool}.rs"));
+    for (folder, tool) in tools.chain(setups) {
+        let own = root.join(format!("{folder}/{tool}.rs"));
         assert!(files.contains(&own), "{} is not there", own.display());
+        let names = [format!("{tool}::"), format!("mod {tool};")];
         let mut lines = Vec::new();
-        for file in files.iter().filter(|file| **file != own) {
+        for file in files
+            .iter()
+            .filter(|file| !is_the_tools_own(file, &root, tool))
+        {
             let text = fs::read_to_string(file).expect("a source can be read");
-            let names = [format!("{tool}::"), format!("mod {tool};")];
             let named = text
                 .lines()
                 .filter(|line| names.iter().any(|name| line.contains(name.as_str())));
             lines.extend(named.map(|line| format!("{}: {line}", file.display())));
         }
-        assert_eq!(lines.len(), 2, "its module, and its entry: {lines:#?}");
+        let (here, elsewhere): (Vec<_>, Vec<_>) = lines
+            .iter()
+            .partition(|line| line.contains(&format!("{folder}/mod.rs")));
+        assert_eq!(here.len(), 2, "its module, and its entry: {here:#?}");
+        let tables = ["protocol/mod.rs", "setup/mod.rs"];
+        let is_in_a_table = |line: &&String| tables.iter().any(|table| line.contains(table));
+        assert!(elsewhere.iter().all(is_in_a_table), "{elsewhere:#?}");
         count += 1;
     }
-    assert!(count >= 2, "only {count} tools were found");
+    assert!(count >= 6, "only {count} tools were found");
+}
+
+/// Whether a source is this tool's own, in one of the tables of tools.
+fn is_the_tools_own(file: &Path, root: &Path, tool: &str) -> bool {
+    let own = ["protocol", "setup"].map(|folder| root.join(format!("{folder}/{tool}.rs")));
+    own.iter().any(|own| own == file)
 }
 
 /// Where a tool's name has to stand beside its own files: cargo starts the program itself, with an

@@ -1,0 +1,243 @@
+//! `setup`: has a tool ask us, by its own configuration.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::json;
+
+use super::{Entry, Shell, columns, output_argument, profile_argument, text};
+use crate::error::{Error, ErrorKind};
+use crate::profile::Configuration;
+use crate::profile::route::Target;
+use crate::setup::{self, Answering, Choice, Listed, Machine, SETUPS, Wish};
+use crate::text::printable_url;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "setup",
+    command,
+    run,
+};
+
+fn command(command: Command) -> Command {
+    let switch = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+    command
+        .about("Have a tool ask cred-helper, by the tool's own configuration")
+        .after_help(
+            "Examples:\n  cred-helper setup git --dry-run\n  cred-helper setup docker -p azure\n  \
+             cred-helper setup cargo --undo\n  cred-helper setup --list",
+        )
+        .arg(
+            Arg::new("tool")
+                .value_name("TOOL")
+                .value_parser(PossibleValuesParser::new(
+                    SETUPS.iter().map(|entry| entry.name),
+                ))
+                .required_unless_present("list")
+                .help("The tool"),
+        )
+        .arg(profile_argument().help("For this profile, which is named in the configuration"))
+        .arg(
+            Arg::new("url")
+                .long("url")
+                .value_name("URL")
+                .help("For this URL instead of the profile's `urls`"),
+        )
+        .arg(switch("dry-run").help("Show what would be written, and write nothing"))
+        .arg(switch("undo").help("Take out what setup wrote, and nothing else"))
+        .arg(
+            switch("list")
+                .conflicts_with_all(["tool", "profile", "url", "dry-run", "undo"])
+                .help("Show which tools are here, and which of them ask cred-helper"),
+        )
+        .arg(
+            output_argument(&["text", "json"])
+                .requires("list")
+                .help("How to print the list"),
+        )
+}
+
+fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
+    let machine = Machine::new(shell.context)?;
+    if matches.get_flag("list") {
+        return list(matches, shell, &machine);
+    }
+    let name = text(matches, "tool").unwrap_or_default();
+    let entry = SETUPS.iter().find(|entry| entry.name == name);
+    let entry = entry.ok_or_else(|| Error::new(ErrorKind::Usage, "no tool is named"))?;
+    let is_dry = matches.get_flag("dry-run");
+    let profile = text(matches, "profile");
+    let url = text(matches, "url").map(|url| target(&url)).transpose()?;
+    if matches.get_flag("undo") {
+        let choice = Choice { profile, url };
+        let mut say = |text: &str| shell.io.answer(text);
+        return setup::undo(entry, &machine, &choice, is_dry, &mut say);
+    }
+    let wish = wish(entry.name, profile.as_deref(), url, shell)?;
+    if let Some(only) = &shell.location.only
+        && shell
+            .context
+            .environment
+            .variable("CRED_HELPER_CONFIG")
+            .is_none()
+    {
+        shell.context.warn(&format!(
+            "{} will not know of `--config`: set CRED_HELPER_CONFIG to `{}` for it",
+            entry.name,
+            only.display()
+        ));
+    }
+    let mut say = |text: &str| shell.io.answer(text);
+    setup::set_up(entry, &machine, &wish, is_dry, &mut say)
+}
+
+fn target(url: &str) -> Result<Target, Error> {
+    Target::parse(url.strip_prefix("sparse+").unwrap_or(url)).ok_or_else(|| {
+        let url = printable_url(url);
+        Error::new(
+            ErrorKind::Usage,
+            format!("`{url}` is no URL that a token may go to"),
+        )
+        .hint("a URL is `https://host[:port]/path`, or `http` on loopback")
+    })
+}
+
+/// For which profiles and URLs the tool is to ask us.
+fn wish(
+    tool: &str,
+    profile: Option<&str>,
+    url: Option<Target>,
+    shell: &Shell<'_, '_>,
+) -> Result<Wish, Error> {
+    let sources = shell.sources()?;
+    let configuration = Configuration::new(&sources)?;
+    let profiles = match (profile, &url) {
+        (None, None) => {
+            let mut profiles = answerers(&configuration, Some(tool))?;
+            profiles.retain(|profile| !profile.urls.is_empty());
+            if profiles.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::NoProfile,
+                    format!("no profile has `urls` for which {tool} could ask"),
+                )
+                .hint("add `urls = [\"https://HOST/\"]` to one"));
+            }
+            profiles
+        }
+        (name, url) => {
+            let url = url.as_ref().map(ToString::to_string);
+            let profile = configuration.resolve(name, url.as_deref())?;
+            configuration.allow(tool, &profile)?;
+            vec![Answering {
+                name: profile.name,
+                urls: profile.urls,
+            }]
+        }
+    };
+    Ok(Wish {
+        url,
+        profiles,
+        is_named: profile.is_some(),
+    })
+}
+
+/// Every profile, and what it answers for; with a tool, those that it may use.
+fn answerers(
+    configuration: &Configuration<'_>,
+    tool: Option<&str>,
+) -> Result<Vec<Answering>, Error> {
+    let mut profiles = Vec::new();
+    for (name, _) in configuration.profiles() {
+        let profile = configuration.profile(name)?;
+        if tool.is_none_or(|tool| configuration.allow(tool, &profile).is_ok()) {
+            profiles.push(Answering {
+                name: profile.name,
+                urls: profile.urls,
+            });
+        }
+    }
+    Ok(profiles)
+}
+
+fn list(
+    matches: &ArgMatches,
+    shell: &mut Shell<'_, '_>,
+    machine: &Machine<'_>,
+) -> Result<(), Error> {
+    let sources = shell.sources()?;
+    let configuration = Configuration::new(&sources)?;
+    let listed: Vec<Listed> = SETUPS
+        .iter()
+        .map(|entry| {
+            let profiles = answerers(&configuration, Some(entry.name))?;
+            Ok(setup::list(entry, machine, &profiles))
+        })
+        .collect::<Result<_, Error>>()?;
+    let printed = if text(matches, "output").as_deref() == Some("json") {
+        let rows: Vec<_> = listed.iter().map(row).collect();
+        format!("{}\n", json!({ "tools": rows }))
+    } else {
+        table(&listed)
+    };
+    shell.print(&printed)
+}
+
+fn row(listed: &Listed) -> serde_json::Value {
+    let wiring = listed.wiring.as_ref().ok();
+    let wired: Vec<_> = wiring
+        .iter()
+        .flat_map(|wiring| &wiring.wired)
+        .map(|wired| json!({ "for": wired.target, "profile": wired.profile }))
+        .collect();
+    let in_front: Vec<_> = wiring
+        .iter()
+        .flat_map(|wiring| &wiring.in_front)
+        .map(|other| json!({ "for": other.target, "helper": other.helper }))
+        .collect();
+    json!({
+        "tool": listed.tool,
+        "installed": listed.program.is_some(),
+        "program": listed.program.as_ref().map(|path| path.display().to_string()),
+        "version": listed.version,
+        "file": listed.file.display().to_string(),
+        "wired": wired,
+        "in_front": in_front,
+        "error": listed.wiring.as_ref().err().map(Error::to_json),
+    })
+}
+
+fn table(listed: &[Listed]) -> String {
+    let mut lines = vec![["TOOL", "VERSION", "ASKS US FOR", "PROFILE", "NOTE"].map(String::from)];
+    for one in listed {
+        let version = match (&one.program, &one.version) {
+            (None, _) => "not here",
+            (Some(_), Some(version)) => version,
+            (Some(_), None) => "unknown",
+        };
+        let mut rows: Vec<[String; 3]> = Vec::new();
+        match &one.wiring {
+            Err(error) => rows.push(["-".into(), "-".into(), error.to_string()]),
+            Ok(wiring) => {
+                for wired in &wiring.wired {
+                    let profile = wired.profile.as_deref().unwrap_or("by URL");
+                    rows.push([wired.target.clone(), profile.to_owned(), String::new()]);
+                }
+                for other in &wiring.in_front {
+                    let note = format!("{} asks `{}`", other.target, other.helper);
+                    rows.push(["-".into(), "-".into(), note]);
+                }
+            }
+        }
+        if rows.is_empty() {
+            rows.push(["-".into(), "-".into(), String::new()]);
+        }
+        for (index, [target, profile, note]) in rows.into_iter().enumerate() {
+            let (tool, version) = if index == 0 {
+                (one.tool, version)
+            } else {
+                ("", "")
+            };
+            lines.push([tool.to_owned(), version.to_owned(), target, profile, note]);
+        }
+    }
+    columns(&lines)
+}

@@ -1,0 +1,411 @@
+//! kubectl, and every program that reads a kubeconfig: a user for each profile, whose credentials
+//! come from us.
+//!
+//! A kubeconfig is kubectl's to read and write: it works on a copy.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::machine::{Copy, FILE, Machine};
+use super::{
+    Answering, Document, Entry, InFront, Plan, Setting, Wired, Wiring, Wish, meets_nothing,
+    needs_no_link, view,
+};
+use crate::error::{Error, ErrorKind};
+use crate::profile::route::Target;
+use crate::text::shell_word;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: "kubectl",
+    version: &["version", "--client"],
+    file,
+    add,
+    remove,
+    view: |text| view::hide_lines(text, is_shown),
+    link: needs_no_link,
+    look,
+};
+
+/// What our users' names begin with.
+const USER: &str = "cred-helper-";
+
+/// The file that `kubectl config` adds users to: of several in `KUBECONFIG` the first that is
+/// there, else the last.
+fn file(machine: &Machine<'_>) -> PathBuf {
+    let usual = || machine.home.join(".kube").join("config");
+    let Some(list) = machine.variable("KUBECONFIG") else {
+        return usual();
+    };
+    let paths = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
+    let paths: Vec<PathBuf> = paths.collect();
+    let first = paths.iter().find(|path| path.exists());
+    first.or(paths.last()).cloned().unwrap_or_else(usual)
+}
+
+/// What matters to us of a kubeconfig. It has the names alone of what may be secret.
+#[derive(Default, Deserialize)]
+struct Config {
+    #[serde(default)]
+    clusters: Option<Vec<Cluster>>,
+    #[serde(default)]
+    contexts: Option<Vec<Context>>,
+    #[serde(default)]
+    users: Option<Vec<User>>,
+}
+
+#[derive(Deserialize)]
+struct Cluster {
+    name: String,
+    cluster: ClusterKeys,
+}
+
+#[derive(Deserialize)]
+struct ClusterKeys {
+    #[serde(default)]
+    server: String,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    name: String,
+    context: ContextKeys,
+}
+
+#[derive(Deserialize)]
+struct ContextKeys {
+    #[serde(default)]
+    cluster: String,
+    #[serde(default)]
+    user: String,
+}
+
+#[derive(Deserialize)]
+struct User {
+    name: String,
+    user: UserKeys,
+}
+
+#[derive(Deserialize)]
+struct UserKeys {
+    exec: Option<Exec>,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+struct Exec {
+    #[serde(default)]
+    command: String,
+    args: Option<Vec<String>>,
+}
+
+impl Config {
+    fn clusters(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.iter().flatten()
+    }
+
+    fn contexts(&self) -> impl Iterator<Item = &Context> {
+        self.contexts.iter().flatten()
+    }
+
+    fn user(&self, name: &str) -> Option<&User> {
+        self.users.iter().flatten().find(|user| user.name == name)
+    }
+
+    /// The servers of clusters, and the contexts that lead there.
+    fn servers(&self) -> Vec<(Target, Vec<&Context>)> {
+        let target = |cluster: &Cluster| Target::parse(&cluster.cluster.server);
+        self.clusters()
+            .filter_map(|cluster| {
+                let leads = |context: &&Context| context.context.cluster == cluster.name;
+                Some((target(cluster)?, self.contexts().filter(leads).collect()))
+            })
+            .collect()
+    }
+}
+
+fn read(machine: &Machine<'_>, copy: &Copy) -> Result<Config, Error> {
+    let line = [
+        "config",
+        "view",
+        "--raw",
+        "-o",
+        "json",
+        "--kubeconfig",
+        FILE,
+    ];
+    let said = machine.run("kubectl", copy, &line)?;
+    serde_json::from_str(said.expose()).map_err(|error| {
+        let message = "what `kubectl config view` says cannot be understood";
+        Error::new(ErrorKind::Config, message).because(error)
+    })
+}
+
+fn change(machine: &Machine<'_>, copy: &Copy, arguments: &[&str]) -> Result<(), Error> {
+    let line = [&["config", "--kubeconfig", FILE], arguments].concat();
+    machine.run("kubectl", copy, &line).map(drop)
+}
+
+fn exec(machine: &Machine<'_>, profile: &str) -> Exec {
+    Exec {
+        command: machine.command.clone(),
+        args: Some(vec!["kubectl".to_owned(), format!("--profile={profile}")]),
+    }
+}
+
+fn add(
+    machine: &Machine<'_>,
+    document: &Document<'_>,
+    wish: &Wish,
+    plan: &mut Plan,
+) -> Result<String, Error> {
+    machine.require("kubectl")?;
+    let copy = machine.copy(document, true)?;
+    let config = read(machine, &copy)?;
+    let servers = config.servers();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    if wish.is_named {
+        names.extend(wish.profiles.iter().map(|profile| profile.name.as_str()));
+    }
+    let mut met = Vec::new();
+    for (target, contexts) in &servers {
+        if let Some(profile) = wish.profile_for(target) {
+            names.insert(&profile.name);
+            met.push((target, contexts, profile));
+        }
+    }
+    if names.is_empty() || (wish.url.is_some() && met.is_empty()) {
+        return Err(meets_nothing(format!(
+            "no cluster in `{}` has a server for {}",
+            document.path.display(),
+            wish.in_words()
+        ))
+        .hint(
+            "`kubectl config get-clusters` shows the clusters; `cred-helper setup kubectl -p NAME` \
+             adds a user all the same",
+        ));
+    }
+    let mut is_changed = false;
+    for name in names {
+        let user = format!("{USER}{name}");
+        let wanted = exec(machine, name);
+        let there = config.user(&user);
+        if there.is_some_and(|there| there.user.exec.as_ref() == Some(&wanted)) {
+            continue;
+        }
+        if there.is_some() {
+            change(machine, &copy, &["delete-user", &user])?;
+        }
+        set_user(machine, &copy, &user, &wanted)?;
+        is_changed = true;
+        plan.note(Setting {
+            profile: name.to_owned(),
+            url: wish
+                .url
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            key: format!("user {user}"),
+            value: user,
+            replaced: None,
+        });
+    }
+    let is_met_nowhere = met.is_empty();
+    for (target, contexts, profile) in met {
+        let user = format!("{USER}{}", profile.name);
+        for context in contexts
+            .iter()
+            .filter(|context| context.context.user != user)
+        {
+            let name = &context.name;
+            if wish.url.is_none() {
+                plan.notes.push(format!(
+                    "to use it: kubectl config set-context {} --user={user}",
+                    shell_word(name)
+                ));
+                continue;
+            }
+            point(machine, &copy, name, &user)?;
+            is_changed = true;
+            plan.note(Setting {
+                profile: profile.name.clone(),
+                url: target.to_string(),
+                key: format!("context {name}"),
+                value: user.clone(),
+                replaced: Some(context.context.user.clone()),
+            });
+        }
+    }
+    if is_met_nowhere && let Some(profile) = wish.profiles.first() {
+        let user = format!("{USER}{}", profile.name);
+        plan.notes.push(format!(
+            "to use it: kubectl config set-context --current --user={user}"
+        ));
+    }
+    // kubectl writes its own form of what it reads.
+    if is_changed {
+        copy.text()
+    } else {
+        Ok(document.text.to_owned())
+    }
+}
+
+fn set_user(machine: &Machine<'_>, copy: &Copy, user: &str, exec: &Exec) -> Result<(), Error> {
+    let mut line = vec![
+        "set-credentials".to_owned(),
+        user.to_owned(),
+        format!("--exec-command={}", exec.command),
+    ];
+    let arguments = exec.args.iter().flatten();
+    line.extend(arguments.map(|argument| format!("--exec-arg={argument}")));
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    let v1 = [
+        "--exec-api-version=client.authentication.k8s.io/v1",
+        "--exec-interactive-mode=IfAvailable",
+    ];
+    // kubectl before 1.30 has no flag for what this version demands, and no need of it in that.
+    let v1beta1 = ["--exec-api-version=client.authentication.k8s.io/v1beta1"];
+    match change(machine, copy, &[&line[..], &v1].concat()) {
+        Err(error) if error.to_string().contains("unknown flag") => {
+            change(machine, copy, &[&line[..], &v1beta1].concat())
+        }
+        other => other,
+    }
+}
+
+fn point(machine: &Machine<'_>, copy: &Copy, context: &str, user: &str) -> Result<(), Error> {
+    let user = format!("--user={user}");
+    change(machine, copy, &["set-context", context, &user])
+}
+
+fn remove(
+    machine: &Machine<'_>,
+    document: &Document<'_>,
+    settings: &[Setting],
+) -> Result<String, Error> {
+    machine.require("kubectl")?;
+    let copy = machine.copy(document, true)?;
+    let config = read(machine, &copy)?;
+    let mut is_changed = false;
+    for setting in settings {
+        let user = &setting.value;
+        match setting.key.strip_prefix("context ") {
+            Some(name) => {
+                let is_ours =
+                    |context: &Context| context.name == name && context.context.user == *user;
+                if config.contexts().any(is_ours) {
+                    let before = setting.replaced.as_deref().unwrap_or_default();
+                    point(machine, &copy, name, before)?;
+                    is_changed = true;
+                }
+            }
+            None => {
+                if config.user(user).is_some() {
+                    change(machine, &copy, &["delete-user", user])?;
+                    is_changed = true;
+                }
+            }
+        }
+    }
+    if is_changed {
+        copy.text()
+    } else {
+        Ok(document.text.to_owned())
+    }
+}
+
+/// Whether a line of a kubeconfig holds nothing secret.
+fn is_shown(line: &str) -> bool {
+    /// Keys whose values name things.
+    const NAMES: &[&str] = &[
+        "apiVersion",
+        "kind",
+        "name",
+        "cluster",
+        "context",
+        "server",
+        "user",
+        "namespace",
+        "current-context",
+        "certificate-authority",
+        "command",
+        "interactiveMode",
+        "provideClusterInfo",
+        "preferences",
+        "args",
+        "env",
+        "installHint",
+    ];
+    let line = line.trim_start_matches("- ");
+    let is_ours = line == "kubectl" || line.starts_with("--profile=");
+    match line.split_once(':') {
+        Some((key, value)) => {
+            // Whole tables may stand behind a key too.
+            let is_word = value == " {}" || !value.contains(['@', '{', '[', '"', '\'', '|', '>']);
+            let is_name = NAMES.contains(&key) && is_word;
+            let is_plain = key
+                .chars()
+                .all(|one| one.is_ascii_alphanumeric() || one == '-');
+            is_name || (is_plain && value.is_empty())
+        }
+        None => is_ours,
+    }
+}
+
+fn look(
+    machine: &Machine<'_>,
+    document: &Document<'_>,
+    profiles: &[Answering],
+) -> Result<Wiring, Error> {
+    let mut wiring = Wiring::default();
+    if machine.find("kubectl").is_none() {
+        return Ok(wiring);
+    }
+    let config = read(machine, &machine.copy(document, true)?)?;
+    for user in config.users.iter().flatten() {
+        if let Some(profile) = user.user.exec.as_ref().and_then(our_profile) {
+            wiring.wired.push(Wired {
+                target: format!("user {}", user.name),
+                profile,
+            });
+        }
+    }
+    for (target, contexts) in config.servers() {
+        if !profiles.iter().any(|profile| profile.answers(&target)) {
+            continue;
+        }
+        for context in contexts {
+            let user = &context.context.user;
+            let is_ours = wiring
+                .wired
+                .iter()
+                .any(|wired| wired.target == format!("user {user}"));
+            if !is_ours && !user.is_empty() {
+                wiring.in_front.push(InFront {
+                    target: format!("context {}", context.name),
+                    helper: format!("user {user}"),
+                });
+            }
+        }
+    }
+    Ok(wiring)
+}
+
+/// The profile that a user's command names, if the command is ours.
+fn our_profile(exec: &Exec) -> Option<Option<String>> {
+    let program = exec.command.rsplit(['/', '\\']).next()?;
+    if program.strip_suffix(".exe").unwrap_or(program) != "cred-helper" {
+        return None;
+    }
+    let mut words = exec.args.iter().flatten();
+    let mut named = None;
+    while let Some(word) = words.next() {
+        match word.strip_prefix("--profile=") {
+            Some(profile) => named = Some(profile.to_owned()),
+            None if ["-p", "--profile"].contains(&word.as_str()) => named = words.next().cloned(),
+            None => {}
+        }
+    }
+    Some(named)
+}

@@ -1,0 +1,254 @@
+//! What the setups of all tools work with: places, programs, our own program's name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+use crate::system::{directories, platform, process};
+
+/// Our own program's name.
+const NAME: &str = "cred-helper";
+
+/// The user's machine.
+pub struct Machine<'a> {
+    /// The effects.
+    pub context: Context<'a>,
+    /// The user's home.
+    pub home: PathBuf,
+    /// What tools start: our name where PATH leads to this very program, else its path.
+    pub command: String,
+    /// Our program as links name it: a place that survives an update, where there is one.
+    program: PathBuf,
+    state: PathBuf,
+}
+
+impl<'a> Machine<'a> {
+    /// The machine that this program runs on.
+    ///
+    /// # Errors
+    /// `store`, if there is no place for our own files, or no home.
+    pub fn new(context: Context<'a>) -> Result<Self, Error> {
+        let lost = |what: &str| Error::new(ErrorKind::Store, format!("{what} cannot be found"));
+        let own = process::own_program().ok_or_else(|| lost("this program's own file"))?;
+        let found = process::find(NAME, context.environment)
+            .filter(|found| is_same(found, &own))
+            .and_then(|found| std::path::absolute(found).ok());
+        Ok(Self {
+            context,
+            home: directories::home().ok_or_else(|| lost("the home directory"))?,
+            command: match found {
+                Some(_) => NAME.to_owned(),
+                None => own.display().to_string(),
+            },
+            program: found.unwrap_or(own),
+            state: directories::state(context.environment)?,
+        })
+    }
+
+    /// An environment variable.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        self.context.environment.variable(name)
+    }
+
+    /// The program of that name on PATH.
+    pub(super) fn find(&self, name: &str) -> Option<PathBuf> {
+        process::find(name, self.context.environment)
+    }
+
+    /// Where what setup keeps lies.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.state.join("setup")
+    }
+
+    /// Where our links lie.
+    fn links(&self) -> PathBuf {
+        self.state.join("bin")
+    }
+
+    /// A tool's version.
+    pub(super) fn version(&self, program: &Path, arguments: &[&str]) -> Option<String> {
+        /// How long may a tool think about its version?
+        const LIMIT: Duration = Duration::from_secs(5);
+        // In a project a tool may have another version, and fetch it.
+        let said = process::ask(program, arguments, &self.home, LIMIT).ok()?;
+        let is_part = |one: char| one.is_ascii_alphanumeric() || ".-+".contains(one);
+        let mut words = said.expose().split(|one| !is_part(one));
+        words.find_map(|word| {
+            let version = word.strip_prefix('v').unwrap_or(word);
+            let is_version =
+                version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.');
+            is_version.then(|| version.to_owned())
+        })
+    }
+
+    /// Has a tool work on a copy of its configuration.
+    ///
+    /// # Errors
+    /// `config`, if the tool is not there or fails.
+    pub(super) fn run(&self, tool: &str, copy: &Copy, arguments: &[&str]) -> Result<Secret, Error> {
+        let path = copy.path.display().to_string();
+        let named: Vec<&str> = arguments
+            .iter()
+            .map(|argument| match *argument {
+                FILE => path.as_str(),
+                other => other,
+            })
+            .collect();
+        self.ask(tool, &named).map_err(|reason| {
+            let of = copy.of.display().to_string();
+            Error::new(
+                ErrorKind::Config,
+                format!("{tool} cannot work with its configuration `{of}`"),
+            )
+            .because(reason.replace(&path, &of))
+            .hint("mend it first; it was left as it is")
+        })
+    }
+
+    /// Asks a tool.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(super) fn ask(&self, tool: &str, arguments: &[&str]) -> Result<Secret, String> {
+        /// How long may a tool work on its configuration?
+        const LIMIT: Duration = Duration::from_secs(30);
+        let program = self
+            .find(tool)
+            .ok_or_else(|| format!("`{tool}` is not on PATH"))?;
+        process::ask(&program, arguments, &self.home, LIMIT)
+    }
+
+    /// Refuses to go on without a tool.
+    ///
+    /// # Errors
+    /// `config`, if the tool is not there.
+    pub(super) fn require(&self, tool: &str) -> Result<(), Error> {
+        if self.find(tool).is_some() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Config,
+            format!("`{tool}` is not installed: there is no such program on PATH"),
+        )
+        .hint(format!(
+            "install {tool}, or set PATH; `cred-helper setup --list` shows what is there"
+        )))
+    }
+
+    /// Makes our program known under a name, unless it is on PATH already; what a person should
+    /// know then.
+    ///
+    /// # Errors
+    /// `store`, if the link cannot be made.
+    pub(super) fn link(&self, name: &str) -> Result<Vec<String>, Error> {
+        let folder = self.links();
+        let link = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        if self.find(name).is_some_and(|found| found != link) {
+            return Ok(Vec::new());
+        }
+        let mut notes = Vec::new();
+        if !is_same(&link, &self.program) {
+            let make = || {
+                platform::create_private_directory(&folder)?;
+                // It led to another program, or nowhere.
+                drop(fs::remove_file(&link));
+                platform::link_program(&self.program, &link)
+            };
+            make().map_err(|error| {
+                let path = link.display();
+                Error::new(
+                    ErrorKind::Store,
+                    format!("the link `{path}` cannot be made"),
+                )
+                .because(error)
+            })?;
+            notes.push(format!("linked `{}`", link.display()));
+        }
+        if self.find(name).is_none() {
+            notes.push(format!(
+                "`{}` is not on PATH, so that no tool finds our links. {}",
+                folder.display(),
+                platform::path_advice(&folder, &self.home)
+            ));
+        }
+        Ok(notes)
+    }
+
+    /// Removes a link of ours.
+    pub(super) fn unlink(&self, name: &str) {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        // One that is not there was somebody else's doing; one that stays does no harm.
+        drop(fs::remove_file(self.links().join(file)));
+    }
+
+    /// A private copy of a configuration, for a tool to work on, in a directory of ours or beside
+    /// the original, for tools that read paths relative to it.
+    ///
+    /// # Errors
+    /// `store`, if it cannot be written.
+    pub(super) fn copy(
+        &self,
+        document: &super::Document<'_>,
+        is_beside: bool,
+    ) -> Result<Copy, Error> {
+        let beside = document
+            .path
+            .parent()
+            .filter(|folder| is_beside && folder.is_dir());
+        let folder = beside.map_or_else(|| self.folder(), Path::to_owned);
+        let path = folder.join(format!(".tmp-cred-helper-{}", std::process::id()));
+        let copy = Copy {
+            path,
+            of: document.path.to_owned(),
+        };
+        let write = || {
+            platform::create_private_directory(&folder)?;
+            let mut options = platform::private_file();
+            options.write(true).create(true).truncate(true);
+            let mut file = options.open(&copy.path)?;
+            std::io::Write::write_all(&mut file, document.text.as_bytes())
+        };
+        write().map_err(|error| copy.failed("written", &error))?;
+        Ok(copy)
+    }
+}
+
+/// Stands in a tool's arguments for the copy that it works on.
+pub(super) const FILE: &str = "\0FILE";
+
+/// A copy of a tool's configuration. It goes when it is dropped.
+pub(super) struct Copy {
+    path: PathBuf,
+    of: PathBuf,
+}
+
+impl Copy {
+    /// What the tool made of it.
+    pub(super) fn text(&self) -> Result<String, Error> {
+        fs::read_to_string(&self.path).map_err(|error| self.failed("read", &error))
+    }
+
+    fn failed(&self, what: &str, error: &std::io::Error) -> Error {
+        let path = self.path.display();
+        Error::new(
+            ErrorKind::Store,
+            format!("the copy `{path}` cannot be {what}"),
+        )
+        .because(error)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let canonical = |path: &Path| fs::canonicalize(path).ok();
+    canonical(one).is_some_and(|one| canonical(other).is_some_and(|other| one == other))
+}

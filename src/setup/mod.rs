@@ -1,0 +1,493 @@
+//! The configuration of tools, written so that they ask us.
+//!
+//! One file per tool: it knows where the tool keeps its configuration and what stands in it, and
+//! makes one text of another. Reading, locking, backing up, writing and the record of what was
+//! written are here and in [`mod@file`] and [`record`], the same for all.
+//!
+//! To add one: a file with an [`Entry`], and a line in [`SETUPS`].
+
+mod cargo;
+mod docker;
+mod file;
+mod git;
+mod json;
+mod kubectl;
+mod machine;
+mod record;
+mod view;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use self::file::ConfigurationFile;
+pub use self::machine::Machine;
+use self::record::Record;
+use crate::error::{Error, ErrorKind};
+use crate::profile::route::{Pattern, Target};
+
+/// A tool in the table.
+pub struct Entry {
+    /// Its name, also that of its program.
+    pub name: &'static str,
+    /// The arguments that make it print its version, without asking the network.
+    pub version: &'static [&'static str],
+    /// Where its configuration lies, whether there is one or not.
+    pub file: fn(&Machine<'_>) -> PathBuf,
+    /// Makes the text that has the tool ask us. What is written is noted in the plan, over what
+    /// was written before; a text that says it already comes back as it is.
+    pub add: fn(&Machine<'_>, &Document<'_>, &Wish, &mut Plan) -> Result<String, Error>,
+    /// Makes the text without these settings, and with what they replaced. What is not ours any
+    /// more stays.
+    pub remove: fn(&Machine<'_>, &Document<'_>, &[Setting]) -> Result<String, Error>,
+    /// The text without whatever may be secret, line by line.
+    pub view: fn(&str) -> String,
+    /// The name under which the tool looks for our program because of a setting.
+    pub link: fn(&Setting) -> Option<String>,
+    /// What the text says of us, for those who answer.
+    pub look: fn(&Machine<'_>, &Document<'_>, &[Answering]) -> Result<Wiring, Error>,
+}
+
+/// Every tool whose configuration we write.
+pub const SETUPS: &[Entry] = &[git::ENTRY, cargo::ENTRY, kubectl::ENTRY, docker::ENTRY];
+
+/// A tool's configuration as it is. It may hold secrets, so it is not `Debug`.
+pub struct Document<'a> {
+    /// Where it lies, behind all links.
+    pub path: &'a Path,
+    /// What it says; nothing if there is no file.
+    pub text: &'a str,
+}
+
+/// A profile, and what it answers for.
+pub struct Answering {
+    /// Its name.
+    pub name: String,
+    /// Its `urls`.
+    pub urls: Vec<Pattern>,
+}
+
+impl Answering {
+    /// Whether it answers for a URL.
+    pub fn answers(&self, target: &Target) -> bool {
+        self.urls
+            .iter()
+            .any(|pattern| pattern.matches(target).is_some())
+    }
+}
+
+/// For what a tool is to ask us.
+pub struct Wish {
+    /// For this alone.
+    pub url: Option<Target>,
+    /// The profiles that are meant.
+    pub profiles: Vec<Answering>,
+    /// Whether the profile is to stand in the tool's configuration.
+    pub is_named: bool,
+}
+
+impl Wish {
+    /// Refuses to go on where nothing can be meant.
+    fn require_urls(&self) -> Result<(), Error> {
+        match &self.profiles[..] {
+            [only] if self.url.is_none() && only.urls.is_empty() => Err(meets_nothing(format!(
+                "the profile `{}` has no `urls`",
+                only.name
+            ))
+            .hint("add `urls = [\"https://HOST/\"]` to it")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The URLs that are meant, and the profile that answers for each. Patterns with `*.` name no
+    /// one host, and are noted.
+    fn targets(&self, plan: &mut Plan) -> Vec<(Target, &Answering)> {
+        let mut targets: Vec<(Target, &Answering)> = Vec::new();
+        for profile in &self.profiles {
+            if let Some(url) = &self.url {
+                targets.push((url.clone(), profile));
+                continue;
+            }
+            for pattern in &profile.urls {
+                match pattern.target() {
+                    Some(target) if targets.iter().all(|(known, _)| known != target) => {
+                        targets.push((target.clone(), profile));
+                    }
+                    Some(_) => {}
+                    None => plan.notes.push(format!(
+                        "left out: `{}` names many hosts; name one of them with --url",
+                        pattern.as_str()
+                    )),
+                }
+            }
+        }
+        targets
+    }
+
+    /// The profile that is meant for a URL which stands in a tool's configuration.
+    fn profile_for(&self, target: &Target) -> Option<&Answering> {
+        match &self.url {
+            Some(url) if url.to_string() == target.to_string() => self.profiles.first(),
+            Some(_) => None,
+            None => {
+                let exactness = |profile: &&Answering| {
+                    let patterns = profile.urls.iter();
+                    patterns.filter_map(|pattern| pattern.matches(target)).max()
+                };
+                let answering = self.profiles.iter().filter(|one| one.answers(target));
+                answering.max_by_key(exactness)
+            }
+        }
+    }
+
+    /// What is meant, in words.
+    fn in_words(&self) -> String {
+        match (&self.url, &self.profiles[..]) {
+            (Some(url), _) => format!("`{url}`"),
+            (None, [only]) => format!("the `urls` of profile `{}`", only.name),
+            (None, _) => "the `urls` of any profile".to_owned(),
+        }
+    }
+}
+
+/// Something that we wrote into a tool's configuration.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The profile that it was written for.
+    pub profile: String,
+    /// The URL that it was written for; empty if there is none.
+    pub url: String,
+    /// Its place, as the tool's own file says it.
+    pub key: String,
+    /// What was written.
+    pub value: String,
+    /// What stood there before, in the form of the file.
+    pub replaced: Option<String>,
+}
+
+/// What is to be written.
+pub struct Plan {
+    /// Everything of ours that the text holds then.
+    pub settings: Vec<Setting>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// Notes a setting in the place of an earlier one of its key. What that one replaced is what
+    /// undoing brings back.
+    fn note(&mut self, mut setting: Setting) {
+        if let Some(earlier) = self.settings.iter().position(|one| one.key == setting.key) {
+            setting.replaced = self.settings.remove(earlier).replaced;
+        }
+        self.settings.push(setting);
+    }
+}
+
+/// What a tool's configuration says of us.
+#[derive(Default)]
+pub struct Wiring {
+    /// What it asks us for.
+    pub wired: Vec<Wired>,
+    /// Who is asked instead of us, or before.
+    pub in_front: Vec<InFront>,
+}
+
+/// Something that a tool asks us for.
+pub struct Wired {
+    /// A URL, a host, or a name of the tool's own.
+    pub target: String,
+    /// The profile, if the tool's configuration names one.
+    pub profile: Option<String>,
+}
+
+/// Another helper, where a profile of ours would answer.
+pub struct InFront {
+    /// What it is asked for.
+    pub target: String,
+    /// What the tool calls it: its first word.
+    pub helper: String,
+}
+
+/// Which settings are to be undone.
+pub struct Choice {
+    /// Those of this profile.
+    pub profile: Option<String>,
+    /// Those for this URL.
+    pub url: Option<Target>,
+}
+
+impl Choice {
+    fn takes(&self, setting: &Setting) -> bool {
+        let is_of = |profile: &String| *profile == setting.profile;
+        let is_for = |url: &Target| url.to_string() == setting.url;
+        self.profile.as_ref().is_none_or(is_of) && self.url.as_ref().is_none_or(is_for)
+    }
+}
+
+/// How a change is made known, before it is made and after.
+pub type Say<'a> = dyn FnMut(&str) -> Result<(), Error> + 'a;
+
+/// Has a tool ask us, and tells what is done; with `is_dry`, what would be.
+///
+/// # Errors
+/// `config` for a configuration that cannot be read, understood or written, `no_profile` if the
+/// wish meets nothing in it, `busy` if somebody else is writing it, `store` for our own files.
+pub fn set_up(
+    entry: &Entry,
+    machine: &Machine<'_>,
+    wish: &Wish,
+    is_dry: bool,
+    say: &mut Say<'_>,
+) -> Result<(), Error> {
+    let file = ConfigurationFile::find(entry.name, &(entry.file)(machine))?;
+    let shield = machine.context.signals.shield();
+    let held = if is_dry {
+        file.check_writable()?;
+        None
+    } else {
+        Some(file.hold(&machine.context)?)
+    };
+    let mut record = Record::load(machine, entry.name, file.path())?;
+    let before = file.read()?;
+    let document = Document {
+        path: file.path(),
+        text: before.as_deref().unwrap_or_default(),
+    };
+    let mut plan = Plan {
+        settings: record.settings.clone(),
+        notes: Vec::new(),
+    };
+    let after = (entry.add)(machine, &document, wish, &mut plan)?;
+    if after == document.text {
+        say(&format!(
+            "nothing to change in `{}`\n",
+            file.path().display()
+        ))?;
+    } else {
+        say(&view::difference(
+            entry.view,
+            file.path(),
+            before.as_deref(),
+            Some(&after),
+        ))?;
+        if let Some(held) = &held {
+            let earlier = record.settings.clone();
+            let backup = record::back_up(machine, entry.name, before.as_deref())?;
+            record.note(plan.settings.clone(), &before, &after, backup.clone());
+            record.save(machine)?;
+            held.replace(&after)?;
+            say(&written("wrote", file.path(), backup.as_deref()))?;
+            unlink(entry, machine, &earlier)?;
+        }
+    }
+    if is_dry {
+        plan.notes.push("nothing was written".to_owned());
+    } else {
+        link(entry, machine, &plan.settings, &mut plan.notes)?;
+    }
+    drop(held);
+    drop(shield);
+    tell(&plan.notes, say)?;
+    machine.context.signals.check()
+}
+
+/// Takes what we wrote out of a tool's configuration, and tells what is done; with `is_dry`, what
+/// would be.
+///
+/// # Errors
+/// As [`set_up`].
+pub fn undo(
+    entry: &Entry,
+    machine: &Machine<'_>,
+    choice: &Choice,
+    is_dry: bool,
+    say: &mut Say<'_>,
+) -> Result<(), Error> {
+    let mut is_written = false;
+    for record in Record::all(machine, entry.name)? {
+        is_written |= undo_file(entry, machine, &record.file, choice, is_dry, say)?;
+    }
+    if !is_written {
+        let of_that = match choice {
+            Choice {
+                profile: None,
+                url: None,
+            } => "",
+            Choice { profile: _, url: _ } => " of that",
+        };
+        say(&format!(
+            "nothing to undo: setup has written nothing{of_that} for {}\n",
+            entry.name
+        ))?;
+    }
+    if is_dry && is_written {
+        say("nothing was written\n")?;
+    }
+    machine.context.signals.check()
+}
+
+/// Whether anything of ours was chosen in this file.
+fn undo_file(
+    entry: &Entry,
+    machine: &Machine<'_>,
+    path: &Path,
+    choice: &Choice,
+    is_dry: bool,
+    say: &mut Say<'_>,
+) -> Result<bool, Error> {
+    let file = ConfigurationFile::find(entry.name, path)?;
+    let _shield = machine.context.signals.shield();
+    let held = if is_dry || !file.is_there() {
+        None
+    } else {
+        Some(file.hold(&machine.context)?)
+    };
+    let mut record = Record::load(machine, entry.name, file.path())?;
+    let (gone, kept): (Vec<_>, Vec<_>) = record
+        .settings
+        .iter()
+        .cloned()
+        .partition(|setting| choice.takes(setting));
+    if gone.is_empty() {
+        return Ok(false);
+    }
+    let before = file.read()?;
+    let after = match &before {
+        None => None,
+        Some(text) => match record.original(text).filter(|_| kept.is_empty()) {
+            Some(original) => original,
+            None => {
+                let document = Document {
+                    path: file.path(),
+                    text,
+                };
+                Some((entry.remove)(machine, &document, &gone)?)
+            }
+        },
+    };
+    if after == before {
+        say(&format!(
+            "what setup wrote into `{}` is not there any more\n",
+            file.path().display()
+        ))?;
+    } else {
+        say(&view::difference(
+            entry.view,
+            file.path(),
+            before.as_deref(),
+            after.as_deref(),
+        ))?;
+    }
+    if is_dry {
+        return Ok(true);
+    }
+    if let Some(held) = &held
+        && after != before
+    {
+        let backup = record::back_up(machine, entry.name, before.as_deref())?;
+        let done = match &after {
+            Some(text) => held.replace(text).map(|()| "wrote")?,
+            None => held.remove().map(|()| "removed")?,
+        };
+        say(&written(done, file.path(), backup.as_deref()))?;
+    }
+    let text = after.unwrap_or_default();
+    record.note(kept, &before, &text, None);
+    record.save(machine)?;
+    unlink(entry, machine, &gone)?;
+    drop(held);
+    Ok(true)
+}
+
+fn written(done: &str, path: &Path, backup: Option<&Path>) -> String {
+    let mut text = format!("{done} `{}`\n", path.display());
+    if let Some(backup) = backup {
+        text.push_str(&format!("what it was is kept in `{}`\n", backup.display()));
+    }
+    text
+}
+
+fn tell(notes: &[String], say: &mut Say<'_>) -> Result<(), Error> {
+    notes.iter().try_for_each(|note| say(&format!("{note}\n")))
+}
+
+/// Makes our program known under the names that the tool looks for.
+fn link(
+    entry: &Entry,
+    machine: &Machine<'_>,
+    settings: &[Setting],
+    notes: &mut Vec<String>,
+) -> Result<(), Error> {
+    let names: BTreeSet<String> = settings.iter().filter_map(entry.link).collect();
+    for name in &names {
+        for note in machine.link(name)? {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes those of our links that nothing which was recorded needs any more.
+fn unlink(entry: &Entry, machine: &Machine<'_>, gone: &[Setting]) -> Result<(), Error> {
+    let records = Record::all(machine, entry.name)?;
+    let kept = records.iter().flat_map(|record| &record.settings);
+    let needed: BTreeSet<String> = kept.filter_map(entry.link).collect();
+    for name in gone.iter().filter_map(entry.link) {
+        if !needed.contains(&name) {
+            machine.unlink(&name);
+        }
+    }
+    Ok(())
+}
+
+/// A tool as `--list` shows it.
+pub struct Listed {
+    /// Its name.
+    pub tool: &'static str,
+    /// Its program; `None` if there is none on PATH.
+    pub program: Option<PathBuf>,
+    /// Its version, if it tells.
+    pub version: Option<String>,
+    /// Its configuration.
+    pub file: PathBuf,
+    /// What that says of us, or why it cannot be told.
+    pub wiring: Result<Wiring, Error>,
+}
+
+/// What is there of a tool, and what it asks us for.
+pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Listed {
+    let path = (entry.file)(machine);
+    let look = || {
+        let file = ConfigurationFile::find(entry.name, &path)?;
+        let text = file.read()?.unwrap_or_default();
+        let document = Document {
+            path: file.path(),
+            text: &text,
+        };
+        (entry.look)(machine, &document, profiles)
+    };
+    let program = machine.find(entry.name);
+    Listed {
+        tool: entry.name,
+        version: program
+            .as_deref()
+            .and_then(|program| machine.version(program, entry.version)),
+        program,
+        wiring: look(),
+        file: path,
+    }
+}
+
+/// The error where nothing in a tool's configuration is what is wished for.
+fn meets_nothing(message: String) -> Error {
+    Error::new(ErrorKind::NoProfile, message)
+}
+
+/// No link is needed: the tool takes a command.
+fn needs_no_link(_setting: &Setting) -> Option<String> {
+    None
+}
