@@ -67,6 +67,8 @@ mod route;
 mod scene;
 mod secret_source;
 mod several_tools;
+mod setup_file;
+mod setup_ground;
 mod sign_in_trouble;
 mod store_fault;
 mod support;

@@ -74,6 +74,12 @@ pub(crate) const SKOPEO: Tool = Tool {
     install: "apt-get install --no-install-recommends skopeo",
 };
 
+/// kubectl, of any version.
+pub(crate) const KUBECTL: Tool = Tool {
+    command: "kubectl",
+    install: "https://kubernetes.io/docs/tasks/tools/",
+};
+
 /// Ends the test where the tool is missing.
 macro_rules! needs {
     ($tool:expr) => {
