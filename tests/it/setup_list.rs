@@ -1,0 +1,184 @@
+//! What `setup` says: of tools, of helpers in front of us, of what is wrong.
+
+use serde_json::{Value, json};
+
+use crate::setup_ground::{Home, rows};
+use crate::tool::{KUBECTL, needs};
+
+fn tool(home: &Home, name: &str) -> Value {
+    let list = home.setup("--list -o json").json();
+    let tools = list["tools"].as_array().expect("there are tools");
+    let mut found = tools.iter().filter(|row| row["tool"] == name);
+    found.next().expect("it is listed").clone()
+}
+
+#[test]
+fn each_tool_is_listed_before_and_after() {
+    needs!(KUBECTL);
+    let wired = [
+        json!([
+            {"for": "https://other.example.test/team", "profile": null},
+            {"for": "https://work.example.test", "profile": null},
+            {"for": "https://k8s.example.test:6443", "profile": null},
+        ]),
+        json!([{"for": "work", "profile": null}]),
+        json!([{"for": "user cred-helper-work", "profile": "work"}]),
+        json!([
+            {"for": "work.example.test", "profile": null},
+            {"for": "k8s.example.test:6443", "profile": null},
+        ]),
+    ];
+    for (row, wired) in rows().iter().zip(wired) {
+        let home = Home::with(row);
+        let before = tool(&home, row.tool);
+        let file = home.0.path().join(row.path).display().to_string();
+        assert_eq!(before["file"], file);
+        assert_eq!(before["error"], Value::Null, "{before}");
+        assert_eq!(before["wired"], json!([]));
+        if before["installed"] == true {
+            let version = before["version"].as_str().expect("it tells its version");
+            let numbers: Vec<&str> = version.split('.').collect();
+            assert!(numbers.len() >= 3, "{version}");
+            assert!(numbers[0].parse::<u32>().is_ok(), "{version}");
+        }
+        home.setup(row.tool).ok();
+        assert_eq!(tool(&home, row.tool)["wired"], wired);
+        let table = home.setup("--list").ok();
+        let target = wired[0]["for"].as_str().expect("it is text");
+        assert!(table.contains(target), "{table}");
+        home.setup(&format!("{} --undo", row.tool)).ok();
+        assert_eq!(tool(&home, row.tool), before);
+    }
+}
+
+#[test]
+fn a_helper_that_stands_in_front_of_us_is_told() {
+    needs!(KUBECTL);
+    let work = "https://work.example.test";
+    let registry = "[registries.work]\nindex = \"https://work.example.test/i/\"\n";
+    let rows = [
+        (
+            "git",
+            format!("[credential]\nhelper = store --file x\n[credential \"{work}\"]\nhelper = !cred-helper git\n"),
+            json!({"for": work, "helper": "store"}),
+        ),
+        (
+            "git",
+            format!("[credential \"{work}/\"]\nhelper = !f() {{ echo; }}; f\n"),
+            json!({"for": work, "helper": "!f()"}),
+        ),
+        (
+            "git",
+            format!("[credential \"{work}\"]\nhelper =\nhelper = !cred-helper git\nhelper = store\n"),
+            Value::Null,
+        ),
+        (
+            "cargo",
+            format!("{registry}credential-provider = \"other --x\"\n"),
+            json!({"for": "work", "helper": "other"}),
+        ),
+        (
+            "cargo",
+            format!("{registry}[registry]\nglobal-credential-providers = [\"cred-helper\", \"cargo:token\"]\n"),
+            json!({"for": "work", "helper": "cargo:token"}),
+        ),
+        (
+            "cargo",
+            format!("{registry}[registry]\nglobal-credential-providers = [\"cargo:token\", \"cred-helper -p work\"]\n"),
+            Value::Null,
+        ),
+        (
+            "kubectl",
+            "clusters: [{name: k, cluster: {server: 'https://k8s.example.test:6443'}}]\n\
+             contexts: [{name: k, context: {cluster: k, user: me}}]\nusers: [{name: me, user: {}}]\n"
+                .to_owned(),
+            json!({"for": "context k", "helper": "user me"}),
+        ),
+        (
+            "docker",
+            "{\"credHelpers\": {\"work.example.test\": \"other\"}}".to_owned(),
+            json!({"for": "work.example.test", "helper": "other"}),
+        ),
+        (
+            "docker",
+            "{\"credsStore\": \"desktop\"}".to_owned(),
+            json!({"for": "work.example.test", "helper": "desktop"}),
+        ),
+        (
+            "docker",
+            "{\"credHelpers\": {\"work.example.test\": \"cred-helper-work\", \
+             \"k8s.example.test:6443\": \"cred-helper\"}, \"credsStore\": \"desktop\"}"
+                .to_owned(),
+            Value::Null,
+        ),
+    ];
+    let paths = crate::setup_ground::rows();
+    for (name, text, expected) in rows {
+        let home = Home::new();
+        let row = paths.iter().find(|row| row.tool == name).expect(name);
+        home.write(row.path, &text);
+        let row = tool(&home, name);
+        let in_front = row["in_front"].as_array().expect("it is a list");
+        let found = in_front.iter().find(|row| **row == expected);
+        let is_none = in_front.is_empty();
+        assert!(
+            found.is_some() || (expected.is_null() && is_none),
+            "{text}\n{row}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_an_error_with_advice() {
+    let home = Home::new();
+    let before = home.files();
+    for (words, code, expected) in [
+        ("git -p wok", 8, "hint: did you mean `work`?"),
+        ("git -p bare", 8, "hint: add `urls = "),
+        (
+            "git --url https://nobody.example.test",
+            8,
+            "no profile answers for",
+        ),
+        ("git -p bare --url https://work.example.test", 8, "error: "),
+        ("git --url ftp://x", 2, "is no URL that a token may go to"),
+        ("docker -p other", 8, "may not be used by `docker`"),
+        ("gitt", 2, "tip: a similar value exists: 'git'"),
+        ("", 2, "<TOOL>"),
+        ("git --list", 2, "cannot be used with"),
+    ] {
+        let error = home.setup(words).failed(code);
+        assert!(error.contains(expected), "{words}: {error}");
+        assert_eq!(home.files(), before, "{words}");
+    }
+    home.0.write_profiles("");
+    let error = home.setup("git").failed(8);
+    assert!(
+        error.contains("no profile has `urls` for which git could ask"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_tool_that_is_not_here_is_told() {
+    let home = Home::new();
+    let setup = |words: &str| home.shell(&format!("PATH=$HOME/bin cred-helper setup {words}"));
+    for (tool, path) in [("git", ".gitconfig"), ("kubectl", ".kube/config")] {
+        let error = setup(&format!("{tool} -p work")).failed(3);
+        let expected = format!("error: `{tool}` is not installed");
+        assert!(error.contains(&expected), "{error}");
+        assert!(!home.0.path().join(path).exists());
+    }
+    // Who has docker's file on a machine without docker can have it written.
+    setup("docker -p work").ok();
+    let list = setup("--list -o json").json();
+    for row in list["tools"].as_array().expect("there are tools") {
+        assert_eq!(row["installed"], false, "{row}");
+        assert_eq!(row["version"], Value::Null);
+        assert_eq!(row["error"], Value::Null);
+        let is_wired = row["wired"]
+            .as_array()
+            .is_some_and(|wired| !wired.is_empty());
+        assert_eq!(is_wired, row["tool"] == "docker", "{row}");
+    }
+}
