@@ -56,6 +56,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "what kubectl wants of us; it sets it itself",
     ),
     (
+        "GIT_CONFIG_GLOBAL, CARGO_HOME, KUBECONFIG, DOCKER_CONFIG",
+        "where `setup` finds the configuration of the tools",
+    ),
+    (
         "HTTPS_PROXY, NO_PROXY",
         "the proxy; never used for loopback",
     ),
