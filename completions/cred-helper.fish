@@ -213,7 +213,7 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l tool -d 'Whether this tool may use the profile, too' -r -f -a "get\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l tool -d 'Say too whether this tool may use the profile' -r -f -a "get\t''
 serve\t''
 git\t''
 cargo\t''
@@ -256,7 +256,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand setup" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand setup" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand setup" -l color -d 'Colours in errors [default: auto]' -r -f -a "auto\t''
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand setup" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand setup" -l dry-run -d 'Show what would be written, and write nothing'

@@ -65,7 +65,7 @@ fn command(command: Command) -> Command {
                         .long("tool")
                         .value_name("TOOL")
                         .value_parser(PossibleValuesParser::new(tools()))
-                        .help("Whether this tool may use the profile, too"),
+                        .help("Say too whether this tool may use the profile"),
                 )
                 .arg(output_argument(&["text", "json"]).default_value("text")),
         )
@@ -237,6 +237,9 @@ fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
     let sources = shell.sources()?;
     let configuration = Configuration::new(&sources)?;
     let sent = super::text(matches, "url").unwrap_or_default();
+    if configuration.profiles().next().is_none() {
+        return Err(no_file(shell.location));
+    }
     let (url, route) = route_of(&sent, &configuration)?;
     // The answer, and the error where there is none or two are equally good.
     let best = route

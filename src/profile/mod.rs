@@ -572,18 +572,30 @@ impl<'s> Configuration<'s> {
                 .as_ref()
                 .is_none_or(|tools| tools.iter().any(|allowed| allowed == tool))
         };
+        let shown = |tools: &Option<Vec<String>>| {
+            let tools = tools.as_deref().unwrap_or_default();
+            if tools.is_empty() {
+                "none".to_owned()
+            } else {
+                tools.join(", ")
+            }
+        };
         if !allows(&self.policy.tools) {
             return Err(Error::new(
                 ErrorKind::NoProfile,
                 format!("this machine's policy does not allow `{tool}`"),
-            ));
+            )
+            .hint(format!(
+                "it allows {}; `tools` of `[policy]` in the machine-wide file",
+                shown(&self.policy.tools)
+            )));
         }
         if !allows(&profile.tools) {
             return Err(Error::new(
                 ErrorKind::NoProfile,
                 format!("the profile `{}` may not be used by `{tool}`", profile.name),
             )
-            .hint("its `tools` name those that may"));
+            .hint(format!("its `tools` allow {}", shown(&profile.tools))));
         }
         Ok(())
     }
@@ -792,7 +804,12 @@ impl Route {
             Some(name) => format!("`profiles.{name}`"),
             None => "the profile that should".to_owned(),
         };
-        error.hint(format!("add `{}/` to `urls` of {of}", target.origin()))
+        // Whoever names paths of a host does not want to be told to name all of it.
+        let is_by_path = nearest
+            .first()
+            .is_some_and(|other| other.mismatch.nearness == Nearness::Host);
+        let pattern = target.proposal(is_by_path);
+        error.hint(format!("add `{pattern}` to `urls` of {of}"))
     }
 }
 

@@ -79,6 +79,15 @@ impl Target {
         &self.scheme
     }
 
+    /// A pattern for it: its host, or what is below the first part of its path.
+    pub fn proposal(&self, with_path: bool) -> String {
+        let first = self.path.split('/').nth(1).unwrap_or_default();
+        match with_path && !first.is_empty() {
+            true => format!("{}/{first}/", self.origin()),
+            false => format!("{}/", self.origin()),
+        }
+    }
+
     /// `host`, or `host:port` where the port is not the scheme's own.
     pub fn authority(&self) -> String {
         if self.port == default_port(&self.scheme) {

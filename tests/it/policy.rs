@@ -74,6 +74,8 @@ fn nobody_overrides_the_policy() {
                 .allow("get", &profile)
                 .expect_err("it is not listed");
             assert_eq!(error.kind(), ErrorKind::NoProfile);
+            let hint = error.hint_text().expect("it says what is allowed");
+            assert!(hint.starts_with("it allows serve;"), "{hint}");
         }
     }
 }

@@ -162,6 +162,14 @@ fn where_nobody_answers_profile_route_says_what_is_nearest() {
             ][..],
         ),
         (
+            "https://dev.azure.com/fabrikam/_git/x",
+            8,
+            &[
+                "caused by: `https://dev.azure.com/contoso` of `azure` is for `/contoso` and below alone",
+                "hint: add `https://dev.azure.com/fabrikam/` to `urls` of the profile that should",
+            ],
+        ),
+        (
             "https://corp.example/",
             8,
             &[
@@ -213,10 +221,12 @@ fn where_nobody_answers_profile_route_says_what_is_nearest() {
             assert!(lines.contains(line), "{sent}: {error}");
         }
     }
+    sandbox.write_profiles("");
+    let url = ["profile", "route", "https://h.example"];
+    let error = sandbox.run(&url).failed(8);
+    assert!(error.starts_with("error: there is no profile\n"), "{error}");
     sandbox.write_profiles(&profile("api", NOBODY));
-    let error = sandbox
-        .run(&["profile", "route", "https://h.example"])
-        .failed(8);
+    let error = sandbox.run(&url).failed(8);
     assert!(
         error.contains("caused by: no profile has `urls`\n"),
         "{error}"
@@ -240,7 +250,7 @@ fn profile_route_tells_whether_a_tool_may_use_the_profile() {
         format!(
             "error: the profile `team` may not be used by `cargo`\n\
              caused by: `team` answers for `{team}` by `{team}`\n\
-             hint: its `tools` name those that may\n"
+             hint: its `tools` allow git\n"
         )
     );
     let error = route(team, "gti").failed(2);
