@@ -96,6 +96,16 @@ impl<'a> Call<'a> {
         row_key(self.profile, self.scopes(), self.claims())
     }
 
+    /// What the authority is asked with to have what is wanted. Claims that a sign-in has to satisfy
+    /// beyond those of the tool make its token no other.
+    fn asked_for(&self, wanted: &Wanted<'_>) -> RowKey {
+        if wanted.key.is_id_token {
+            self.asked_key()
+        } else {
+            wanted.key.clone()
+        }
+    }
+
     /// What is to be handed out: what was asked for, or the ID token that came with it.
     fn key(&self) -> RowKey {
         match self.request.token.unwrap_or(self.profile.token) {

@@ -56,7 +56,7 @@ pub(super) fn refresh(
     let proof = call.store.prove_writable(guard)?;
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
-    let asked = call.asked_key();
+    let asked = call.asked_for(wanted);
     match redeem(call, &server, account, &asked, &refresh_token)? {
         Ok(token_set) => {
             let now = context.clock.now();

@@ -28,7 +28,7 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
             return under_lock(call, wanted, HasAsked::No);
         }
     }
-    let asked = call.asked_key();
+    let asked = call.asked_for(wanted);
     let (credential, kept) = ask(call, &asked, &guard)?;
     if kept.is_ok() && asked_scopes(call) != asked.scopes {
         // The person granted what the profile needs too; the tool gets what it asked for, where

@@ -207,6 +207,16 @@ impl AccountRow {
                 row.key != key && !is_over(row)
             }
         });
+        let scopes = token_set.scopes.clone();
+        self.access_tokens.push(AccessTokenRow {
+            scopes: scopes.unwrap_or_else(|| key.scopes.clone()),
+            key,
+            secret: token_set.access_token.clone(),
+            token_type: token_set.token_type.clone(),
+            issued_at: token_set.issued_at,
+            expires_at: token_set.expires_at,
+            refresh_at: token_set.refresh_at,
+        });
         if let Some(id_token) = &token_set.id_token {
             self.access_tokens.push(AccessTokenRow {
                 key: RowKey::id_token(),
@@ -218,16 +228,6 @@ impl AccountRow {
                 scopes: Vec::new(),
             });
         }
-        let scopes = token_set.scopes.clone();
-        self.access_tokens.push(AccessTokenRow {
-            scopes: scopes.unwrap_or_else(|| key.scopes.clone()),
-            key,
-            secret: token_set.access_token.clone(),
-            token_type: token_set.token_type.clone(),
-            issued_at: token_set.issued_at,
-            expires_at: token_set.expires_at,
-            refresh_at: token_set.refresh_at,
-        });
     }
 }
 

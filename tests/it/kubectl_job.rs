@@ -250,7 +250,7 @@ fn a_cluster_that_no_profile_names_gets_nothing() {
                 ground.configure_by_cluster(url, version, profile);
                 let error = ground.run(&get).failed(1);
                 assert!(error.contains(expected), "{error}");
-                assert!(error.contains("hint: add the URL to `urls`"), "{error}");
+                assert!(error.contains("to `urls` of"), "{error}");
             }
         }
         // Nobody says which cluster it is: the default profile is not for just any.

@@ -176,13 +176,14 @@ impl Sandbox {
     /// A program of the sandbox, beside the links: a shell script of these lines; its path.
     pub(crate) fn script(&self, name: &str, lines: &str) -> PathBuf {
         let path = self.bin().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{lines}")).expect("it can be written");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let permissions = fs::Permissions::from_mode(0o755);
-            fs::set_permissions(&path, permissions).expect("its permissions can be set");
-        }
+        let text = self.path().join("script");
+        fs::write(&text, format!("#!/bin/sh\n{lines}")).expect("it can be written");
+        // A program that this process had open for writing cannot be started while a child of another
+        // thread, forked meanwhile, has it open too.
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).args([&text, &path]);
+        let status = install.status().expect("install (coreutils) starts");
+        assert!(status.success(), "{} cannot be installed", path.display());
         path
     }
 
