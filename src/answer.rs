@@ -42,11 +42,12 @@ impl Answerer<'_> {
         channel: Option<&dyn Terminal>,
     ) -> Result<Response, Error> {
         let sources = file::read(self.location)?;
-        let variable = || self.context.environment.variable("CRED_HELPER_PROFILE");
-        let name = request.profile.clone().or_else(variable);
+        let name = request.profile.clone().or_else(|| self.variable());
         let name = name.as_deref();
         if request.action == Action::Status {
-            return self.status(&Configuration::new(&sources)?, name);
+            return self
+                .status(&Configuration::new(&sources)?, name)
+                .map_err(|error| self.with_variable(error, name));
         }
         let url = request.url.as_deref();
         let narrowed = match (name, url) {
@@ -64,7 +65,7 @@ impl Answerer<'_> {
         let configuration = Configuration::new(&sources)?;
         let profile = configuration
             .resolve(name, url)
-            .map_err(|error| self.with_place(error, &configuration))?;
+            .map_err(|error| self.with_place(self.with_variable(error, name), &configuration))?;
         self.serve(request, channel, &configuration, &profile)
     }
 
@@ -168,6 +169,20 @@ impl Answerer<'_> {
                 )
                 .because(error)
             })
+    }
+
+    fn variable(&self) -> Option<String> {
+        self.context.environment.variable("CRED_HELPER_PROFILE")
+    }
+
+    /// Nobody sees a variable in the command that failed.
+    fn with_variable(&self, error: Error, name: Option<&str>) -> Error {
+        let is_named = name.is_some() && self.variable().as_deref() == name;
+        if error.kind() == ErrorKind::NoProfile && is_named {
+            error.because("`CRED_HELPER_PROFILE` names it")
+        } else {
+            error
+        }
     }
 
     /// Where nothing is configured yet, the error names the file to write.

@@ -37,7 +37,8 @@ fn a_profile_that_the_variable_names_and_that_is_not_there_is_told_to_somebody()
     let error = ran.failed(8);
     assert_eq!(
         error,
-        "error: there is no profile `apo`\nhint: did you mean `api`?\n"
+        "error: there is no profile `apo`\ncaused by: `CRED_HELPER_PROFILE` names it\n\
+         hint: did you mean `api`?\n"
     );
     // One that is there and does not answer for the host is none of git's business.
     let ran = git("api");
