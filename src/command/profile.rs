@@ -125,7 +125,7 @@ fn list(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
 }
 
 /// The error where there is no profile at all.
-fn no_file(location: &Location) -> Error {
+pub(super) fn no_file(location: &Location) -> Error {
     let error = Error::new(ErrorKind::NoProfile, "there is no profile");
     match location.user_file() {
         Some(path) => error.hint(format!(

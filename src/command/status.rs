@@ -3,9 +3,11 @@
 use clap::{ArgMatches, Command};
 use serde_json::Value;
 
+use super::profile::no_file;
 use super::{Entry, Shell, columns, output_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response};
 use crate::error::Error;
+use crate::profile::Configuration;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -33,6 +35,12 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     let printed = if text(matches, "output").as_deref() == Some("json") {
         format!("{status}\n")
     } else {
+        let sources = shell.sources()?;
+        if Configuration::new(&sources)?.profiles().next().is_none() {
+            let error = no_file(shell.location);
+            let hint = error.hint_text().unwrap_or_default();
+            shell.context.warn(&format!("{error}; {hint}"));
+        }
         table(&status)
     };
     shell.print(&printed)

@@ -415,6 +415,13 @@ fn without_any_file_the_hint_names_the_file_to_write() {
         assert!(error.contains("\nhint: write `[profiles.NAME]`"), "{error}");
         assert!(error.contains(&file.display().to_string()), "{error}");
     }
+    let ran = as_user(&sandbox, &["status"]);
+    let warning = "warning: there is no profile; write `[profiles.NAME]`";
+    assert!(ran.stderr.starts_with(warning), "{ran:?}");
+    ran.ok();
+    let ran = as_user(&sandbox, &["status", "-o", "json"]);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.json(), json!({ "profiles": [] }));
     let error = sandbox.run(&["get", "--config", "absent.toml"]).failed(8);
     assert!(
         error.starts_with("error: there is no profile file `absent.toml`\nhint: "),
