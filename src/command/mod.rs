@@ -6,6 +6,7 @@ mod completions;
 mod login;
 mod logout;
 mod profile;
+mod route;
 mod setup;
 mod status;
 
