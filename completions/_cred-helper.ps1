@@ -250,6 +250,8 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;profile;route' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'As if a tool''s helper were given this -p')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'As if a tool''s helper were given this -p')
             [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Say too whether this tool may use the profile')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to print')

@@ -978,12 +978,20 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__profile__subcmd__route)
-            opts="-o -q -v -h --tool --output --config --error-format --quiet --verbose --color --help"
+            opts="-p -o -q -v -h --profile --tool --output --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tool)
                     COMPREPLY=($(compgen -W "get serve git cargo docker kubectl request exec" -- "${cur}"))
                     return 0

@@ -213,6 +213,7 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s p -l profile -d 'As if a tool\'s helper were given this -p' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -l tool -d 'Say too whether this tool may use the profile' -r -f -a "get\t''
 serve\t''
 git\t''

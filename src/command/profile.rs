@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
-use super::{Entry, Shell, output_argument, route};
+use super::{Entry, Shell, output_argument, profile_argument, route};
 use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::profile::file::{self, Location};
@@ -58,6 +58,7 @@ fn command(command: Command) -> Command {
                         .required(true)
                         .help("The URL, or what a tool sends: `sparse+https://…`, `HOST:PORT`"),
                 )
+                .arg(profile_argument().help("As if a tool's helper were given this -p"))
                 .arg(
                     Arg::new("tool")
                         .long("tool")

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::profile::{is_json, no_file};
 use super::{Shell, text as text_of};
+use crate::context::Environment;
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::{Nearness, Pattern, urls_of};
 use crate::profile::{Configuration, MOST_CAUSES, Route};
@@ -18,11 +19,14 @@ pub(super) fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Strin
     if configuration.profiles().next().is_none() {
         return Err(no_file(shell.location));
     }
-    let (url, route) = route_of(&sent, &configuration)?;
+    let named = Named::of(matches, shell.context.environment);
+    let name = named.name.as_deref();
+    let (url, route) =
+        route_of(&sent, name, &configuration).map_err(|error| named.explained(error))?;
     // The answer, and the error where there is none or two are equally good.
     let best = route
-        .best(None, &url)
-        .map_err(|error| explained(error, &route))?;
+        .best(name, &url)
+        .map_err(|error| named.explained(explained(error, &route)))?;
     let chosen = configuration.profile(&best.profile)?;
     let shown = printable_url(&url);
     let tool = text_of(matches, "tool");
@@ -74,6 +78,9 @@ pub(super) fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Strin
     for other in near {
         row(other.profile, other.pattern, &other.mismatch.reason);
     }
+    if named.is_by_variable {
+        text.push_str("  no other is tried: `CRED_HELPER_PROFILE` names it\n");
+    }
     if let Some(tool) = &tool {
         let why = match chosen.tools {
             Some(_) => "its `tools` name it",
@@ -87,11 +94,41 @@ pub(super) fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Strin
     Ok(text)
 }
 
+/// The only profile that is tried, if there is one.
+struct Named {
+    name: Option<String>,
+    is_by_variable: bool,
+}
+
+impl Named {
+    /// As a tool's call has it: by `-p`, else by the variable.
+    fn of(matches: &ArgMatches, environment: &dyn Environment) -> Self {
+        let given = text_of(matches, "profile");
+        let variable = environment.variable("CRED_HELPER_PROFILE");
+        Self {
+            is_by_variable: given.is_none() && variable.is_some(),
+            name: given.or(variable),
+        }
+    }
+
+    fn explained(&self, error: Error) -> Error {
+        if self.is_by_variable && error.kind() == ErrorKind::NoProfile {
+            error.because("`CRED_HELPER_PROFILE` names it")
+        } else {
+            error
+        }
+    }
+}
+
 /// What the patterns have to do with what a tool sends, and the URL that it stands for.
-fn route_of(sent: &str, configuration: &Configuration<'_>) -> Result<(String, Route), Error> {
+fn route_of(
+    sent: &str,
+    name: Option<&str>,
+    configuration: &Configuration<'_>,
+) -> Result<(String, Route), Error> {
     let mut routes = Vec::new();
     for url in urls_of(sent) {
-        let route = configuration.route(&url, None)?;
+        let route = configuration.route(&url, name)?;
         routes.push((url, route));
     }
     let found = routes

@@ -262,6 +262,40 @@ fn profile_route_tells_whether_a_tool_may_use_the_profile() {
 }
 
 #[test]
+fn profile_route_tries_no_other_than_the_one_that_is_named() {
+    let sandbox = several();
+    let url = "https://api.corp.example/team";
+    let route = |arguments: &[&str], variable: &str| {
+        let mut command = sandbox.command(&[&["profile", "route", url], arguments].concat());
+        command.env("CRED_HELPER_PROFILE", variable);
+        sandbox.run_command(command)
+    };
+    let by_option = route(&["-p", "wide"], "").ok();
+    assert_eq!(
+        by_option,
+        format!("wide answers for {url}\n  wide: `https://*.corp.example/` matches best\n")
+    );
+    let by_variable = route(&[], "wide").ok();
+    let why = "  no other is tried: `CRED_HELPER_PROFILE` names it\n";
+    assert_eq!(by_variable, format!("{by_option}{why}"));
+    assert_eq!(route(&["-p", "wide"], "team").ok(), by_option);
+    for (name, said) in [
+        (
+            "far",
+            format!("error: the profile `far` does not answer for `{url}`"),
+        ),
+        ("wid", "error: there is no profile `wid`".to_owned()),
+    ] {
+        let by_option = route(&["-p", name], "").failed(8);
+        assert!(by_option.starts_with(&said), "{by_option}");
+        let by_variable = route(&[], name).failed(8);
+        let why = "caused by: `CRED_HELPER_PROFILE` names it\n";
+        assert!(by_variable.contains(why), "{by_variable}");
+        assert_eq!(by_variable.replace(why, ""), by_option);
+    }
+}
+
+#[test]
 fn git_is_told_to_tell_the_path_where_that_alone_is_wanting() {
     let sandbox = several();
     for (host, is_hinted) in [
