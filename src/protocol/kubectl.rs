@@ -24,7 +24,7 @@ pub(super) const ENTRY: Entry = Entry {
     summary: "Answer kubectl and other client-go programs as an exec plugin",
     help: "Set it up for a user of a kubeconfig:\n  users:\n  - name: ada\n    user:\n      exec:\n        apiVersion: client.authentication.k8s.io/v1\n        command: cred-helper\n        args: [kubectl]\n        provideClusterInfo: true\n        interactiveMode: IfAvailable",
     link_names: &[],
-    time_limit: Duration::from_secs(60),
+    time_limit: LIMIT,
     flags: FLAGS,
     verbs: &[],
     serve,
@@ -55,6 +55,11 @@ const VERSIONS: [&str; 2] = [
     "client.authentication.k8s.io/v1",
     "client.authentication.k8s.io/v1beta1",
 ];
+
+/// How long may a call take, but for a person? client-go waits for ever. But it gives up the requests
+/// of discovery, with which kubectl begins, after 32 s, whatever the plugin brings later, and starts it
+/// again for the next.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long before its end is a token said to be over? client-go uses it to its last second, and a
 /// request takes its time.
