@@ -75,7 +75,7 @@ pub(crate) const PODMAN: &str = "podman --root=$HOME/podman/root --runroot=$HOME
 
 /// A registry, the tools, and a home whose only profile is for it.
 pub(crate) struct DockerGround {
-    pub(crate) ground: Ground,
+    pub(crate) ground: Arc<Ground>,
     /// Where credentials come: the token service, or what stands before the registry.
     pub(crate) gate: HttpServer,
     guard: Guard,
@@ -89,7 +89,13 @@ impl DockerGround {
         if guard == Guard::Exchange {
             options["path"] = "/tenant".into();
         }
-        let ground = Ground::new(options);
+        let ground = Self::on(Arc::new(Ground::new(options)), guard);
+        ground.set_profile("");
+        ground
+    }
+
+    /// Such tools and registry on a ground that is there, whose profile names the registry or will.
+    pub(crate) fn on(ground: Arc<Ground>, guard: Guard) -> Self {
         let folder = ground.sandbox.path().join("registry");
         fs::create_dir(&folder).expect("a folder can be made");
         // podman and skopeo want it to be there.
@@ -122,7 +128,6 @@ impl DockerGround {
             guard,
             registry,
         };
-        ground.set_profile("");
         ground.ground.sandbox.link("docker-credential-cred-helper");
         ground
             .ground
@@ -183,6 +188,14 @@ impl DockerGround {
     pub(crate) fn push(&self) -> String {
         format!(
             "skopeo --insecure-policy copy -q --dest-tls-verify=false dir:image docker://{}/team/image:1",
+            self.address()
+        )
+    }
+
+    /// skopeo pulls it again.
+    pub(crate) fn pull(&self) -> String {
+        format!(
+            "skopeo --insecure-policy copy -q --src-tls-verify=false docker://{}/team/image:1 dir:pulled",
             self.address()
         )
     }

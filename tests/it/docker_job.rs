@@ -171,12 +171,9 @@ fn sixteen_calls_at_once_from_an_expired_session_make_one_token_request() {
         let line = ground.list_tags();
         let ran = ground.ground.at_once(16, |_| ground.run(&line));
         ran.into_iter().for_each(|ran| drop(ran.ok()));
-        let requests = ground.ground.authority.requests();
-        assert_eq!(requests.token, [("refresh_token".to_owned(), 1)].into());
         let exchanges = usize::from(guard == Guard::Exchange);
         assert_eq!(ground.exchanges(), exchanges);
-        let answer = ground.ground.get_json(&["--force-refresh"]);
-        assert_eq!(answer["source"], "refresh", "the family lives");
+        ground.ground.assert_refreshed_once();
     });
 }
 
