@@ -292,7 +292,8 @@ impl DockerGround {
         exchanges.count()
     }
 
-    /// An image of one empty layer, in the form of skopeo's `dir:`.
+    /// An image of one empty layer, in the form of skopeo's `dir:`. The kinds are docker's own,
+    /// which old dockers know too.
     fn make_image(&self) {
         let folder = self.ground.sandbox.path().join("image");
         fs::create_dir(&folder).expect("a folder can be made");
@@ -304,14 +305,14 @@ impl DockerGround {
         });
         let config = config.to_string().into_bytes();
         let describe = |kind: &str, bytes: &[u8]| {
-            let kind = format!("application/vnd.oci.image.{kind}");
+            let kind = format!("application/vnd.docker.{kind}");
             json!({ "mediaType": kind, "size": bytes.len(), "digest": format!("sha256:{}", digest(bytes)) })
         };
         let manifest = json!({
             "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": describe("config.v1+json", &config),
-            "layers": [describe("layer.v1.tar", &layer)],
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": describe("container.image.v1+json", &config),
+            "layers": [describe("image.rootfs.diff.tar", &layer)],
         });
         for (name, bytes) in [
             (
@@ -335,7 +336,8 @@ fn credentials(request: &Request) -> Option<(String, String)> {
     if let ("Basic", pair) = request.authorization() {
         let pair = STANDARD.decode(pair).ok()?;
         let pair = String::from_utf8(pair).ok()?;
-        let (username, password) = pair.split_once(':')?;
+        // Old dockers that have none send two empty ones.
+        let (username, password) = pair.split_once(':').filter(|pair| *pair != ("", ""))?;
         return Some((username.to_owned(), password.to_owned()));
     }
     let form: Vec<_> = url::form_urlencoded::parse(&request.body).collect();
@@ -427,17 +429,22 @@ impl Signer {
         }
     }
 
-    /// A token for what the registry asked in `scope`, in the form
-    /// <https://distribution.github.io/distribution/spec/auth/jwt/>.
-    fn permit(&self, scopes: &[String]) -> String {
+    /// A token for what the registry asked in `scope`, or for what of that is everybody's, in the
+    /// form <https://distribution.github.io/distribution/spec/auth/jwt/>.
+    fn permit(&self, scopes: &[String], is_known: bool) -> String {
         let access: Vec<Value> = scopes
             .iter()
             .flat_map(|scopes| scopes.split(' '))
             .filter_map(|scope| {
                 let (kind, rest) = scope.split_once(':')?;
                 let (name, actions) = rest.rsplit_once(':')?;
-                let actions: Vec<_> = actions.split(',').collect();
-                Some(json!({ "type": kind, "name": name, "actions": actions }))
+                let actions: Vec<_> = if is_known {
+                    actions.split(',').collect()
+                } else {
+                    vec!["pull"]
+                };
+                (is_known || name.starts_with("public/"))
+                    .then(|| json!({ "type": kind, "name": name, "actions": actions }))
             })
             .collect();
         self.sign(&json!({
@@ -473,7 +480,8 @@ impl Desk {
     fn answer(&self, request: &Request) -> Answer {
         match (self.guard, request.path.as_str()) {
             (Guard::Basic, _) if is_taken(request, &BASIC, &self.judge) => self.forward(request),
-            (Guard::Basic, _) => Answer::challenge(BASIC.challenges),
+            (Guard::Basic, _) => Answer::challenge(BASIC.challenges)
+                .with("Docker-Distribution-Api-Version", "registry/2.0"),
             (Guard::Exchange, EXCHANGE) => self.exchange(request),
             (_, "/token") => self.trade(request),
             (Guard::Exchange, _) => self.forward(request),
@@ -528,22 +536,13 @@ impl Desk {
             .map(|(_, value)| value.into_owned())
             .collect();
         let came = credentials(request);
-        let is_good = match &came {
-            Some((_, secret)) => {
-                brings_identity_token == (self.guard == Guard::IdentityToken)
-                    && self.is_good(secret)
-            }
-            None => {
-                let is_public = |scope: &String| {
-                    scope.starts_with("repository:public/") && scope.ends_with(":pull")
-                };
-                !scopes.is_empty() && scopes.iter().all(is_public)
-            }
-        };
+        let is_good = came.as_ref().is_none_or(|(_, secret)| {
+            brings_identity_token == (self.guard == Guard::IdentityToken) && self.is_good(secret)
+        });
         if !is_good {
             return json_answer(401, &json!({ "error": "invalid_grant" }));
         }
-        let token = self.signer.permit(&scopes);
+        let token = self.signer.permit(&scopes, came.is_some());
         let mut answer = json!({ "token": token, "access_token": token, "expires_in": 300 });
         if came.is_some_and(|(name, _)| name == ISSUED_TO) {
             answer["refresh_token"] = "identity-token-of-the-service".into();
