@@ -61,24 +61,41 @@ fn podman_logs_in_pulls_and_pushes_by_each_way_in_which_registries_take_a_token(
     needs!(tool::PODMAN);
     for_each(Guard::ALL, |guard| {
         let ground = DockerGround::published(guard, json!({}));
-        let address = ground.address();
         // It refuses to log in with an identity token, and works with one.
         if guard != Guard::IdentityToken {
             let said = ground.run(&ground.podman_login()).ok();
             assert!(said.contains("Existing credentials are valid"), "{said}");
         }
-        ground
-            .run(&format!(
-                "{PODMAN} pull -q --tls-verify=false {address}/team/image:1 && \
-                 {PODMAN} push -q --tls-verify=false {address}/team/image:1 {address}/team/image:2"
-            ))
-            .ok();
-        let tags = ground.run(&ground.list_tags()).json();
-        let count = tags["Tags"].as_array().map(Vec::len);
-        assert_eq!(count, Some(2), "{guard:?}: {tags}");
-        assert_eq!(ground.ground.authority.requests().total, 0, "{guard:?}");
-        assert_credentials(&ground, guard);
+        pull_and_push(&ground, guard, PODMAN);
     });
+}
+
+#[test]
+fn buildah_pulls_and_pushes_by_each_way_in_which_registries_take_a_token() {
+    needs!(DOCKER_REGISTRY);
+    needs!(SKOPEO);
+    needs!(tool::BUILDAH);
+    for_each(Guard::ALL, |guard| {
+        let ground = DockerGround::published(guard, json!({}));
+        let buildah =
+            "buildah --root=$HOME/buildah/root --runroot=$HOME/buildah/run --storage-driver=vfs";
+        pull_and_push(&ground, guard, buildah);
+    });
+}
+
+fn pull_and_push(ground: &DockerGround, guard: Guard, tool: &str) {
+    let image = format!("{}/team/image", ground.address());
+    ground
+        .run(&format!(
+            "{tool} pull -q --tls-verify=false {image}:1 && \
+             {tool} push -q --tls-verify=false {image}:1 docker://{image}:2"
+        ))
+        .ok();
+    let tags = ground.run(&ground.list_tags()).json();
+    let count = tags["Tags"].as_array().map(Vec::len);
+    assert_eq!(count, Some(2), "{guard:?}: {tags}");
+    assert_eq!(ground.ground.authority.requests().total, 0, "{guard:?}");
+    assert_credentials(ground, guard);
 }
 
 #[test]

@@ -62,6 +62,12 @@ pub(crate) const DOCKER: Tool = Tool {
     install: "apt-get install --no-install-recommends docker.io",
 };
 
+/// Images that are built without a daemon.
+pub(crate) const BUILDAH: Tool = Tool {
+    command: "buildah",
+    install: "apt-get install --no-install-recommends buildah",
+};
+
 /// Images without a daemon.
 pub(crate) const PODMAN: Tool = Tool {
     command: "podman",
