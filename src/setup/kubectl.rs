@@ -3,7 +3,7 @@
 //!
 //! A kubeconfig is kubectl's to read and write: it works on a copy.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -28,6 +28,11 @@ pub(super) const ENTRY: Entry = Entry {
     link: needs_no_link,
     look,
 };
+
+/// The version of the exec protocol that is written, where kubectl can.
+const V1: &str = "client.authentication.k8s.io/v1";
+/// The version that an older kubectl can write all of.
+const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
 /// What our users' names begin with.
 const USER: &str = "cred-helper-";
@@ -93,11 +98,26 @@ struct UserKeys {
     exec: Option<Exec>,
 }
 
-#[derive(PartialEq, Eq, Deserialize)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Exec {
     #[serde(default)]
     command: String,
     args: Option<Vec<String>>,
+    #[serde(default)]
+    api_version: String,
+    #[serde(default)]
+    provide_cluster_info: bool,
+}
+
+impl Exec {
+    /// Whether it is what is wanted, as far as the kubectl that wrote it can write that.
+    fn says(&self, wanted: &Self) -> bool {
+        let is_told = self.provide_cluster_info == wanted.provide_cluster_info;
+        self.command == wanted.command
+            && self.args == wanted.args
+            && (is_told || self.api_version == V1BETA1)
+    }
 }
 
 impl Config {
@@ -147,10 +167,16 @@ fn change(machine: &Machine<'_>, copy: &Copy, arguments: &[&str]) -> Result<(), 
     machine.run("kubectl", copy, &line).map(drop)
 }
 
-fn exec(machine: &Machine<'_>, profile: &str) -> Exec {
+fn exec(machine: &Machine<'_>, profile: &Answering) -> Exec {
     Exec {
         command: machine.command.clone(),
-        args: Some(vec!["kubectl".to_owned(), format!("--profile={profile}")]),
+        args: Some(vec![
+            "kubectl".to_owned(),
+            format!("--profile={}", profile.name),
+        ]),
+        api_version: V1.to_owned(),
+        // Whoever is told the cluster refuses those that the profile does not name.
+        provide_cluster_info: !profile.urls.is_empty(),
     }
 }
 
@@ -164,18 +190,19 @@ fn add(
     let copy = machine.copy(document, true)?;
     let config = read(machine, &copy)?;
     let servers = config.servers();
-    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut profiles: BTreeMap<&str, &Answering> = BTreeMap::new();
     if wish.is_named {
-        names.extend(wish.profiles.iter().map(|profile| profile.name.as_str()));
+        let named = wish.profiles.iter();
+        profiles.extend(named.map(|profile| (profile.name.as_str(), profile)));
     }
     let mut met = Vec::new();
     for (target, contexts) in &servers {
         if let Some(profile) = wish.profile_for(target) {
-            names.insert(&profile.name);
+            profiles.insert(&profile.name, profile);
             met.push((target, contexts, profile));
         }
     }
-    if names.is_empty() || (wish.url.is_some() && met.is_empty()) {
+    if profiles.is_empty() || (wish.url.is_some() && met.is_empty()) {
         return Err(meets_nothing(format!(
             "no cluster in `{}` has a server for {}",
             document.path.display(),
@@ -187,11 +214,12 @@ fn add(
         ));
     }
     let mut is_changed = false;
-    for name in names {
+    for (name, profile) in profiles {
         let user = format!("{USER}{name}");
-        let wanted = exec(machine, name);
+        let wanted = exec(machine, profile);
         let there = config.user(&user);
-        if there.is_some_and(|there| there.user.exec.as_ref() == Some(&wanted)) {
+        let exec = there.and_then(|there| there.user.exec.as_ref());
+        if exec.is_some_and(|exec| exec.says(&wanted)) {
             continue;
         }
         if there.is_some() {
@@ -260,15 +288,17 @@ fn set_user(machine: &Machine<'_>, copy: &Copy, user: &str, exec: &Exec) -> Resu
     let arguments = exec.args.iter().flatten();
     line.extend(arguments.map(|argument| format!("--exec-arg={argument}")));
     let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    let cluster = format!("--exec-provide-cluster-info={}", exec.provide_cluster_info);
+    let version = |version: &str| format!("--exec-api-version={version}");
     let v1 = [
-        "--exec-api-version=client.authentication.k8s.io/v1",
+        &version(&exec.api_version),
         "--exec-interactive-mode=IfAvailable",
+        &cluster,
     ];
-    // kubectl before 1.30 has no flag for what this version demands, and no need of it in that.
-    let v1beta1 = ["--exec-api-version=client.authentication.k8s.io/v1beta1"];
+    // kubectl before 1.30 has no flags for these, and this version demands none of them.
     match change(machine, copy, &[&line[..], &v1].concat()) {
         Err(error) if error.to_string().contains("unknown flag") => {
-            change(machine, copy, &[&line[..], &v1beta1].concat())
+            change(machine, copy, &[&line[..], &[&version(V1BETA1)]].concat())
         }
         other => other,
     }

@@ -1,36 +1,25 @@
 //! What `setup` writes into a kubeconfig, and what kubectl makes of it.
 
-use std::path::{Path, PathBuf};
+use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::kubectl_ground::{Kubectl, KubectlGround, kubectls, new_kubectl};
+use crate::oidc_ground::for_each;
 use crate::setup_ground::{Home, rows};
-use crate::support::Ran;
+use crate::support::{Ran, Sandbox};
 use crate::tool::{KUBECTL, needs};
 
-/// The kubectls of this machine.
-fn kubectls() -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let own = std::env::split_paths(&path).map(|folder| folder.join("kubectl"));
-    // Older ones, as Debian 12 and Google's package have them.
-    let unpacked = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes-client/usr/bin/kubectl");
-    let old = [
-        PathBuf::from("/usr/lib/google-cloud-sdk/bin/kubectl.1.27"),
-        unpacked,
-    ];
-    let mut found: Vec<PathBuf> = own.filter(|path| path.is_file()).take(1).collect();
-    found.extend(old.into_iter().filter(|path| path.is_file()));
-    found
+/// Makes this the sandbox's kubectl.
+fn install(sandbox: &Sandbox, kubectl: &Kubectl) {
+    sandbox.script("kubectl", &format!("exec {} \"$@\"\n", kubectl.word()));
 }
 
 /// A home in which this is kubectl.
-fn home(kubectl: &Path) -> Home {
+fn home(kubectl: &Kubectl) -> Home {
     let row = rows().into_iter().find(|row| row.tool == "kubectl");
     let home = Home::with(&row.expect("kubectl has a row"));
-    #[cfg(unix)]
-    std::os::unix::fs::symlink(kubectl, home.0.bin().join("kubectl")).expect("a link can be made");
-    #[cfg(not(unix))]
-    drop(kubectl);
+    install(&home.0, kubectl);
     home
 }
 
@@ -53,7 +42,6 @@ fn current_user(home: &Home) -> String {
 
 #[test]
 fn kubectl_sees_a_user_that_asks_us() {
-    needs!(KUBECTL);
     for kubectl in kubectls() {
         let home = home(&kubectl);
         let said = home.setup("kubectl").ok();
@@ -66,30 +54,71 @@ fn kubectl_sees_a_user_that_asks_us() {
         let is_v1 = version == "client.authentication.k8s.io/v1";
         assert!(is_v1 || version == "client.authentication.k8s.io/v1beta1");
         assert!(!is_v1 || exec["interactiveMode"] == "IfAvailable", "{exec}");
+        assert_eq!(is_v1, exec["provideClusterInfo"] == true, "{exec}");
         // Contexts are the user's own, and so is everything beside.
         assert_eq!(current_user(&home), "me");
         let cluster = &view(&home)["clusters"][0]["cluster"];
         assert_eq!(cluster["certificate-authority"], "../ca.crt", "{cluster}");
 
-        // The advice works, and kubectl starts us.
-        let advised = advice.trim_start_matches("to use it: ");
-        home.shell(advised).ok();
-        let nearby = "kubectl config unset clusters.k.certificate-authority && \
-                      kubectl config set-cluster k --server=https://127.0.0.1:1";
-        home.shell(nearby).ok();
+        // The advice works.
+        home.shell(advice.trim_start_matches("to use it: ")).ok();
         assert_eq!(current_user(&home), "cred-helper-work");
-        let started = home.shell("kubectl get --raw /api");
-        let error = started.failed(1);
-        assert!(
-            error.contains("nobody is signed in") || error.contains("cred-helper login"),
-            "{error}"
-        );
     }
 }
 
 #[test]
+fn kubectl_asks_us_and_after_undo_as_before() {
+    for_each(kubectls(), |kubectl| {
+        let ground = KubectlGround::signed_in(json!({}));
+        ground.configure("v1beta1", json!({ "command": "false" }));
+        install(&ground.ground.sandbox, &kubectl);
+        let path = ground.ground.sandbox.path().join("kubeconfig");
+        let before = fs::read(&path).expect("it can be read");
+        let get = "kubectl get namespaces -o name";
+        assert_ne!(ground.run(get).code, Some(0), "nobody is asked");
+
+        let url = ground.url();
+        ground
+            .run(&format!("cred-helper setup kubectl --url {url}"))
+            .ok();
+        assert_eq!(ground.run(get).ok(), "namespace/default\n", "{kubectl:?}");
+
+        ground.run("cred-helper setup kubectl --undo").ok();
+        assert_eq!(fs::read(&path).expect("it can be read"), before);
+        assert_ne!(ground.run(get).code, Some(0), "nobody is asked");
+    });
+}
+
+#[test]
+fn a_cluster_that_the_profile_does_not_name_gets_no_token() {
+    let Some(kubectl) = new_kubectl() else {
+        return;
+    };
+    let ground = KubectlGround::signed_in(json!({}));
+    install(&ground.ground.sandbox, &kubectl);
+    let (stranger, url) = ground.stranger();
+    ground.run("cred-helper setup kubectl -p api").ok();
+    ground
+        .run("kubectl config set-context --current --user=cred-helper-api")
+        .ok();
+    // Last: a kubectl may ask the server its version in each command.
+    ground
+        .run(&format!("kubectl config set-cluster c --server={url}"))
+        .ok();
+    let error = ground.run("kubectl get namespaces").failed(1);
+    assert!(
+        error.contains(&format!("does not answer for `{url}`")),
+        "{error}"
+    );
+    let requests = stranger.requests();
+    let with_token = requests
+        .iter()
+        .filter(|request| !request.header("authorization").is_empty());
+    assert_eq!(with_token.count(), 0);
+}
+
+#[test]
 fn with_a_url_contexts_are_pointed_to_us_and_back() {
-    needs!(KUBECTL);
     for kubectl in kubectls() {
         let home = home(&kubectl);
         home.setup("kubectl --url https://k8s.example.test:6443")
@@ -113,7 +142,6 @@ fn with_a_url_contexts_are_pointed_to_us_and_back() {
 
 #[test]
 fn a_context_without_a_user_has_none_again() {
-    needs!(KUBECTL);
     for kubectl in kubectls() {
         let home = home(&kubectl);
         home.shell("kubectl config set-context k --user=").ok();
@@ -166,4 +194,7 @@ fn where_no_cluster_is_meant_nothing_is_written() {
     let said = home.setup("kubectl -p bare").ok();
     let advice = "to use it: kubectl config set-context --current --user=cred-helper-bare\n";
     assert!(said.ends_with(advice), "{said}");
+    // A profile without `urls` answers for whatever cluster is named.
+    let exec = &user(&view(&home), "cred-helper-bare")["exec"];
+    assert_eq!(exec["provideClusterInfo"], false, "{exec}");
 }
