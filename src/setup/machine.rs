@@ -104,7 +104,7 @@ impl<'a> Machine<'a> {
                 format!("{tool} cannot work with its configuration `{of}`"),
             )
             .because(reason.replace(&path, &of))
-            .hint("mend it first; it was left as it is")
+            .hint("it was left as it is; mend what the cause names, first of all")
         })
     }
 

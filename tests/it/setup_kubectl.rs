@@ -15,6 +15,13 @@ fn install(sandbox: &Sandbox, kubectl: &Kubectl) {
     sandbox.script("kubectl", &format!("exec {} \"$@\"\n", kubectl.word()));
 }
 
+/// The kubectls that can write a user with a plugin. Debian's 1.20, built with a newer Go than it
+/// was made for, panics over any.
+fn writing_kubectls() -> impl Iterator<Item = Kubectl> {
+    let kubectls = kubectls().into_iter();
+    kubectls.filter(|kubectl| kubectl.versions().contains(&"v1"))
+}
+
 /// A home in which this is kubectl.
 fn home(kubectl: &Kubectl) -> Home {
     let row = rows().into_iter().find(|row| row.tool == "kubectl");
@@ -42,7 +49,7 @@ fn current_user(home: &Home) -> String {
 
 #[test]
 fn kubectl_sees_a_user_that_asks_us() {
-    for kubectl in kubectls() {
+    for kubectl in writing_kubectls() {
         let home = home(&kubectl);
         let said = home.setup("kubectl").ok();
         let advice = "to use it: kubectl config set-context k --user=cred-helper-work\n";
@@ -68,7 +75,7 @@ fn kubectl_sees_a_user_that_asks_us() {
 
 #[test]
 fn kubectl_asks_us_and_after_undo_as_before() {
-    for_each(kubectls(), |kubectl| {
+    for_each(writing_kubectls(), |kubectl| {
         let ground = KubectlGround::signed_in(json!({}));
         ground.configure("v1beta1", json!({ "command": "false" }));
         install(&ground.ground.sandbox, &kubectl);
@@ -119,7 +126,7 @@ fn a_cluster_that_the_profile_does_not_name_gets_no_token() {
 
 #[test]
 fn with_a_url_contexts_are_pointed_to_us_and_back() {
-    for kubectl in kubectls() {
+    for kubectl in writing_kubectls() {
         let home = home(&kubectl);
         home.setup("kubectl --url https://k8s.example.test:6443")
             .ok();
@@ -142,7 +149,7 @@ fn with_a_url_contexts_are_pointed_to_us_and_back() {
 
 #[test]
 fn a_context_without_a_user_has_none_again() {
-    for kubectl in kubectls() {
+    for kubectl in writing_kubectls() {
         let home = home(&kubectl);
         home.shell("kubectl config set-context k --user=").ok();
         home.setup("kubectl --url https://k8s.example.test:6443")

@@ -160,6 +160,26 @@ fn what_cannot_be_done_is_an_error_with_advice() {
 }
 
 #[test]
+fn a_tool_that_fails_is_told_and_nothing_is_written() {
+    for (tool, path) in [("git", ".gitconfig"), ("kubectl", ".kube/config")] {
+        let home = Home::new();
+        home.write(path, "");
+        let before = home.files();
+        home.0.script(
+            tool,
+            "echo out; echo >&2; echo why >&2; echo more >&2; exit 2\n",
+        );
+        let error = home.setup(&format!("{tool} -p work")).failed(3);
+        let cause = format!("\ncaused by: `{tool}` failed: why\n");
+        assert!(error.contains(&cause), "{error}");
+        home.0.script(tool, "exit 2\n");
+        let error = home.setup(&format!("{tool} -p work --dry-run")).failed(3);
+        assert!(error.contains("failed (exit status: 2)"), "{error}");
+        assert_eq!(home.files(), before);
+    }
+}
+
+#[test]
 fn a_tool_that_is_not_here_is_told() {
     let home = Home::new();
     let setup = |words: &str| home.shell(&format!("PATH=$HOME/bin cred-helper setup {words}"));
