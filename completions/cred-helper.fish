@@ -130,6 +130,9 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -s v -l
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand kubectl" -s h -l help -d 'Print help'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s p -l profile -d 'Profile to use' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l account -d 'Who signs in; anybody else is refused' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l grant -d 'How to sign in this time, whatever the profile says' -r -f -a "auto\t''
+authorization_code\t''
+device_code\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l interactive -d 'Whether a person may be asked; `always` also where `CI` is set' -r -f -a "auto\t''
 never\t''
 always\t''"
@@ -139,6 +142,7 @@ json\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l no-browser -d 'The same as --grant device_code'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s h -l help -d 'Print help'

@@ -8,6 +8,7 @@ use crate::context::{Context, Terminal};
 use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::exchange;
+use crate::grant::{GRANTS, Grant};
 use crate::profile::file::{self, Location};
 use crate::profile::narrow::narrow;
 use crate::profile::{Configuration, Profile};
@@ -88,9 +89,13 @@ impl Answerer<'_> {
             self.context.terminal
         };
         let store = self.store(configuration, profile);
+        // The profile's own has its keys.
+        let other = request.grant.filter(|name| *name != profile.grant_name);
+        let other = other.map(grant).transpose()?;
         let call = Call {
             profile,
             store: &store,
+            grant: other.as_deref().unwrap_or(profile.grant.as_ref()),
             request,
             interactive,
             context: Context {
@@ -220,6 +225,15 @@ fn origin(credential: &Credential) -> String {
     let end = end.map_or_else(String::new, |end| format!(", valid until {end}"));
     let (profile, source) = (&credential.profile, credential.source);
     format!("profile `{profile}`: the token comes from `{source}`{end}")
+}
+
+/// A grant without keys of its own, instead of the profile's.
+fn grant(name: &str) -> Result<Box<dyn Grant>, Error> {
+    let bug =
+        |reason: String| Error::new(ErrorKind::Internal, "BUG: a grant needs keys").because(reason);
+    let entry = GRANTS.iter().find(|entry| entry.name == name);
+    let entry = entry.ok_or_else(|| bug(name.to_owned()))?;
+    (entry.parse)(toml::Table::new()).map_err(bug)
 }
 
 /// What a request may do where the environment says `set`: a person is asked only if both permit

@@ -88,6 +88,70 @@ pub trait Http {
     ) -> Result<HttpResponse, HttpFailure>;
 }
 
+/// Chance.
+pub trait Random {
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// `internal`, if the operating system has none.
+    fn bytes(&self) -> Result<[u8; 32], Error>;
+}
+
+/// How a redirect URI names this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoopbackHost {
+    /// `localhost`: either address.
+    Localhost,
+    /// `127.0.0.1`.
+    V4,
+    /// `[::1]`.
+    V6,
+}
+
+/// A request that came to this machine. It may hold an authorization code.
+#[derive(Debug)]
+pub struct Visit {
+    /// `GET`.
+    pub method: String,
+    /// The path and the query.
+    pub target: Secret,
+    /// The `Host` header; empty if there is none.
+    pub host: String,
+    /// The `Content-Type` header; empty if there is none.
+    pub content_type: String,
+    /// What was sent.
+    pub body: Secret,
+}
+
+/// Those who come to this machine while it listens.
+pub trait Visitors {
+    /// The port they come to.
+    fn port(&self) -> u16;
+    /// If somebody has come, has them judged, and answers them with the status and the text that the
+    /// judge gives. Whether somebody had come; nobody is waited for.
+    fn next(&self, judge: &mut dyn FnMut(&Visit) -> (u16, &'static str)) -> bool;
+}
+
+/// The person's browser on this machine.
+pub trait Browser {
+    /// Why there is none; `None` if there is one.
+    fn missing(&self) -> Option<String>;
+    /// Opens a URL.
+    ///
+    /// # Errors
+    /// Why it could not be opened.
+    fn open(&self, url: &str) -> Result<(), String>;
+    /// Listens for what it brings back.
+    ///
+    /// # Errors
+    /// If that port cannot be listened to.
+    fn listen(
+        &self,
+        host: LoopbackHost,
+        port: Option<u16>,
+    ) -> Result<Box<dyn Visitors>, std::io::Error>;
+}
+
 /// Where a person reads, and whether there is one.
 pub trait Terminal {
     /// Whether something shown would be seen.
@@ -155,6 +219,10 @@ pub struct Context<'a> {
     pub http: &'a dyn Http,
     /// The person.
     pub terminal: &'a dyn Terminal,
+    /// Their browser.
+    pub browser: &'a dyn Browser,
+    /// Chance.
+    pub random: &'a dyn Random,
     /// stderr and the log.
     pub notice: &'a dyn Notice,
     /// Public documents on disk.

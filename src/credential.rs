@@ -97,6 +97,8 @@ pub struct Request {
     pub claims: Option<String>,
     /// Whether a person may be asked; `None` leaves it to the environment.
     pub interactive: Option<Interactive>,
+    /// The grant to sign in with, instead of the profile's.
+    pub grant: Option<&'static str>,
     /// Which token; `None` is the one that the profile says.
     pub token: Option<TokenKind>,
 }
@@ -114,6 +116,7 @@ impl Request {
             force_refresh: false,
             claims: None,
             interactive: None,
+            grant: None,
             token: None,
         }
     }

@@ -1,13 +1,18 @@
 //! SHA-256 as a name: for a file, or for telling one secret from another without showing it.
 
+/// SHA-256 of `bytes`.
+pub fn sha256(bytes: &[u8]) -> Vec<u8> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().to_vec()
+}
+
 /// SHA-256 of `bytes` in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    let bytes = digest.as_ref().iter();
-    bytes
+    sha256(bytes)
+        .iter()
         .flat_map(|byte| [byte >> 4, byte & 0xf])
         .map(|half| DIGITS[usize::from(half)])
         .collect()

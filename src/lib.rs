@@ -119,11 +119,13 @@ use error::{Error, ErrorKind};
 use io::Io;
 use profile::file::Location;
 use protocol::argument::{self, Arguments};
+use system::browser::SystemBrowser;
 use system::clock::SystemClock;
 use system::directories;
 use system::documents::DocumentDirectory;
 use system::http::Network;
 use system::notice::Notices;
+use system::random::SystemRandomness;
 use system::terminal::{self, ControllingTerminal, TerminalOrStandardError};
 
 /// How long may a command of a person take, but for the person?
@@ -194,6 +196,7 @@ fn dispatch(
     let shown = globals.shown.unwrap_or(Level::Information);
     let notices = Notices::new(&clock, shown, log.as_deref())?;
     let http = Network::default();
+    let browser = SystemBrowser::new(environment);
     let controlling = ControllingTerminal::default();
     let anywhere = TerminalOrStandardError::default();
     let state = directories::state(environment)?;
@@ -208,6 +211,8 @@ fn dispatch(
         environment,
         http: &http,
         terminal: &controlling,
+        browser: &browser,
+        random: &SystemRandomness,
         notice: &notices,
         documents: &documents,
         signals: io.signals,

@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::credential::{Credential, Interactive, Request, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
+use crate::grant::Grant;
 use crate::profile::Profile;
 use crate::profile::route::Target;
 use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
@@ -35,6 +36,8 @@ pub struct Call<'a> {
     pub profile: &'a Profile,
     /// Its session.
     pub store: &'a SessionStore,
+    /// How to sign in.
+    pub grant: &'a dyn Grant,
     /// What the tool wants.
     pub request: &'a Request,
     /// Whether a person may be asked, as the tool and the environment say.
@@ -71,7 +74,7 @@ impl<'a> Call<'a> {
     /// one resource at a time.
     fn scopes_of_sign_in(&self) -> Vec<String> {
         let mut scopes = self.scopes().to_vec();
-        if !self.profile.client.is_entra() && self.profile.grant.asks_a_person() {
+        if !self.profile.client.is_entra() && self.grant.asks_a_person() {
             let further = self.profile.scopes.iter();
             let missing: Vec<_> = further
                 .filter(|scope| !scopes.contains(scope))
@@ -144,7 +147,7 @@ impl<'a> Call<'a> {
                 Force::No
             },
             refused: None,
-            asks_a_person: self.profile.grant.asks_a_person(),
+            asks_a_person: self.grant.asks_a_person(),
             may_ask,
             in_background: false,
         }

@@ -4,7 +4,7 @@ use super::decision::{Force, Step, Wanted, next};
 use super::{Call, HasAsked, forget, login_required, refresh, under_lock};
 use crate::credential::{Credential, Interactive};
 use crate::error::{Error, ErrorKind};
-use crate::grant::GrantRequest;
+use crate::grant::{Grant, GrantRequest};
 use crate::oauth::userinfo;
 use crate::store::session::{AccountRow, RowKey, Session};
 use crate::store::{Loaded, SessionGuard, SignInGuard};
@@ -70,7 +70,7 @@ pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
         context: call.context.without_deadline(),
         ..*call
     };
-    if !call.profile.grant.asks_a_person() {
+    if !call.grant.asks_a_person() {
         let guard = call.store.lock(&call.context)?;
         let mut session = call.store.load_locked(&guard, &call.context)?;
         return run_machine_grant(call, &mut session, &guard);
@@ -153,7 +153,12 @@ fn ask(
         request: &request,
         ..*call
     };
-    let granted = run(call);
+    // Which way is taken is known before, and told after.
+    let chosen = call.grant.chosen(&call.profile.client, context);
+    let name = chosen
+        .as_ref()
+        .map_or(call.grant.name(), |grant| grant.name());
+    let granted = chosen.and_then(|grant| run(call, grant));
     // The code is spent: Ctrl-C waits until what it brought is kept.
     let _shield = granted.is_ok().then(|| context.signals.shield());
     let mut is_somebody_else = false;
@@ -173,7 +178,7 @@ fn ask(
         })
     });
     match checked {
-        Ok(token_set) => keep(call, key, &token_set),
+        Ok(token_set) => keep(call, key, name, &token_set),
         Err(error) => {
             if error.kind() == ErrorKind::Interrupted {
                 // The terminal's line holds `^C`.
@@ -208,8 +213,8 @@ fn is_refusal(error: &Error) -> bool {
         || matches!(said, Some("access_denied" | "authorization_declined"))
 }
 
-fn run(call: &Call<'_>) -> Result<TokenSet, Error> {
-    call.profile.grant.run(
+fn run(call: &Call<'_>, grant: &dyn Grant) -> Result<TokenSet, Error> {
+    grant.run(
         &call.profile.client,
         &GrantRequest {
             profile: &call.profile.name,
@@ -298,11 +303,11 @@ fn asked_scopes(call: &Call<'_>) -> Vec<String> {
 fn keep(
     call: &Call<'_>,
     key: &RowKey,
+    name: &'static str,
     token_set: &TokenSet,
 ) -> Result<(Credential, Result<(), Error>), Error> {
     let context = &call.context;
     let now = context.clock.now();
-    let name = call.profile.grant.name();
     // Without a refresh token there is no narrower token to be had. Claims that the sign-in had to
     // satisfy beyond those of the tool make its token no other.
     let scopes = match token_set.refresh_token {
@@ -367,8 +372,8 @@ pub(super) fn run_machine_grant(
 ) -> Result<Credential, Error> {
     let now = call.context.clock.now();
     let (asked, wanted) = (call.asked_key(), call.key());
-    let name = call.profile.grant.name();
-    let mut token_set = run(call)?;
+    let name = call.grant.name();
+    let mut token_set = run(call, call.grant)?;
     if let Some(wanted) = call.account() {
         check_account(&token_set.account, wanted)?;
     }

@@ -1,32 +1,54 @@
 //! The default: the way to sign in that works on this machine.
 
+use super::authorization_code::AuthorizationCode;
 use super::device_code::DeviceCode;
 use super::{Entry, Grant, GrantRequest};
 use crate::context::Context;
 use crate::error::Error;
-use crate::oauth::client::Client;
+use crate::oauth::client::{Client, EndpointName};
+use crate::oauth::metadata;
 use crate::token::TokenSet;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "auto",
-    summary: "the way to sign in that works here: the device code",
+    summary: "the browser where there is one, the device code otherwise",
     keys: &[],
-    parse: |_| Ok(Box::new(Auto)),
+    parse: |_| Ok(Box::new(Auto::default())),
 };
 
 /// Chooses among the grants that ask a person.
-#[derive(Debug)]
-struct Auto;
+#[derive(Debug, Default)]
+struct Auto {
+    browser: AuthorizationCode,
+    device: DeviceCode,
+}
 
 impl Grant for Auto {
     fn name(&self) -> &'static str {
-        // What was done is what an answer names as its source.
-        DeviceCode.name()
+        ENTRY.name
     }
 
     fn asks_a_person(&self) -> bool {
         true
+    }
+
+    fn chosen(&self, client: &Client, context: &Context<'_>) -> Result<&dyn Grant, Error> {
+        let server = metadata::find(client, &[EndpointName::Token], context)?;
+        let has = |name| server.endpoints.get(name).is_some();
+        let reason = if !has(EndpointName::Authorization) {
+            Some("the authority has no authorization endpoint".to_owned())
+        } else if server.wants_pushed_requests {
+            Some("the authority wants its authorization requests pushed".to_owned())
+        } else {
+            context.browser.missing()
+        };
+        let (chosen, reason): (&dyn Grant, _) = match reason {
+            Some(reason) => (&self.device, reason),
+            None => (&self.browser, "there is a browser".to_owned()),
+        };
+        context.debug(|| format!("the sign-in is by {}: {reason}", chosen.name()));
+        Ok(chosen)
     }
 
     fn run(
@@ -35,6 +57,6 @@ impl Grant for Auto {
         request: &GrantRequest<'_>,
         context: &Context<'_>,
     ) -> Result<TokenSet, Error> {
-        DeviceCode.run(client, request, context)
+        self.chosen(client, context)?.run(client, request, context)
     }
 }

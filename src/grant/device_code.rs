@@ -36,7 +36,7 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const LONGEST_INTERVAL: u64 = 60;
 
 /// The device authorization grant.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct DeviceCode;
 
 impl Grant for DeviceCode {
@@ -46,6 +46,10 @@ impl Grant for DeviceCode {
 
     fn asks_a_person(&self) -> bool {
         true
+    }
+
+    fn chosen(&self, _client: &Client, _context: &Context<'_>) -> Result<&dyn Grant, Error> {
+        Ok(self)
     }
 
     fn run(

@@ -4,6 +4,7 @@
 //! [`Context`] alone: it knows no store, no profile and no stdout. To add one: a file with a type
 //! that implements [`Grant`], and a line in [`GRANTS`].
 
+pub mod authorization_code;
 pub mod auto;
 pub mod device_code;
 
@@ -41,6 +42,13 @@ pub trait Grant: Debug {
         Vec::new()
     }
 
+    /// The grant that is run: this one, unless it chooses among others. What was done is what an
+    /// answer names as its source.
+    ///
+    /// # Errors
+    /// As those of [`Grant::run`].
+    fn chosen(&self, client: &Client, context: &Context<'_>) -> Result<&dyn Grant, Error>;
+
     /// Obtains a token set.
     ///
     /// # Errors
@@ -66,4 +74,4 @@ pub struct Entry {
 }
 
 /// Every grant, by name.
-pub const GRANTS: &[Entry] = &[auto::ENTRY, device_code::ENTRY];
+pub const GRANTS: &[Entry] = &[auto::ENTRY, authorization_code::ENTRY, device_code::ENTRY];

@@ -109,6 +109,17 @@ pub fn expires_at(id_token: &str, now: Timestamp) -> Option<Timestamp> {
     })
 }
 
+/// The `nonce` in the token, by which it belongs to one authorization request (OpenID Connect Core
+/// §3.1.3.7).
+pub fn nonce(id_token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Nonce {
+        nonce: String,
+    }
+    let claims: Nonce = id_token.split('.').nth(1).and_then(decode)?;
+    Some(claims.nonce)
+}
+
 /// Reads who signed in from Entra's `client_info`, which comes where no ID token was asked for.
 pub fn account_of_client_info(client_info: &str) -> Option<Account> {
     #[derive(Deserialize)]

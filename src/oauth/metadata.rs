@@ -27,6 +27,10 @@ pub struct Server {
     pub scopes_supported: Vec<String>,
     /// `token_endpoint_auth_methods_supported`, where listed.
     pub token_endpoint_auth_methods: Option<Vec<String>>,
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 §3).
+    pub names_issuer_in_answers: bool,
+    /// `require_pushed_authorization_requests` (RFC 9126 §5).
+    pub wants_pushed_requests: bool,
 }
 
 impl Server {
@@ -63,6 +67,10 @@ struct Document {
     #[serde(default)]
     scopes_supported: Vec<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    #[serde(default)]
+    require_pushed_authorization_requests: bool,
 }
 
 /// Finds the endpoints of `client`'s authority; nothing is asked if all of `needed` are known.
@@ -312,6 +320,8 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
         endpoints,
         scopes_supported: document.scopes_supported,
         token_endpoint_auth_methods: document.token_endpoint_auth_methods_supported,
+        names_issuer_in_answers: document.authorization_response_iss_parameter_supported,
+        wants_pushed_requests: document.require_pushed_authorization_requests,
     })
 }
 

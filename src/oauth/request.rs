@@ -67,6 +67,14 @@ impl Form {
         }
     }
 
+    /// Adds the fields to the query of a URL, which keeps its own (RFC 6749 §3.1).
+    pub fn add_to_query(&self, url: &mut url::Url) {
+        let mut query = url.query_pairs_mut();
+        for (name, value) in &self.0 {
+            query.append_pair(name, value.expose());
+        }
+    }
+
     /// The form as the body of a request.
     pub fn encode(&self) -> Secret {
         let mut serializer = Serializer::new(String::new());

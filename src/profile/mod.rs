@@ -930,10 +930,10 @@ fn read_profile(
             keys.complain(found, "scopes", problem);
         }
     }
-    let needs_device = [EndpointName::DeviceAuthorization, EndpointName::Token];
-    let has_endpoints = needs_device
-        .iter()
-        .all(|name| endpoints.get(*name).is_some());
+    // Those of a sign-in in one way or the other.
+    let has = |name| endpoints.get(name).is_some();
+    let has_endpoints = has(EndpointName::Token)
+        && (has(EndpointName::DeviceAuthorization) || has(EndpointName::Authorization));
     // A preset that was complained of already may be meant to give these.
     let may_be_preset = preset.is_none() && keys.find("preset").is_some();
     let lacks = |key| !may_be_preset && keys.find(key).is_none();

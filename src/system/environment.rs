@@ -48,6 +48,19 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "if set and not `false`, a person is asked only with --interactive always",
     ),
     (
+        "CRED_HELPER_BROWSER",
+        "the command that opens a URL; `none`: there is no browser",
+    ),
+    (
+        "BROWSER",
+        "commands that open a URL, where CRED_HELPER_BROWSER names none",
+    ),
+    (
+        "SSH_CONNECTION, SSH_CLIENT, SSH_TTY",
+        "if one is set, there is no browser unless BROWSER names it",
+    ),
+    ("WSL_DISTRO_NAME", "if it is set, Windows opens the browser"),
+    (
         "GIT_TERMINAL_PROMPT",
         "if `0`, `false` or empty, git does not have a person asked",
     ),

@@ -2,13 +2,16 @@
 //! thing. What differs between operating systems is in `unix.rs` and `windows.rs`.
 
 pub mod attempt;
+pub mod browser;
 pub mod clock;
 pub mod directories;
 pub mod documents;
 pub mod environment;
 pub mod http;
+pub mod listener;
 pub mod notice;
 pub mod process;
+pub mod random;
 pub mod signal;
 pub mod terminal;
 

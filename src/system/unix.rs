@@ -11,6 +11,24 @@ use crate::text::shell_word;
 /// The signal of a terminal that is closed.
 pub const HANG_UP: Option<i32> = Some(rustix::process::Signal::HUP.as_raw());
 
+/// What stands between the commands of `BROWSER`.
+pub const LIST_SEPARATOR: char = ':';
+
+/// The commands that open a URL on this desktop, or why there is none.
+///
+/// # Errors
+/// Why there is no desktop.
+pub fn browsers(environment: &dyn Environment) -> Result<&'static [&'static str], String> {
+    if std::env::consts::OS == "macos" {
+        return Ok(&["/usr/bin/open"]);
+    }
+    let is_set = |name| environment.variable(name).is_some();
+    if is_set("WAYLAND_DISPLAY") || is_set("DISPLAY") {
+        return Ok(&["xdg-open", "sensible-browser"]);
+    }
+    Err("neither WAYLAND_DISPLAY nor DISPLAY is set: there is no desktop".to_owned())
+}
+
 /// The controlling terminal, where there is one.
 pub fn terminal() -> Option<Box<dyn Write>> {
     let file = OpenOptions::new().write(true).open("/dev/tty").ok()?;

@@ -11,6 +11,17 @@ use crate::context::{Clock, Environment};
 /// The signal of a terminal that is closed: there is none.
 pub const HANG_UP: Option<i32> = None;
 
+/// What stands between the commands of `BROWSER`.
+pub const LIST_SEPARATOR: char = ';';
+
+/// The command that opens a URL.
+///
+/// # Errors
+/// None: there always is one.
+pub fn browsers(_environment: &dyn Environment) -> Result<&'static [&'static str], String> {
+    Ok(&["rundll32.exe url.dll,FileProtocolHandler"])
+}
+
 /// The console, where somebody sees it: a service and a program with windows can have one that
 /// nobody does, and then neither stdin nor stderr is it.
 ///

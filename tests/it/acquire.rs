@@ -61,6 +61,7 @@ impl Desk {
         Call {
             profile: &self.profile,
             store: &self.store,
+            grant: self.profile.grant.as_ref(),
             request,
             interactive: Interactive::Auto,
             context,

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use cred_helper::context::{
-    Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse, Level,
-    Notice, Shield, Signals, Terminal,
+    Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse,
+    Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::token::Timestamp;
@@ -93,6 +93,8 @@ impl World {
             environment: self,
             http: self,
             terminal: self,
+            browser: self,
+            random: self,
             notice: self,
             documents: self,
             signals: self,
@@ -150,6 +152,26 @@ impl Http for World {
                 Err(failure)
             }
         }
+    }
+}
+
+impl Browser for World {
+    fn missing(&self) -> Option<String> {
+        Some("there is none in this world".to_owned())
+    }
+
+    fn open(&self, _url: &str) -> Result<(), String> {
+        Err("there is none in this world".to_owned())
+    }
+
+    fn listen(&self, _host: LoopbackHost, _port: Option<u16>) -> io::Result<Box<dyn Visitors>> {
+        Err(io::Error::other("nobody comes in this world"))
+    }
+}
+
+impl Random for World {
+    fn bytes(&self) -> Result<[u8; 32], Error> {
+        Ok([7; 32])
     }
 }
 

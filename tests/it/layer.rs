@@ -46,7 +46,11 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("directories::ProjectDirs", &["system/directories.rs"]),
     ("rustix::", &["system/unix.rs"]),
     ("lexopt::", &["protocol/argument.rs"]),
-    ("ring::", &["digest.rs", "system/http.rs"]),
+    (
+        "ring::",
+        &["digest.rs", "system/http.rs", "system/random.rs"],
+    ),
+    ("httparse::", &["system/listener.rs"]),
     (
         "base64::",
         &[
@@ -61,7 +65,14 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("similar::", &["setup/view.rs"]),
     ("cfg_attr(", &["system/mod.rs"]),
     // What is tested with a shell or with modes.
-    ("cfg(all(", &["system/documents.rs", "system/process.rs"]),
+    (
+        "cfg(all(",
+        &[
+            "system/browser.rs",
+            "system/documents.rs",
+            "system/process.rs",
+        ],
+    ),
     ("cfg(any(", &[]),
     ("cfg(not(", &[]),
     ("cfg(target", &[]),

@@ -48,6 +48,7 @@ mod kubectl_job;
 mod layer;
 mod main_job;
 mod microsoft;
+mod oidc_browser;
 mod oidc_client;
 mod oidc_ground;
 mod oidc_killed;

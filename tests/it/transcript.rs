@@ -188,6 +188,7 @@ fn describe(request: &Request) -> String {
         force_refresh,
         claims,
         interactive,
+        grant,
         token,
     } = request;
     let action = match action {
@@ -197,6 +198,7 @@ fn describe(request: &Request) -> String {
             format!("{action:?}")
         }
     };
+    assert_eq!(*grant, None, "only a person chooses it");
     let token = token.map_or_else(String::new, |token| format!(" token={token:?}"));
     format!(
         "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \

@@ -1,0 +1,593 @@
+//! The authorization code grant in the system browser
+//! ([RFC 6749 §4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1),
+//! [RFC 8252](https://www.rfc-editor.org/rfc/rfc8252)), with PKCE
+//! ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)).
+//!
+//! The browser brings the code back to a port of this machine, where anybody can come: only an
+//! answer with the `state` of this sign-in counts, and nobody else ends it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use url::{Url, form_urlencoded};
+
+use super::{Entry, Grant, GrantRequest};
+use crate::context::{Context, LoopbackHost, Visit};
+use crate::digest::sha256;
+use crate::encoding::to_base64url;
+use crate::error::{Error, ErrorKind, OAuthError};
+use crate::oauth::client::{Client, EndpointName};
+use crate::oauth::id_token;
+use crate::oauth::metadata::{self, Server};
+use crate::oauth::request::{self, Form};
+use crate::oauth::response::{self, Failure};
+use crate::secret::Secret;
+use crate::text::printable;
+use crate::token::TokenSet;
+
+/// The line in the table.
+pub(super) const ENTRY: Entry = Entry {
+    name: NAME,
+    summary: "the person signs in with the browser of this machine (RFC 6749 §4.1, PKCE)",
+    keys: &["redirect_uri", "timeout"],
+    parse,
+};
+
+const NAME: &str = "authorization_code";
+
+/// How long has a person for a sign-in, with a second factor and a password that is looked up?
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The authorization code grant.
+#[derive(Debug)]
+pub(super) struct AuthorizationCode {
+    redirect: Option<Redirect>,
+    timeout: Duration,
+}
+
+impl Default for AuthorizationCode {
+    fn default() -> Self {
+        Self {
+            redirect: None,
+            timeout: TIMEOUT,
+        }
+    }
+}
+
+/// Where the browser brings the code: a redirect URI, without its port if any will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Redirect {
+    host: LoopbackHost,
+    port: Option<u16>,
+    path: String,
+}
+
+fn parse(mut table: toml::Table) -> Result<Box<dyn Grant>, String> {
+    let mut grant = AuthorizationCode::default();
+    if let Some(value) = table.remove("redirect_uri") {
+        let text = value.as_str().ok_or("`redirect_uri` is no string")?;
+        let redirect = Redirect::parse(text);
+        grant.redirect = Some(redirect.map_err(|reason| format!("`redirect_uri`: {reason}"))?);
+    }
+    if let Some(value) = table.remove("timeout") {
+        let text = value.as_str().unwrap_or_default();
+        let timeout = humantime::parse_duration(text);
+        grant.timeout = timeout.map_err(|_| "`timeout` is no time like \"10m\"")?;
+    }
+    Ok(Box::new(grant))
+}
+
+impl Redirect {
+    /// Reads a redirect URI: `http`, this machine, perhaps a port, and a path.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let rest = text
+            .strip_prefix("http://")
+            .ok_or("it does not begin with `http://`")?;
+        let (authority, path) = match rest.find('/') {
+            Some(start) => rest.split_at(start),
+            None => (rest, ""),
+        };
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if !path.bytes().all(is_plain) {
+            return Err("its path holds more than letters, digits and `/-._~`");
+        }
+        let hosts = [
+            ("localhost", LoopbackHost::Localhost),
+            ("127.0.0.1", LoopbackHost::V4),
+            ("[::1]", LoopbackHost::V6),
+        ];
+        for (name, host) in hosts {
+            let port = match authority.strip_prefix(name) {
+                Some("") => None,
+                Some(rest) => {
+                    let port = rest.strip_prefix(':').and_then(|port| port.parse().ok());
+                    Some(port.filter(|port| *port != 0).ok_or("its port is none")?)
+                }
+                None => continue,
+            };
+            return Ok(Self {
+                host,
+                port,
+                path: path.to_owned(),
+            });
+        }
+        Err("its host is not `localhost`, `127.0.0.1` or `[::1]`")
+    }
+
+    /// What is used where the profile names none. Entra takes any port of `http://localhost`, and of
+    /// nothing else (<https://learn.microsoft.com/entra/identity-platform/reply-url>); others
+    /// take any port of an address (RFC 8252 §7.3).
+    fn default_for(client: &Client) -> Self {
+        let (host, path) = if client.is_entra() {
+            (LoopbackHost::Localhost, "")
+        } else {
+            (LoopbackHost::V4, "/")
+        };
+        Self {
+            host,
+            port: None,
+            path: path.to_owned(),
+        }
+    }
+
+    /// `HOST:PORT`, as the browser names it.
+    fn authority(&self, port: u16) -> String {
+        let host = match self.host {
+            LoopbackHost::Localhost => "localhost",
+            LoopbackHost::V4 => "127.0.0.1",
+            LoopbackHost::V6 => "[::1]",
+        };
+        format!("{host}:{port}")
+    }
+}
+
+impl Grant for AuthorizationCode {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn asks_a_person(&self) -> bool {
+        true
+    }
+
+    fn chosen(&self, _client: &Client, _context: &Context<'_>) -> Result<&dyn Grant, Error> {
+        Ok(self)
+    }
+
+    fn run(
+        &self,
+        client: &Client,
+        request: &GrantRequest<'_>,
+        context: &Context<'_>,
+    ) -> Result<TokenSet, Error> {
+        let needed = [EndpointName::Authorization, EndpointName::Token];
+        let server = metadata::find(client, &needed, context)?;
+        let client = &client.with_secret_at_hand(context)?;
+        let default = || Redirect::default_for(client);
+        let redirect = self.redirect.clone().unwrap_or_else(default);
+        let visitors = context
+            .browser
+            .listen(redirect.host, redirect.port)
+            .map_err(|error| {
+                let place = redirect.port.map_or_else(
+                    || "on this machine".to_owned(),
+                    |port| format!("at {}", redirect.authority(port)),
+                );
+                Error::new(
+                    ErrorKind::Unavailable,
+                    format!("the browser's answer cannot be waited for {place}"),
+                )
+                .because(error)
+            })?;
+        let authority = redirect.authority(visitors.port());
+        let awaited = Awaited::new(client, &server, request, &redirect, authority, context)?;
+        show(&awaited, request, self.timeout, context)?;
+        let end = context.clock.monotonic() + self.timeout;
+        let mut outcome = None;
+        while outcome.is_none() {
+            let came = visitors.next(&mut |visit| {
+                let (answer, found) = awaited.judge(visit, &server);
+                outcome = found;
+                answer
+            });
+            if came {
+                continue;
+            }
+            if context.clock.monotonic() >= end {
+                return Err(ran_out(self.timeout));
+            }
+            context.clock.sleep(Duration::from_millis(50))?;
+        }
+        drop(visitors);
+        let bug = || Err(Error::new(ErrorKind::Internal, "BUG: nobody came"));
+        let code = outcome.unwrap_or_else(bug)?;
+        redeem(client, &server, &awaited, code, context)
+    }
+}
+
+fn ran_out(timeout: Duration) -> Error {
+    Error::new(
+        ErrorKind::LoginRequired,
+        format!(
+            "nobody came back from the browser within {}",
+            humantime::format_duration(timeout)
+        ),
+    )
+    .because(
+        "if the page there says that the redirect URI is wrong, register it for the client, or \
+         name the one that is registered: `grant = { type = \"authorization_code\", redirect_uri = \
+         \"…\" }`",
+    )
+}
+
+/// What this sign-in sent, and wants to see again.
+struct Awaited {
+    /// `HOST:PORT` of the redirect URI.
+    authority: String,
+    path: String,
+    redirect_uri: String,
+    state: Secret,
+    verifier: Secret,
+    nonce: Option<String>,
+    /// Where the person signs in.
+    url: Url,
+    scopes: Vec<String>,
+}
+
+/// What is answered to a visitor, and what the sign-in came to, if it ended.
+type Judged = ((u16, &'static str), Option<Result<Secret, Error>>);
+
+impl Awaited {
+    fn new(
+        client: &Client,
+        server: &Server,
+        request: &GrantRequest<'_>,
+        redirect: &Redirect,
+        authority: String,
+        context: &Context<'_>,
+    ) -> Result<Self, Error> {
+        let scopes = metadata::scopes_to_ask(client, server, request.scopes);
+        let endpoint = server.endpoint(EndpointName::Authorization)?;
+        let random = || context.random.bytes().map(|bytes| to_base64url(&bytes));
+        let verifier = random()?;
+        let state = random()?;
+        // Only an ID token brings it back.
+        let asks_for_identity = scopes.iter().any(|scope| scope == "openid");
+        let nonce = asks_for_identity.then(random).transpose()?;
+        let redirect_uri = format!("http://{authority}{}", redirect.path);
+        let mut form = Form::new("client_id", &client.client_id);
+        form.add("response_type", "code");
+        form.add("redirect_uri", &redirect_uri);
+        form.add("scope", &scopes.join(" "));
+        form.add("state", &state);
+        form.add(
+            "code_challenge",
+            &to_base64url(&sha256(verifier.as_bytes())),
+        );
+        form.add("code_challenge_method", "S256");
+        form.add("nonce", nonce.as_deref().unwrap_or_default());
+        if client.is_entra() {
+            // The code stays out of the browser's history. Others often do not know it.
+            form.add("response_mode", "form_post");
+            form.add("client_info", "1");
+        }
+        form.add("login_hint", request.account.unwrap_or_default());
+        form.add_parameters(client, request.claims);
+        let is_prompt_said = client.extra.contains_key("prompt");
+        if scopes.iter().any(|scope| scope == "offline_access")
+            && !client.is_entra()
+            && !is_prompt_said
+        {
+            // OpenID Connect Core §11: without it no refresh token comes.
+            form.add("prompt", "consent");
+        }
+        let bug =
+            |error| Error::new(ErrorKind::Internal, "BUG: an endpoint is no URL").because(error);
+        let mut url = Url::parse(endpoint.as_str()).map_err(bug)?;
+        form.add_to_query(&mut url);
+        Ok(Self {
+            authority,
+            path: redirect.path.clone(),
+            redirect_uri,
+            state: Secret::new(state),
+            verifier: Secret::new(verifier),
+            nonce,
+            url,
+            scopes,
+        })
+    }
+
+    /// Judges what came. What is not the answer to this sign-in is refused, and ends nothing.
+    fn judge(&self, visit: &Visit, server: &Server) -> Judged {
+        let refuse = |status, page| ((status, page), None);
+        // A name that was made to mean this machine brings another site's page here.
+        if !visit.host.eq_ignore_ascii_case(&self.authority) {
+            return refuse(421, "Nobody of this name is here.");
+        }
+        let target = visit.target.expose();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if path.trim_start_matches('/') != self.path.trim_start_matches('/') {
+            return refuse(404, "There is nothing here.");
+        }
+        let is_form = visit
+            .content_type
+            .split(';')
+            .next()
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM));
+        let parameters = match visit.method.as_str() {
+            "GET" => query,
+            "POST" if is_form => visit.body.expose(),
+            _ => return refuse(405, "This is not how a sign-in ends."),
+        };
+        let Some(answer) = Answer::read(parameters) else {
+            return refuse(400, "This is not how a sign-in ends.");
+        };
+        let is_ours = answer
+            .state
+            .as_ref()
+            .is_some_and(|state| is_same(state, self.state.expose()));
+        if !is_ours {
+            return refuse(
+                400,
+                "This is not the answer to the sign-in that is waited for.",
+            );
+        }
+        match answer.outcome(server) {
+            None => refuse(400, "This is not how a sign-in ends."),
+            Some(Ok(code)) => (
+                (200, "You have signed in, and can close this page."),
+                Some(Ok(code)),
+            ),
+            Some(Err(error)) => (
+                (
+                    200,
+                    "The sign-in has failed. The terminal says why; you can close this page.",
+                ),
+                Some(Err(*error)),
+            ),
+        }
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Compares in a time that tells nothing of where two texts differ.
+fn is_same(one: &str, other: &str) -> bool {
+    let pairs = one.bytes().zip(other.bytes());
+    let difference = pairs.fold(0, |difference, (one, other)| difference | (one ^ other));
+    one.len() == other.len() && difference == 0
+}
+
+/// An authorization response (RFC 6749 §4.1.2, RFC 9207 §2).
+#[derive(Default)]
+struct Answer<'a> {
+    code: Option<Cow<'a, str>>,
+    state: Option<Cow<'a, str>>,
+    iss: Option<Cow<'a, str>>,
+    error: Option<Cow<'a, str>>,
+    error_description: Option<Cow<'a, str>>,
+}
+
+impl<'a> Answer<'a> {
+    /// `None` where a parameter comes twice (RFC 6749 §3.1).
+    fn read(parameters: &'a str) -> Option<Self> {
+        let mut answer = Self::default();
+        for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
+            let place = match name.as_ref() {
+                "code" => &mut answer.code,
+                "state" => &mut answer.state,
+                "iss" => &mut answer.iss,
+                "error" => &mut answer.error,
+                "error_description" => &mut answer.error_description,
+                _ => continue,
+            };
+            if place.replace(value).is_some() {
+                return None;
+            }
+        }
+        Some(answer)
+    }
+
+    /// The code, or why there is none; `None` where it is neither. The issuer is looked at first
+    /// (RFC 9207 §2.4).
+    fn outcome(self, server: &Server) -> Option<Result<Secret, Box<Error>>> {
+        let foreign = |reason: String| {
+            let error = Error::new(ErrorKind::Denied, "the browser brought a foreign answer");
+            Some(Err(Box::new(error.because(reason))))
+        };
+        match (&self.iss, &server.issuer) {
+            (Some(iss), Some(issuer)) if iss != issuer => {
+                return foreign(format!("it is of the issuer `{}`", printable(iss)));
+            }
+            (None, _) if server.names_issuer_in_answers => {
+                return foreign("it does not name the issuer, and the authority's do".to_owned());
+            }
+            _ => {}
+        }
+        if let Some(error) = self.error {
+            let description = self.error_description.map(|text| printable(&text));
+            let said = OAuthError {
+                error: printable(&error),
+                error_description: description,
+                ..OAuthError::default()
+            };
+            let failure = Failure::Refused {
+                said: Box::new(said),
+                interval: None,
+                claims: None,
+            };
+            return Some(Err(Box::new(failure.into_error("the sign-in was refused"))));
+        }
+        let code = self.code.filter(|code| !code.is_empty())?;
+        Some(Ok(Secret::new(code.into_owned())))
+    }
+}
+
+/// Opens the browser, and shows where to sign in if it does not come.
+fn show(
+    awaited: &Awaited,
+    request: &GrantRequest<'_>,
+    timeout: Duration,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let opened = context.browser.open(awaited.url.as_str());
+    let begin = match &opened {
+        Ok(()) => "sign in with the browser that opens now. If none does, open".to_owned(),
+        Err(reason) => format!("open this on this machine ({})", printable(reason)),
+    };
+    let text = format!(
+        "\nTo sign in for profile `{}`, {begin}\n\n    {}\n\nThis waits for {}. Go on only if you \
+         asked for it yourself.\n",
+        request.profile,
+        awaited.url,
+        humantime::format_duration(timeout)
+    );
+    context.terminal.show(&text).map_err(|error| {
+        Error::new(
+            ErrorKind::LoginRequired,
+            "the sign-in cannot be shown to anybody",
+        )
+        .because(error)
+    })
+}
+
+/// Redeems the code (RFC 6749 §4.1.3), once: a code that is sent twice may cost the tokens.
+fn redeem(
+    client: &Client,
+    server: &Server,
+    awaited: &Awaited,
+    code: Secret,
+    context: &Context<'_>,
+) -> Result<TokenSet, Error> {
+    const DOING: &str = "the sign-in could not be completed";
+    let mut form = Form::of_grant(NAME, client);
+    form.add_secret("code", code);
+    form.add("redirect_uri", &awaited.redirect_uri);
+    form.add_secret("code_verifier", awaited.verifier.clone());
+    if client.is_entra() {
+        form.add("scope", &awaited.scopes.join(" "));
+    }
+    form.add_parameters(client, None);
+    // The answer holds the tokens: Ctrl-C waits for it.
+    let shield = context.signals.shield();
+    let endpoint = server.endpoint(EndpointName::Token)?;
+    let answer = request::post(client, server, endpoint, form, context)?;
+    drop(shield);
+    let token_set = answer
+        .map_err(Failure::from)
+        .and_then(|response| response::token_set(&response, client, server, context.clock.now()));
+    let token_set = token_set.map_err(|failure| failure.into_error(DOING))?;
+    let nonce = token_set
+        .id_token
+        .as_ref()
+        .and_then(|id_token| id_token::nonce(id_token.expose()));
+    if token_set.id_token.is_some() && nonce != awaited.nonce {
+        return Err(Error::new(ErrorKind::Denied, DOING)
+            .because("the ID token belongs to another sign-in: its nonce is not ours"));
+    }
+    Ok(token_set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Redirect, is_same};
+    use crate::context::LoopbackHost;
+    use crate::error::ErrorKind;
+    use crate::oauth::metadata::Server;
+
+    #[test]
+    fn a_redirect_uri_is_one_of_this_machine() {
+        for (text, expected) in [
+            (
+                "http://localhost",
+                Some((LoopbackHost::Localhost, None, "")),
+            ),
+            (
+                "http://localhost:8400/",
+                Some((LoopbackHost::Localhost, Some(8400), "/")),
+            ),
+            (
+                "http://127.0.0.1/a/b",
+                Some((LoopbackHost::V4, None, "/a/b")),
+            ),
+            ("http://[::1]:1/", Some((LoopbackHost::V6, Some(1), "/"))),
+            ("https://localhost/", None),
+            ("http://localhost.evil.example/", None),
+            ("http://127.0.0.1.evil.example/", None),
+            ("http://127.0.0.2/", None),
+            ("http://user@localhost/", None),
+            ("http://localhost:0/", None),
+            ("http://localhost:65536/", None),
+            ("http://localhost:x/", None),
+            ("http://localhost/?q", None),
+            ("http://localhost/#f", None),
+            ("app://callback", None),
+            ("", None),
+        ] {
+            let read = Redirect::parse(text).ok();
+            let read = read
+                .as_ref()
+                .map(|redirect| (redirect.host, redirect.port, redirect.path.as_str()));
+            assert_eq!(read, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_a_code_or_an_error_of_the_issuer_that_was_asked() {
+        let server = |announces| Server {
+            issuer: Some("https://id.example".to_owned()),
+            names_issuer_in_answers: announces,
+            ..Server::default()
+        };
+        for (parameters, announces, expected) in [
+            ("code=c", false, Some(Ok("c"))),
+            ("code=c%2B1&other=x", false, Some(Ok("c+1"))),
+            ("code=c&iss=https://id.example", true, Some(Ok("c"))),
+            ("code=c", true, Some(Err("no issuer"))),
+            (
+                "code=c&iss=https://evil.example",
+                false,
+                Some(Err("foreign")),
+            ),
+            ("code=c&iss=https://id.example/", true, Some(Err("foreign"))),
+            (
+                "error=access_denied&iss=https://evil.example",
+                true,
+                Some(Err("foreign")),
+            ),
+            ("error=access_denied&code=c", false, Some(Err("refused"))),
+            ("error=login_required", false, Some(Err("refused"))),
+            ("code=", false, None),
+            ("", false, None),
+        ] {
+            let answer = Answer::read(parameters).expect("nothing comes twice");
+            let outcome = answer.outcome(&server(announces));
+            let is_good = outcome.as_ref().map(Result::is_ok);
+            assert_eq!(
+                is_good,
+                expected.map(|expected| expected.is_ok()),
+                "{parameters}"
+            );
+            if let (Some(Ok(code)), Some(Ok(expected))) = (&outcome, expected) {
+                assert_eq!(code.expose(), expected);
+            }
+        }
+        assert!(Answer::read("state=a&state=b").is_none());
+        let denied = Answer::read("error=access_denied&error_description=no%1B%5B2Jway").unwrap();
+        let error = denied.outcome(&server(false)).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert!(!error.to_string().contains('\u{1b}'), "{error}");
+    }
+
+    #[test]
+    fn texts_are_the_same_only_if_all_of_them_is() {
+        for (one, other, same) in [
+            ("abc", "abc", true),
+            ("abc", "abd", false),
+            ("abc", "ab", false),
+            ("", "", true),
+        ] {
+            assert_eq!(is_same(one, other), same);
+        }
+    }
+}
