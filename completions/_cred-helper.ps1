@@ -152,6 +152,8 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
             [CompletionResult]::new('--no-browser', '--no-browser', [CompletionResultType]::ParameterName, 'The same as --grant device_code')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Print the address where to sign in, for --finish; nobody is asked')
+            [CompletionResult]::new('--finish', '--finish', [CompletionResultType]::ParameterName, 'Read the address that the browser ended on from stdin, and sign in')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')

@@ -680,7 +680,7 @@ _cred__helper() {
             return 0
             ;;
         cred__subcmd__helper__subcmd__login)
-            opts="-p -q -v -h --profile --account --grant --no-browser --interactive --config --error-format --quiet --verbose --color --help"
+            opts="-p -q -v -h --profile --account --grant --no-browser --start --finish --interactive --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

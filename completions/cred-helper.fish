@@ -143,6 +143,8 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l color 
 always\t''
 never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l no-browser -d 'The same as --grant device_code'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l start -d 'Print the address where to sign in, for --finish; nobody is asked'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l finish -d 'Read the address that the browser ended on from stdin, and sign in'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s h -l help -d 'Print help'

@@ -82,7 +82,8 @@ impl Answerer<'_> {
             configuration.allow(tool, profile)?;
         }
         let interactive = self.interactive(request)?;
-        let asks_anywhere = request.action == Action::Login || interactive == Interactive::Always;
+        let is_sign_in = matches!(request.action, Action::Login | Action::Finish(_));
+        let asks_anywhere = is_sign_in || interactive == Interactive::Always;
         let own = if asks_anywhere {
             self.anywhere
         } else {
@@ -126,6 +127,14 @@ impl Answerer<'_> {
             Action::Erase(rejected) => {
                 acquire::erase(&call, rejected.as_ref())?;
                 Ok(done(Vec::new()))
+            }
+            Action::Begin => {
+                let url = acquire::begin(&call)?;
+                Ok(Response::Begun { url })
+            }
+            Action::Finish(answer) => {
+                let credential = acquire::finish(&call, answer)?;
+                Ok(Response::Token(Box::new(credential)))
             }
             Action::Status => Err(Error::new(
                 ErrorKind::Internal,

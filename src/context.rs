@@ -161,6 +161,16 @@ pub trait Terminal {
     /// # Errors
     /// If there is nobody to show it to.
     fn show(&self, text: &str) -> std::io::Result<()>;
+    /// What they type from now on; `None` where they cannot.
+    fn typing(&self) -> Option<Box<dyn Typing>> {
+        None
+    }
+}
+
+/// What a person types.
+pub trait Typing {
+    /// The next line, if it is whole; nobody is waited for.
+    fn line(&mut self) -> Option<Secret>;
 }
 
 /// How much a [`Notice`] matters.

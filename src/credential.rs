@@ -69,6 +69,10 @@ pub enum Action {
         /// Whether to leave the authority alone.
         local: bool,
     },
+    /// The first step of a sign-in in two calls: to be told where a person signs in.
+    Begin,
+    /// The second step: what their browser ended on, as they copied it.
+    Finish(Secret),
     /// What is kept of every profile, or of the one that is named.
     Status,
     /// To forget an access token, but not the sign-in: the one that the tool saw rejected; `None`
@@ -165,6 +169,11 @@ pub enum Response {
         profile: String,
         /// The accounts it was done for; null for one that the authority did not name.
         accounts: Vec<Option<String>>,
+    },
+    /// A sign-in was begun: the page where a person signs in.
+    Begun {
+        /// Its URL.
+        url: String,
     },
     /// What is kept, as JSON with names in order.
     Status(serde_json::Value),

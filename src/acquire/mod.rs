@@ -9,10 +9,12 @@ mod forget;
 mod refresh;
 mod sign_in;
 mod status;
+mod steps;
 
 pub use self::forget::{erase, logout};
 pub use self::sign_in::login;
 pub use self::status::{StatusRow, status};
+pub use self::steps::{begin, finish};
 
 use self::decision::{Force, Freshness, Reason, Step, Wanted, fallback, next};
 use self::refresh::Refreshed;

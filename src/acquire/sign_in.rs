@@ -159,6 +159,17 @@ fn ask(
         .as_ref()
         .map_or(call.grant.name(), |grant| grant.name());
     let granted = chosen.and_then(|grant| run(call, grant));
+    conclude(call, key, name, granted)
+}
+
+/// Keeps what a sign-in brought for `key`, or notes that it failed.
+pub(super) fn conclude(
+    call: &Call<'_>,
+    key: &RowKey,
+    name: &'static str,
+    granted: Result<TokenSet, Error>,
+) -> Result<(Credential, Result<(), Error>), Error> {
+    let context = &call.context;
     // The code is spent: Ctrl-C waits until what it brought is kept.
     let _shield = granted.is_ok().then(|| context.signals.shield());
     let mut is_somebody_else = false;

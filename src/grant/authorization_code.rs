@@ -4,14 +4,17 @@
 //! ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)).
 //!
 //! The browser brings the code back to a port of this machine, where anybody can come: only an
-//! answer with the `state` of this sign-in counts, and nobody else ends it.
+//! answer with the `state` of this sign-in counts, and nobody else ends it. Where the browser is
+//! another machine's, the person copies the address that it ended on, here or in a later call.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Deserialize;
 use url::{Url, form_urlencoded};
+use zeroize::Zeroizing;
 
-use super::{Entry, Grant, GrantRequest};
+use super::{Begun, Entry, Grant, GrantRequest};
 use crate::context::{Context, LoopbackHost, Visit};
 use crate::digest::sha256;
 use crate::encoding::to_base64url;
@@ -28,7 +31,7 @@ use crate::token::TokenSet;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: NAME,
-    summary: "the person signs in with the browser of this machine (RFC 6749 §4.1, PKCE)",
+    summary: "the person signs in with a browser (RFC 6749 §4.1, PKCE)",
     keys: &["redirect_uri", "timeout"],
     parse,
 };
@@ -131,13 +134,13 @@ impl Redirect {
     }
 
     /// `HOST:PORT`, as the browser names it.
-    fn authority(&self, port: u16) -> String {
+    fn authority(&self, port: Option<u16>) -> String {
         let host = match self.host {
             LoopbackHost::Localhost => "localhost",
             LoopbackHost::V4 => "127.0.0.1",
             LoopbackHost::V6 => "[::1]",
         };
-        format!("{host}:{port}")
+        port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 }
 
@@ -152,6 +155,57 @@ impl Grant for AuthorizationCode {
 
     fn chosen(&self, _client: &Client, _context: &Context<'_>) -> Result<&dyn Grant, Error> {
         Ok(self)
+    }
+
+    fn begin(
+        &self,
+        client: &Client,
+        request: &GrantRequest<'_>,
+        context: &Context<'_>,
+    ) -> Result<Option<Begun>, Error> {
+        let needed = [EndpointName::Authorization, EndpointName::Token];
+        let server = metadata::find(client, &needed, context)?;
+        let default = || Redirect::default_for(client);
+        let redirect = self.redirect.clone().unwrap_or_else(default);
+        // Nobody listens: the address is copied from a page that cannot be shown.
+        let authority = redirect.authority(redirect.port);
+        let awaited = Awaited::new(
+            client, &server, request, &redirect, authority, false, context,
+        )?;
+        Ok(Some(Begun {
+            url: awaited.url.clone(),
+            kept: awaited.to_kept(),
+        }))
+    }
+
+    fn finish(
+        &self,
+        client: &Client,
+        kept: &Secret,
+        answer: &Secret,
+        context: &Context<'_>,
+    ) -> Result<TokenSet, Error> {
+        let awaited: Awaited = serde_json::from_str(kept.expose()).map_err(|_| {
+            Error::new(
+                ErrorKind::LoginRequired,
+                "the sign-in that was begun is of another version of this program",
+            )
+        })?;
+        let needed = [EndpointName::Authorization, EndpointName::Token];
+        let server = metadata::find(client, &needed, context)?;
+        let client = &client.with_secret_at_hand(context)?;
+        let outcome = awaited.judge_copied(answer.expose(), &server);
+        let code = outcome.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                "what was pasted is not the answer to the sign-in that was begun last",
+            )
+            .hint(
+                "copy the whole address of the page that the browser ended on, which may show an \
+                 error, and run the command again",
+            )
+        })??;
+        redeem(client, &server, &awaited, code, context)
     }
 
     fn run(
@@ -171,7 +225,7 @@ impl Grant for AuthorizationCode {
             .map_err(|error| {
                 let place = redirect.port.map_or_else(
                     || "on this machine".to_owned(),
-                    |port| format!("at {}", redirect.authority(port)),
+                    |port| format!("at {}", redirect.authority(Some(port))),
                 );
                 Error::new(
                     ErrorKind::Unavailable,
@@ -179,9 +233,35 @@ impl Grant for AuthorizationCode {
                 )
                 .because(error)
             })?;
-        let authority = redirect.authority(visitors.port());
-        let awaited = Awaited::new(client, &server, request, &redirect, authority, context)?;
-        show(&awaited, request, self.timeout, context)?;
+        let authority = redirect.authority(Some(visitors.port()));
+        let awaited = |by_form| {
+            let authority = authority.clone();
+            Awaited::new(
+                client, &server, request, &redirect, authority, by_form, context,
+            )
+        };
+        let mut opened = context.browser.missing().map_or(Ok(()), Err);
+        let mut page = awaited(opened.is_ok())?;
+        if opened.is_ok() {
+            opened = context.browser.open(&page.url);
+            if opened.is_err() {
+                page = awaited(false)?;
+            }
+        }
+        let awaited = page;
+        // Where no browser comes, the address it ended on elsewhere can be typed.
+        let mut typing = opened
+            .as_ref()
+            .err()
+            .and_then(|_| context.terminal.typing());
+        show(
+            &awaited,
+            request,
+            &opened,
+            typing.is_some(),
+            self.timeout,
+            context,
+        )?;
         let end = context.clock.monotonic() + self.timeout;
         let mut outcome = None;
         while outcome.is_none() {
@@ -193,17 +273,30 @@ impl Grant for AuthorizationCode {
             if came {
                 continue;
             }
+            if let Some(line) = typing.as_mut().and_then(|typing| typing.line()) {
+                outcome = awaited.judge_copied(line.expose(), &server);
+                if outcome.is_none() && !line.expose().is_empty() {
+                    drop(context.terminal.show(NOT_THE_ANSWER));
+                }
+                continue;
+            }
             if context.clock.monotonic() >= end {
                 return Err(ran_out(self.timeout));
             }
             context.clock.sleep(Duration::from_millis(50))?;
         }
         drop(visitors);
+        drop(typing);
         let bug = || Err(Error::new(ErrorKind::Internal, "BUG: nobody came"));
         let code = outcome.unwrap_or_else(bug)?;
         redeem(client, &server, &awaited, code, context)
     }
 }
+
+/// What somebody is told who typed something else.
+const NOT_THE_ANSWER: &str = "\nThat is not the answer to this sign-in. Copy the whole address of the \
+                              page that the browser ended on, which may show an error, and paste \
+                              it here:\n";
 
 fn ran_out(timeout: Duration) -> Error {
     Error::new(
@@ -221,6 +314,7 @@ fn ran_out(timeout: Duration) -> Error {
 }
 
 /// What this sign-in sent, and wants to see again.
+#[derive(Deserialize)]
 struct Awaited {
     /// `HOST:PORT` of the redirect URI.
     authority: String,
@@ -230,7 +324,7 @@ struct Awaited {
     verifier: Secret,
     nonce: Option<String>,
     /// Where the person signs in.
-    url: Url,
+    url: String,
     scopes: Vec<String>,
 }
 
@@ -244,6 +338,7 @@ impl Awaited {
         request: &GrantRequest<'_>,
         redirect: &Redirect,
         authority: String,
+        by_form: bool,
         context: &Context<'_>,
     ) -> Result<Self, Error> {
         let scopes = metadata::scopes_to_ask(client, server, request.scopes);
@@ -267,9 +362,12 @@ impl Awaited {
         form.add("code_challenge_method", "S256");
         form.add("nonce", nonce.as_deref().unwrap_or_default());
         if client.is_entra() {
-            // The code stays out of the browser's history. Others often do not know it.
-            form.add("response_mode", "form_post");
             form.add("client_info", "1");
+            if by_form {
+                // The code stays out of the browser's history, and so out of the address that a
+                // person could copy. Others often do not know it.
+                form.add("response_mode", "form_post");
+            }
         }
         form.add("login_hint", request.account.unwrap_or_default());
         form.add_parameters(client, request.claims);
@@ -292,9 +390,59 @@ impl Awaited {
             state: Secret::new(state),
             verifier: Secret::new(verifier),
             nonce,
-            url,
+            url: url.into(),
             scopes,
         })
+    }
+
+    /// The form in which it is kept between two calls.
+    fn to_kept(&self) -> Secret {
+        let Self {
+            authority,
+            path,
+            redirect_uri,
+            state,
+            verifier,
+            nonce,
+            url,
+            scopes,
+        } = self;
+        let kept = Zeroizing::new(
+            serde_json::json!({
+                "authority": authority,
+                "path": path,
+                "redirect_uri": redirect_uri,
+                "state": state.expose(),
+                "verifier": verifier.expose(),
+                "nonce": nonce,
+                "url": url,
+                "scopes": scopes,
+            })
+            .to_string(),
+        );
+        Secret::new(kept.as_str())
+    }
+
+    /// Judges what somebody copied: an address, its query, or the code alone, which PKCE binds to
+    /// this sign-in.
+    fn judge_copied(&self, text: &str, server: &Server) -> Option<Result<Secret, Error>> {
+        let text = text.trim();
+        let is_code = |byte: u8| byte.is_ascii_graphic() && !b"?&\"'<>".contains(&byte);
+        let parameters = match text.split_once('?') {
+            Some((_, query)) => query.split('#').next().unwrap_or_default(),
+            None if text.contains("code=") || text.contains("error=") => text,
+            // An address without a query is no code.
+            None if text.contains("://") || text.is_empty() => return None,
+            None => return text.bytes().all(is_code).then(|| Ok(Secret::new(text))),
+        };
+        let answer = Answer::read(parameters).filter(|answer| self.is_ours(answer))?;
+        let outcome = answer.outcome(server)?;
+        Some(outcome.map_err(|error| *error))
+    }
+
+    fn is_ours(&self, answer: &Answer<'_>) -> bool {
+        let state = answer.state.as_ref();
+        state.is_some_and(|state| is_same(state, self.state.expose()))
     }
 
     /// Judges what came. What is not the answer to this sign-in is refused, and ends nothing.
@@ -322,11 +470,7 @@ impl Awaited {
         let Some(answer) = Answer::read(parameters) else {
             return refuse(400, "This is not how a sign-in ends.");
         };
-        let is_ours = answer
-            .state
-            .as_ref()
-            .is_some_and(|state| is_same(state, self.state.expose()));
-        if !is_ours {
+        if !self.is_ours(&answer) {
             return refuse(
                 400,
                 "This is not the answer to the sign-in that is waited for.",
@@ -423,21 +567,32 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Opens the browser, and shows where to sign in if it does not come.
+/// Shows where to sign in.
 fn show(
     awaited: &Awaited,
     request: &GrantRequest<'_>,
+    opened: &Result<(), String>,
+    can_type: bool,
     timeout: Duration,
     context: &Context<'_>,
 ) -> Result<(), Error> {
-    let opened = context.browser.open(awaited.url.as_str());
-    let begin = match &opened {
-        Ok(()) => "sign in with the browser that opens now. If none does, open".to_owned(),
-        Err(reason) => format!("open this on this machine ({})", printable(reason)),
+    let begin = match (opened, can_type) {
+        (Ok(()), _) => "sign in with the browser that opens now. If none does, open",
+        (Err(_), true) => "open this in a browser",
+        (Err(_), false) => "open this in a browser on this machine",
     };
+    let then = if can_type {
+        "\nIf that browser is another machine's, it ends on a page that it cannot show. Copy the \
+         address of that page, and paste it here.\n"
+    } else {
+        ""
+    };
+    if let Err(reason) = opened {
+        context.debug(|| format!("no browser opens: {}", printable(reason)));
+    }
     let text = format!(
-        "\nTo sign in for profile `{}`, {begin}\n\n    {}\n\nThis waits for {}. Go on only if you \
-         asked for it yourself.\n",
+        "\nTo sign in for profile `{}`, {begin}\n\n    {}\n{then}\nThis waits for {}. Go on only if \
+         you asked for it yourself.\n",
         request.profile,
         awaited.url,
         humantime::format_duration(timeout)

@@ -2,7 +2,7 @@
 
 use super::authorization_code::AuthorizationCode;
 use super::device_code::DeviceCode;
-use super::{Entry, Grant, GrantRequest};
+use super::{Begun, Entry, Grant, GrantRequest};
 use crate::context::Context;
 use crate::error::Error;
 use crate::oauth::client::{Client, EndpointName};
@@ -12,7 +12,7 @@ use crate::token::TokenSet;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "auto",
-    summary: "the browser where there is one, the device code otherwise",
+    summary: "the browser where there is one, else the device code, else a page on another machine",
     keys: &[],
     parse: |_| Ok(Box::new(Auto::default())),
 };
@@ -44,11 +44,26 @@ impl Grant for Auto {
             context.browser.missing()
         };
         let (chosen, reason): (&dyn Grant, _) = match reason {
-            Some(reason) => (&self.device, reason),
             None => (&self.browser, "there is a browser".to_owned()),
+            Some(reason)
+                if !has(EndpointName::DeviceAuthorization) && has(EndpointName::Authorization) =>
+            {
+                let reason = format!("{reason}, and the authority has no device code");
+                (&self.browser, reason)
+            }
+            Some(reason) => (&self.device, reason),
         };
         context.debug(|| format!("the sign-in is by {}: {reason}", chosen.name()));
         Ok(chosen)
+    }
+
+    fn begin(
+        &self,
+        client: &Client,
+        request: &GrantRequest<'_>,
+        context: &Context<'_>,
+    ) -> Result<Option<Begun>, Error> {
+        self.browser.begin(client, request, context)
     }
 
     fn run(

@@ -11,8 +11,9 @@ pub mod device_code;
 use std::fmt::Debug;
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
+use crate::secret::Secret;
 use crate::token::TokenSet;
 
 /// What is asked of a grant.
@@ -49,6 +50,38 @@ pub trait Grant: Debug {
     /// As those of [`Grant::run`].
     fn chosen(&self, client: &Client, context: &Context<'_>) -> Result<&dyn Grant, Error>;
 
+    /// Begins a sign-in that another call finishes. `None`, if this grant has no two steps.
+    ///
+    /// # Errors
+    /// `unavailable` or `config`.
+    fn begin(
+        &self,
+        client: &Client,
+        request: &GrantRequest<'_>,
+        context: &Context<'_>,
+    ) -> Result<Option<Begun>, Error> {
+        let _ = (client, request, context);
+        Ok(None)
+    }
+
+    /// Finishes it: `kept` is what was kept, and `answer` what a person copied.
+    ///
+    /// # Errors
+    /// As those of [`Grant::run`], and `usage` if `answer` is none to what was begun.
+    fn finish(
+        &self,
+        client: &Client,
+        kept: &Secret,
+        answer: &Secret,
+        context: &Context<'_>,
+    ) -> Result<TokenSet, Error> {
+        let _ = (client, kept, answer, context);
+        Err(Error::new(
+            ErrorKind::Internal,
+            "BUG: a sign-in in two steps by a grant that has none",
+        ))
+    }
+
     /// Obtains a token set.
     ///
     /// # Errors
@@ -59,6 +92,14 @@ pub trait Grant: Debug {
         request: &GrantRequest<'_>,
         context: &Context<'_>,
     ) -> Result<TokenSet, Error>;
+}
+
+/// A sign-in that was begun.
+pub struct Begun {
+    /// Where a person signs in.
+    pub url: String,
+    /// What finishes it. It holds a secret.
+    pub kept: Secret,
 }
 
 /// A grant in the table.

@@ -180,10 +180,12 @@ fn ask_for_token(
     match ask(request, address, arguments, answer)? {
         None => Ok(None),
         Some(Response::Token(credential)) => Ok(Some(credential)),
-        Some(Response::Done { .. } | Response::Status(_)) => Err(Error::new(
-            ErrorKind::Internal,
-            "BUG: docker was answered without a token",
-        )),
+        Some(Response::Done { .. } | Response::Begun { .. } | Response::Status(_)) => {
+            Err(Error::new(
+                ErrorKind::Internal,
+                "BUG: docker was answered without a token",
+            ))
+        }
     }
 }
 

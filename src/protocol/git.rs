@@ -293,10 +293,9 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
         Ok(Response::Token(credential)) => {
             io.answer(&render(&description, &credential)).map(|()| 0)
         }
-        Ok(Response::Done { .. } | Response::Status(_)) => Err(Error::new(
-            ErrorKind::Internal,
-            "BUG: git was answered without a token",
-        )),
+        Ok(Response::Done { .. } | Response::Begun { .. } | Response::Status(_)) => Err(
+            Error::new(ErrorKind::Internal, "BUG: git was answered without a token"),
+        ),
         Err(error) => match error.kind() {
             // Nothing is ours: no word, and somebody else is asked.
             ErrorKind::NoProfile if !names_nobody(&request, answer) => {

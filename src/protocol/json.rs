@@ -335,6 +335,10 @@ fn render_response(kind: Kind, response: &Response) -> Result<Zeroizing<String>,
             })
             .to_string(),
         )),
+        Response::Begun { .. } => Err(Error::new(
+            ErrorKind::Internal,
+            "BUG: a request was answered with the first step of a sign-in",
+        )),
         Response::Status(status) => {
             let mut object = Map::new();
             object.insert("kind".into(), kind.name().into());

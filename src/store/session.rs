@@ -120,9 +120,24 @@ pub struct SignIn {
     pub refusals: u32,
     /// From when on a person is asked again.
     pub asked_again_after: Option<Timestamp>,
+    /// A sign-in that another call is to finish.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begun: Option<BegunSignIn>,
     /// The claims that the next sign-in has to satisfy: the authority, or whoever uses the tokens,
     /// named them when nobody could be asked.
     pub claims: Option<String>,
+}
+
+/// A sign-in that was begun in one call, to be finished in another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunSignIn {
+    /// When.
+    pub at: Timestamp,
+    /// Who was asked for.
+    pub account: Option<String>,
+    /// What the grant wants to see again.
+    #[serde(serialize_with = "expose")]
+    pub kept: Secret,
 }
 
 impl SignIn {

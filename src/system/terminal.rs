@@ -3,14 +3,22 @@
 //! What is shown goes to the terminal itself: tools hide or parse stderr, and stdout is theirs.
 
 use std::cell::{OnceCell, RefCell};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
+
+use zeroize::Zeroizing;
 
 use super::platform;
-use crate::context::Terminal;
+use crate::context::{Terminal, Typing};
+use crate::secret::Secret;
 
 /// Whether stderr is a terminal, and so may be coloured.
 pub fn is_standard_error() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Whether stdin is a terminal, where somebody types.
+pub fn is_standard_input() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// The controlling terminal, opened when it is first needed.
@@ -31,11 +39,55 @@ impl Terminal for ControllingTerminal {
         self.terminal().is_some()
     }
 
+    fn typing(&self) -> Option<Box<dyn Typing>> {
+        let keyboard = platform::Keyboard::open()?;
+        Some(Box::new(Typed {
+            keyboard,
+            bytes: Zeroizing::default(),
+        }))
+    }
+
     fn show(&self, text: &str) -> io::Result<()> {
         let terminal = self
             .terminal()
             .ok_or_else(|| io::Error::other("there is no terminal"))?;
         terminal.borrow_mut().write_all(text.as_bytes())
+    }
+}
+
+/// What was typed since the last line.
+struct Typed {
+    keyboard: platform::Keyboard,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Typing for Typed {
+    fn line(&mut self) -> Option<Secret> {
+        /// How long may a line be? Whatever is longer was not meant for us.
+        const LONGEST: usize = 64 * 1024;
+        const BACKSPACE: [u8; 2] = [0x08, 0x7f];
+        const KILL: u8 = 0x15;
+        let mut buffer = Zeroizing::new([0; 1024]);
+        loop {
+            let count = self.keyboard.read(&mut buffer[..]).unwrap_or_default();
+            if count == 0 {
+                return None;
+            }
+            for byte in &buffer[..count] {
+                match *byte {
+                    b'\n' | b'\r' => {
+                        let line = std::mem::take(&mut *self.bytes);
+                        let line = Zeroizing::new(line);
+                        let text = String::from_utf8_lossy(&line);
+                        return Some(Secret::new(text.trim()));
+                    }
+                    byte if BACKSPACE.contains(&byte) => drop(self.bytes.pop()),
+                    KILL => self.bytes.clear(),
+                    byte if self.bytes.len() < LONGEST => self.bytes.push(byte),
+                    _ => {}
+                }
+            }
+        }
     }
 }
 
@@ -46,6 +98,10 @@ pub struct TerminalOrStandardError(ControllingTerminal);
 impl Terminal for TerminalOrStandardError {
     fn is_available(&self) -> bool {
         true
+    }
+
+    fn typing(&self) -> Option<Box<dyn Typing>> {
+        self.0.typing()
     }
 
     fn show(&self, text: &str) -> io::Result<()> {

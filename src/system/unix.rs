@@ -1,15 +1,58 @@
 //! What differs on Unix: permissions, places, the terminal.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
 use crate::context::Environment;
 use crate::text::shell_word;
 
 /// The signal of a terminal that is closed.
 pub const HANG_UP: Option<i32> = Some(rustix::process::Signal::HUP.as_raw());
+
+/// The keyboard of the controlling terminal, while a line is read that may be longer than a terminal
+/// keeps by itself (4096 bytes).
+pub struct Keyboard {
+    terminal: File,
+    before: Termios,
+}
+
+impl Keyboard {
+    /// `None`, if there is no terminal, or another program has it: whoever reads in the background
+    /// is stopped.
+    pub fn open() -> Option<Self> {
+        let mut options = OpenOptions::new();
+        let terminal = options.read(true).write(true).open("/dev/tty").ok()?;
+        let in_front = termios::tcgetpgrp(&terminal).ok()?;
+        if in_front != rustix::process::getpgrp() {
+            return None;
+        }
+        let before = termios::tcgetattr(&terminal).ok()?;
+        let mut mode = before.clone();
+        mode.local_modes.remove(LocalModes::ICANON);
+        mode.special_codes[SpecialCodeIndex::VMIN] = 0;
+        mode.special_codes[SpecialCodeIndex::VTIME] = 0;
+        termios::tcsetattr(&terminal, OptionalActions::Now, &mode).ok()?;
+        Some(Self { terminal, before })
+    }
+}
+
+impl Read for Keyboard {
+    /// What was typed; nothing, if that was nothing.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.terminal.read(buffer)
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        // Nothing else could be done about a terminal that is gone.
+        termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.before).ok();
+    }
+}
 
 /// What stands between the commands of `BROWSER`.
 pub const LIST_SEPARATOR: char = ':';

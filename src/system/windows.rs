@@ -1,8 +1,9 @@
 //! What differs on Windows: files inherit the access rights of the user's profile directory.
 
 use std::fs::{Metadata, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::clock::SystemClock;
@@ -10,6 +11,48 @@ use crate::context::{Clock, Environment};
 
 /// The signal of a terminal that is closed: there is none.
 pub const HANG_UP: Option<i32> = None;
+
+/// The keyboard of the console.
+pub struct Keyboard {
+    lines: mpsc::Receiver<Vec<u8>>,
+    left: Vec<u8>,
+}
+
+impl Keyboard {
+    /// `None`, if stdin is no console. The thread that reads is left behind: nothing ends it before
+    /// the process ends.
+    pub fn open() -> Option<Self> {
+        if !io::stdin().is_terminal() {
+            return None;
+        }
+        let (sender, lines) = mpsc::channel();
+        let _thread = std::thread::spawn(move || {
+            let mut line = String::new();
+            while matches!(io::stdin().read_line(&mut line), Ok(count) if count > 0) {
+                if sender.send(std::mem::take(&mut line).into_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        Some(Self {
+            lines,
+            left: Vec::new(),
+        })
+    }
+}
+
+impl Read for Keyboard {
+    /// What was typed; nothing, if that was nothing.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left.is_empty() {
+            self.left = self.lines.try_recv().unwrap_or_default();
+        }
+        let count = self.left.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.left[..count]);
+        self.left.drain(..count);
+        Ok(count)
+    }
+}
 
 /// What stands between the commands of `BROWSER`.
 pub const LIST_SEPARATOR: char = ';';

@@ -207,6 +207,16 @@ impl OidcProvider {
         self.control("POST", "revoke", Some(json!({ "token": token })));
     }
 
+    /// Plays a person who signs in at an authorization URL with another machine's browser; the address
+    /// that it ends on.
+    pub(crate) fn copy_address(&self, authorization_url: &str, login: &str) -> String {
+        let body =
+            json!({ "authorization_url": authorization_url, "login": login, "copies": true });
+        let answer = self.control("POST", "person", Some(body));
+        let address = answer["status"].as_str();
+        address.expect("it is an address").to_owned()
+    }
+
     fn person(&self, user_code: Option<&str>, login: &str, decision: &str) {
         let mut body = json!({ "login": login, "decision": decision });
         if let Some(code) = user_code {

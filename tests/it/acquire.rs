@@ -117,7 +117,8 @@ fn with_id_token(answer: &serde_json::Value, claims: &serde_json::Value) -> serd
     answer
 }
 
-fn id_token(claims: &serde_json::Value) -> String {
+/// An ID token of these claims, without a signature.
+pub(crate) fn id_token(claims: &serde_json::Value) -> String {
     format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use cred_helper::digest::sha256;
 use serde_json::{Value, json};
 
+use crate::acquire::id_token;
 use crate::authority::{Endpoint, Fault, Response, Settings};
+use crate::browser_ground::{install, open, parameter, redirect, send};
 use crate::scene::{DEVICE_CODE, Scene, access_tokens, at_once, sent};
 
 const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
@@ -55,8 +58,14 @@ fn the_endpoints_of_each_shape_are_known_and_nothing_is_discovered() {
             },
         );
         if is_b2c {
-            // It has no device code, and no other way to sign in is here yet.
-            let said = scene.run(&["login"]).failed(3);
+            // It has no device code: a browser, here or elsewhere, is the way.
+            let page = scene.run(&["login", "--start"]).ok();
+            let expected = scene.authority.url(&endpoint("authorize"));
+            assert!(
+                page.starts_with(&format!("{expected}?client_id=cli&")),
+                "{page}"
+            );
+            let said = scene.run(&["login", "--no-browser"]).failed(3);
             assert!(
                 said.contains("names no device authorization endpoint"),
                 "{said}"
@@ -176,6 +185,99 @@ fn profiles_with_and_without_capabilities_share_a_sign_in_and_no_token() {
     let plain = scene.run(&["get", "-p", "api", "-o", "json"]).json();
     assert_eq!(plain["source"], "cache");
     assert_ne!(plain["access_token"], cae["access_token"]);
+}
+
+#[test]
+fn a_browser_is_asked_as_entra_wants_it_and_brings_the_code_by_form() {
+    let scene = entra("account = \"ada@example.test\"\nclaims = '{\"id_token\":{}}'\n");
+    install(&scene.sandbox);
+    let (terminal, page) = open(&scene.sandbox, "cred-helper get >answer");
+    assert!(
+        page.path()
+            .ends_with(&format!("/{TENANT}/oauth2/v2.0/authorize"))
+    );
+    let sent_to_page = |name: &str| parameter(&page, name).unwrap_or_default();
+    for (name, value) in [
+        ("client_id", "cli"),
+        ("response_type", "code"),
+        ("response_mode", "form_post"),
+        ("scope", "User.Read openid profile offline_access"),
+        ("code_challenge_method", "S256"),
+        ("client_info", "1"),
+        ("login_hint", "ada@example.test"),
+        ("claims", "{\"id_token\":{}}"),
+        // The person need not consent anew each time.
+        ("prompt", ""),
+    ] {
+        assert_eq!(sent_to_page(name), value, "{name}");
+    }
+    let (redirect, host) = redirect(&page);
+    assert_eq!(redirect.host_str(), Some("localhost"));
+    let nonce = sent_to_page("nonce");
+    let id_token = id_token(&json!({
+        "aud": "cli", "preferred_username": "ada@example.test", "oid": "o", "tid": "t",
+        "nonce": nonce,
+    }));
+    let tokens = json!({
+        "token_type": "Bearer", "access_token": "from-the-browser", "expires_in": 3600,
+        "refresh_token": "refresh", "id_token": id_token,
+    });
+    let answer = Fault::Answer(Response::json(200, &tokens));
+    scene.authority.script(Endpoint::Token, answer);
+    let state = sent_to_page("state");
+    let form = format!("code=the-code&state={state}&session_state=x&client_info=e30");
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {host}\r\nOrigin: https://login.example\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    assert_eq!(send(&redirect, request.as_bytes()).0, 200);
+    terminal.wait();
+    let answer = std::fs::read_to_string(scene.file("answer")).expect("it was written");
+    assert_eq!(answer, "from-the-browser\n");
+    let requests = scene.authority.requests();
+    let [request] = &requests[..] else {
+        panic!("one request is enough: {requests:?}")
+    };
+    let field = |name: &str| request.parameter(name).unwrap_or_default();
+    for (name, value) in [
+        ("grant_type", "authorization_code"),
+        ("client_id", "cli"),
+        ("client_info", "1"),
+        ("code", "the-code"),
+        ("redirect_uri", sent_to_page("redirect_uri").as_str()),
+        ("scope", "User.Read openid profile offline_access"),
+    ] {
+        assert_eq!(field(name), value, "{name}");
+    }
+    let challenge = URL_SAFE_NO_PAD.encode(sha256(field("code_verifier").as_bytes()));
+    assert_eq!(challenge, sent_to_page("code_challenge"));
+    assert_eq!(field("code_verifier").len(), 43);
+}
+
+#[test]
+fn an_id_token_of_another_sign_in_is_not_kept() {
+    let scene = entra("");
+    install(&scene.sandbox);
+    for nonce in [json!("another"), Value::Null] {
+        let (terminal, page) = open(&scene.sandbox, "cred-helper login 2>errors");
+        let (redirect, host) = redirect(&page);
+        let mut claims = json!({ "aud": "cli", "oid": "o", "tid": "t" });
+        claims["nonce"] = nonce;
+        let tokens = json!({
+            "access_token": "stray", "refresh_token": "stray", "id_token": id_token(&claims),
+        });
+        let answer = Fault::Answer(Response::json(200, &tokens));
+        scene.authority.script(Endpoint::Token, answer);
+        let state = parameter(&page, "state").unwrap_or_default();
+        let request = format!("GET /?code=c&state={state} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(send(&redirect, request.as_bytes()).0, 200);
+        let (code, shown) = terminal.end();
+        assert_eq!(code, Some(5), "{shown}");
+        let errors = std::fs::read_to_string(scene.file("errors")).expect("it was written");
+        assert!(errors.contains("belongs to another sign-in"), "{errors}");
+        assert!(!String::from_utf8_lossy(&scene.session()).contains("stray"));
+    }
 }
 
 /// What Entra says where a second factor is missing: the claims that a sign-in has to satisfy.

@@ -2,44 +2,21 @@
 //! uninvited.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::browser_ground::{install, open, parameter, redirect, send};
 use crate::oidc_ground::{Ground, eventually, for_each};
-use crate::support::InTerminal;
-
-/// A program that writes down what it is to open.
-const BROWSER: &str = "printf '%s' \"$1\" > page.part && mv page.part page\n";
 
 /// A ground with a browser.
 fn ground(options: Value, keys: &str) -> Ground {
     let keys = format!("client_id = \"cli\"\nscopes = [\"api:read\"]\n{keys}");
     let ground = Ground::with_profile(options, &keys);
-    ground.sandbox.script("browser", BROWSER);
+    install(&ground.sandbox);
     ground
-}
-
-/// Runs a line at a terminal on a machine with a browser; the page that it opened.
-fn open<'g>(ground: &'g Ground, line: &str) -> (InTerminal<'g>, Url) {
-    let page = ground.sandbox.path().join("page");
-    drop(fs::remove_file(&page));
-    let terminal = ground
-        .sandbox
-        .in_terminal(&format!("BROWSER=browser {line}"));
-    eventually("the browser opens", || page.exists());
-    let url = fs::read_to_string(&page).expect("it was written whole");
-    (terminal, Url::parse(&url).expect("it is a URL"))
-}
-
-fn parameter(url: &Url, name: &str) -> Option<String> {
-    let mut found = url.query_pairs().filter(|(own, _)| own == name);
-    let value = found.next().map(|(_, value)| value.into_owned());
-    assert_eq!(found.next(), None, "{name} comes twice");
-    value
 }
 
 #[test]
@@ -60,9 +37,8 @@ fn a_browser_signs_in_on_each_loopback_address_and_then_all_is_silent() {
         ],
         |(keys, host, path)| {
             let ground = ground(json!({}), keys);
-            let (terminal, page) = open(&ground, "cred-helper get -o json >answer");
-            let redirect = parameter(&page, "redirect_uri").expect("it is there");
-            let redirect = Url::parse(&redirect).expect("it is a URL");
+            let (terminal, page) = open(&ground.sandbox, "cred-helper get -o json >answer");
+            let (redirect, _) = redirect(&page);
             assert_eq!((redirect.host_str(), redirect.path()), (Some(host), path));
             assert_eq!(parameter(&page, "response_type").as_deref(), Some("code"));
             let method = parameter(&page, "code_challenge_method");
@@ -92,7 +68,7 @@ fn a_browser_signs_in_on_each_loopback_address_and_then_all_is_silent() {
 #[test]
 fn whoever_says_no_in_the_browser_is_denied() {
     let ground = ground(json!({}), "");
-    let (terminal, page) = open(&ground, "cred-helper get 2>errors");
+    let (terminal, page) = open(&ground.sandbox, "cred-helper get 2>errors");
     ground.authority.deny(Some(page.as_str()), "ada");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(5), "{shown}");
@@ -120,28 +96,12 @@ fn without_a_browser_or_where_it_is_asked_for_a_code_is_shown() {
     }
 }
 
-/// Sends bytes to the port of a redirect URI; the status of the answer, and all of it.
-fn send(redirect: &Url, request: &[u8]) -> (u16, String) {
-    let port = redirect.port().expect("it has one");
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
-    let patience = Some(Duration::from_secs(20));
-    stream.set_read_timeout(patience).expect("it can be set");
-    // Whoever is refused may have the connection closed before all is sent.
-    stream.write_all(request).ok();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok();
-    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
-    (status.unwrap_or_default(), answer)
-}
-
 #[test]
 fn uninvited_visitors_are_sent_away_and_end_no_sign_in() {
     let ground = ground(json!({}), "");
-    let (terminal, page) = open(&ground, "cred-helper get >answer");
-    let redirect = parameter(&page, "redirect_uri").expect("it is there");
-    let redirect = Url::parse(&redirect).expect("it is a URL");
+    let (terminal, page) = open(&ground.sandbox, "cred-helper get >answer");
+    let (redirect, host) = redirect(&page);
     let state = parameter(&page, "state").expect("it is there");
-    let host = format!("127.0.0.1:{}", redirect.port().expect("it has one"));
     let iss = ground.authority.issuer();
     // Those who are slow hold up nobody.
     let mut slow: Vec<TcpStream> = (0..8)
@@ -231,11 +191,9 @@ fn an_answer_of_another_issuer_ends_the_sign_in_and_nothing_is_redeemed() {
         ("&iss=https%3A%2F%2Fevil.example", "https://evil.example"),
         ("", "does not name the issuer"),
     ] {
-        let (terminal, page) = open(&ground, "cred-helper login 2>errors");
-        let redirect = parameter(&page, "redirect_uri").expect("it is there");
-        let redirect = Url::parse(&redirect).expect("it is a URL");
+        let (terminal, page) = open(&ground.sandbox, "cred-helper login 2>errors");
+        let (redirect, host) = redirect(&page);
         let state = parameter(&page, "state").expect("it is there");
-        let host = format!("127.0.0.1:{}", redirect.port().expect("it has one"));
         let request =
             format!("GET /?code=evil&state={state}{iss} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(send(&redirect, request.as_bytes()).0, 200);
@@ -252,7 +210,7 @@ fn an_answer_of_another_issuer_ends_the_sign_in_and_nothing_is_redeemed() {
 fn nobody_who_comes_back_in_time_means_that_a_login_is_required() {
     let keys = "grant = { type = \"authorization_code\", timeout = \"1s\" }\n";
     let ground = ground(json!({}), keys);
-    let (terminal, _) = open(&ground, "cred-helper get 2>errors");
+    let (terminal, _) = open(&ground.sandbox, "cred-helper get 2>errors");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(4), "{shown}");
     let errors = ground.read("errors");
@@ -264,7 +222,7 @@ fn nobody_who_comes_back_in_time_means_that_a_login_is_required() {
 fn ctrl_c_ends_a_sign_in_with_a_browser() {
     let ground = ground(json!({}), "");
     let (terminal, _) = open(
-        &ground,
+        &ground.sandbox,
         "timeout -s INT 1 cred-helper get 2>errors; echo code $?",
     );
     let shown = terminal.wait();
@@ -280,7 +238,10 @@ fn ctrl_c_ends_a_sign_in_with_a_browser() {
 fn ten_at_once_open_one_page() {
     let ground = ground(json!({}), "");
     let line = "for i in 1 2 3 4 5 6 7 8 9 10; do cred-helper get >answer$i & done; wait";
-    let (terminal, page) = open(&ground, &format!("BROWSER=browser; export BROWSER; {line}"));
+    let (terminal, page) = open(
+        &ground.sandbox,
+        &format!("BROWSER=browser; export BROWSER; {line}"),
+    );
     ground.authority.approve(Some(page.as_str()), "ada");
     let shown = terminal.wait();
     ground.learn();
@@ -291,4 +252,121 @@ fn ten_at_once_open_one_page() {
     }
     let requests = ground.authority.requests();
     assert_eq!(requests.token("authorization_code"), 1, "{requests:?}");
+}
+
+/// The address that a text names, on a line of its own.
+fn address_in(text: &str) -> Option<String> {
+    let mut lines = text.lines().map(str::trim);
+    let found = lines.find(|line| line.starts_with("http") && line.contains("client_id="));
+    found.map(String::from)
+}
+
+#[test]
+fn where_the_browser_is_another_machine_s_its_last_address_is_pasted() {
+    let ground = ground(json!({}), "grant = \"authorization_code\"\n");
+    let (terminal, mut keyboard) = ground
+        .sandbox
+        .with_keyboard("SSH_TTY=/dev/pts/0 cred-helper get >answer; stty -a >mode");
+    let mut page = None;
+    eventually("the page is shown", || {
+        page = address_in(&keyboard.sees());
+        page.is_some()
+    });
+    let address = ground
+        .authority
+        .copy_address(&page.expect("it was shown"), "ada");
+    let number = |text: &str| text.matches("That is not the answer").count();
+    for (wrong, count) in [
+        ("what now?\n", 1),
+        ("http://127.0.0.1/\n", 2),
+        (&format!("{}x\n", address.replace("state=", "state=x")), 3),
+    ] {
+        keyboard.type_in(wrong);
+        eventually("it is refused", || number(&keyboard.sees()) == count);
+    }
+    // Longer than a terminal keeps by itself.
+    let long = format!("{address}&session_state={}\n", "a".repeat(6000));
+    keyboard.type_in(&long);
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    let shown = keyboard.sees();
+    assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
+    assert_eq!(ground.read("answer").trim_end(), ground.get(&[]));
+    let mode = ground.read("mode");
+    assert!(
+        mode.contains(" icanon"),
+        "the terminal is as before: {mode}"
+    );
+}
+
+#[test]
+fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
+    let ground = ground(json!({}), "");
+    let start = || {
+        let page = ground.run(&["login", "--start"]).ok();
+        page.trim_end().to_owned()
+    };
+    let finish = |answer: &str| {
+        fs::write(ground.sandbox.path().join("pasted"), answer).expect("it can be written");
+        let line = ["-c", "cred-helper login --finish <pasted"];
+        let mut command = std::process::Command::new("sh");
+        ground.sandbox.prepare(&mut command);
+        command
+            .env("PATH", ground.sandbox.path_with_links())
+            .args(line);
+        ground.run_command(command)
+    };
+    let none = finish("http://127.0.0.1/?code=x&state=y").failed(4);
+    assert!(none.contains("cred-helper login -p api --start"), "{none}");
+
+    let earlier = ground.authority.copy_address(&start(), "ada");
+    let page = start();
+    let redirect = parameter(&Url::parse(&page).expect("it is a URL"), "redirect_uri");
+    assert_eq!(redirect.as_deref(), Some("http://127.0.0.1/"));
+    let address = ground.authority.copy_address(&page, "ada");
+    for wrong in ["", "what now?", &earlier, &address.replace("code=", "x=")] {
+        finish(wrong).failed(2);
+    }
+    let said = finish(&address);
+    assert!(
+        said.stderr.contains("Signed in as ada@example.test"),
+        "{said:?}"
+    );
+    said.ok();
+    let row = ground.get_json(&[]);
+    assert_eq!(
+        (&row["source"], &row["account"]),
+        (&json!("cache"), &json!("ada@example.test"))
+    );
+    // What was begun is over.
+    finish(&address).failed(4);
+    assert_eq!(ground.get_json(&[])["source"], "cache", "nothing was lost");
+
+    // The code alone does, and no refusal to it counts for another.
+    let address = ground.authority.copy_address(&start(), "ada");
+    let code = parameter(&Url::parse(&address).expect("it is a URL"), "code");
+    finish(&code.expect("it is there")).ok();
+}
+
+#[test]
+fn a_person_elsewhere_who_refuses_or_is_another_changes_nothing() {
+    let ground = ground(json!({}), "");
+    ground.sign_in("ada");
+    let before = ground.session()["content"]["accounts"].clone();
+    let page = ground
+        .run(&["login", "--start", "--account", "bob@example.test"])
+        .ok();
+    let address = ground.authority.copy_address(page.trim_end(), "eve");
+    fs::write(ground.sandbox.path().join("pasted"), address).expect("it can be written");
+    let terminal = ground
+        .sandbox
+        .in_terminal("cred-helper login --finish <pasted 2>errors");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(5), "{shown}");
+    let errors = ground.read("errors");
+    assert!(
+        errors.contains("the sign-in was as `eve@example.test`"),
+        "{errors}"
+    );
+    assert_eq!(ground.session()["content"]["accounts"], before);
 }

@@ -5,8 +5,9 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Mutex;
 
 use assert_cmd::cargo::CommandCargoExt;
@@ -153,6 +154,24 @@ impl Sandbox {
         }
     }
 
+    /// The same with somebody who types, and sees meanwhile what is shown.
+    pub(crate) fn with_keyboard(&self, command: &str) -> (InTerminal<'_>, Keyboard) {
+        let screen = self.path().join("screen");
+        drop(fs::remove_file(&screen));
+        let mut script = Command::new("script");
+        self.prepare(&mut script);
+        script
+            .env("PATH", self.path_with_links())
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .args(["-qfec", command])
+            .arg(&screen);
+        let mut child = script.spawn().expect("script (util-linux) starts");
+        let keys = child.stdin.take().expect("it was piped above");
+        let sandbox = self;
+        (InTerminal { sandbox, child }, Keyboard { keys, screen })
+    }
+
     /// A link to the binary, in a directory that comes first on [`Self::path_with_links`].
     pub(crate) fn link(&self, name: &str) -> PathBuf {
         let binary = Command::cargo_bin("cred-helper").expect("the binary is built");
@@ -257,6 +276,25 @@ fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
         } else if kind.is_file() {
             look(&path, &fs::read(&path).unwrap_or_default());
         }
+    }
+}
+
+/// Somebody before a terminal.
+pub(crate) struct Keyboard {
+    keys: ChildStdin,
+    screen: PathBuf,
+}
+
+impl Keyboard {
+    /// Types text.
+    pub(crate) fn type_in(&mut self, text: &str) {
+        let typed = self.keys.write_all(text.as_bytes());
+        typed.expect("the terminal takes it");
+    }
+
+    /// What the terminal has shown so far.
+    pub(crate) fn sees(&self) -> String {
+        fs::read_to_string(&self.screen).unwrap_or_default()
     }
 }
 

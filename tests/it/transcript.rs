@@ -194,6 +194,7 @@ fn describe(request: &Request) -> String {
     let action = match action {
         Action::Erase(Some(rejected)) => format!("Erase({})", rejected.expose()),
         Action::Erase(None) => "Erase".to_owned(),
+        Action::Begin | Action::Finish(_) => panic!("only a person signs in in two steps"),
         Action::Get | Action::Login | Action::Logout { .. } | Action::Status => {
             format!("{action:?}")
         }

@@ -47,14 +47,14 @@ export function createControl({ verificationUri, pendingUserCodes, tokens, traff
       await until(() => hasHappened(wanted, actual()), JSON.stringify(wanted), actual);
     },
 
-    async 'POST /control/person'({ user_code, verification_uri_complete, authorization_url, login, decision }) {
+    async 'POST /control/person'({ user_code, verification_uri_complete, authorization_url, login, decision, copies }) {
       let userCode = user_code;
       if (!userCode && !verification_uri_complete && !authorization_url) {
         await until(() => pendingUserCodes().length > 0, 'a pending user code', actual);
         userCode = pendingUserCodes().at(-1);
       }
       const start = verification_uri_complete ?? authorization_url ?? verificationUri;
-      const status = await person({ start, userCode, login, decision });
+      const status = await person({ start, userCode, login, decision, copies });
       return { ok: true, status };
     },
 

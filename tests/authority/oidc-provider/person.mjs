@@ -8,15 +8,17 @@ export function createPerson({ issuer, mark }) {
 
   /**
    * Walks from `start` (a verification or authorization URL) to the end and returns the last
-   * page's status. Every walk is a fresh browser, and thus a grant of its own.
+   * page's status, or with `copies` the address that the browser would go to, outside of the server.
+   * Every walk is a fresh browser, and thus a grant of its own.
    */
-  return async function walk({ start, userCode, login = 'ada', decision = 'approve' }) {
+  return async function walk({ start, userCode, login = 'ada', decision = 'approve', copies = false }) {
     if (!['approve', 'deny'].includes(decision)) throw new Error(`\`decision\` is \`${decision}\`, not \`approve\` or \`deny\``);
     const cookies = new CookieJar();
     let step = { url: new URL(start) };
 
     for (let page = 0; page < PAGES; page += 1) {
       const { url, form } = step;
+      if (copies && url.origin !== origin) return url.href;
       const response = await fetch(url, {
         method: form ? 'POST' : 'GET',
         body: form,

@@ -1,0 +1,91 @@
+//! A sign-in in two calls, for those who have no terminal to ask at: the first tells where to sign
+//! in, the second is given what the browser ended on.
+
+use super::Call;
+use super::sign_in::conclude;
+use crate::credential::Credential;
+use crate::error::{Error, ErrorKind};
+use crate::grant::GrantRequest;
+use crate::secret::Secret;
+use crate::store::Loaded;
+use crate::store::session::BegunSignIn;
+
+/// How long is a sign-in kept that was begun, in seconds? No authority keeps its page longer.
+const LIFE: i64 = 3600;
+
+/// Begins a sign-in; where a person signs in. What was begun before cannot be finished any more.
+///
+/// # Errors
+/// `config` if the profile's grant has no two steps, and as [`super::acquire`].
+pub fn begin(call: &Call<'_>) -> Result<String, Error> {
+    let context = &call.context;
+    let guard = call.store.lock(context)?;
+    let mut session = call.store.load_locked(&guard, context)?;
+    let claims = call.claims().or_else(|| session.sign_in.claims.clone());
+    let begun = call.grant.begin(
+        &call.profile.client,
+        &GrantRequest {
+            profile: &call.profile.name,
+            scopes: &call.scopes_of_sign_in(),
+            account: call.account(),
+            claims: claims.as_deref(),
+        },
+        context,
+    )?;
+    let begun = begun.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Config,
+            format!(
+                "profile `{}` signs in by `{}`, which has no two steps",
+                call.profile.name,
+                call.grant.name()
+            ),
+        )
+        .hint("add `--grant authorization_code`")
+    })?;
+    session.sign_in.begun = Some(BegunSignIn {
+        at: context.clock.now(),
+        account: call.account().map(String::from),
+        kept: begun.kept,
+    });
+    call.store.save(&mut session, None, &guard)?;
+    Ok(begun.url)
+}
+
+/// Finishes the sign-in that was begun last.
+///
+/// # Errors
+/// `login_required` if none was, `usage` if the answer is none to it, and as [`super::login`].
+pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
+    let context = &call.context;
+    let _guard = call.store.lock_sign_in(context)?;
+    let begun = match call.store.load()? {
+        Loaded::Session(session, _) => session.sign_in.begun,
+        Loaded::Absent | Loaded::Damaged(_) => None,
+    };
+    let now = context.clock.now();
+    let begun = begun.filter(|begun| (0..LIFE).contains(&now.since(begun.at)));
+    let begin_anew = ["cred-helper", "login", "-p", &call.profile.name, "--start"];
+    let begun = begun.ok_or_else(|| {
+        let message = format!(
+            "no sign-in was begun for profile `{}`, or it was too long ago",
+            call.profile.name
+        );
+        Error::new(ErrorKind::LoginRequired, message).next(begin_anew)
+    })?;
+    let mut request = call.request.clone();
+    request.account = request.account.or(begun.account);
+    let call = &Call {
+        request: &request,
+        ..*call
+    };
+    let client = &call.profile.client;
+    let granted = match call.grant.finish(client, &begun.kept, answer, context) {
+        // What was pasted is something else: what was begun can still be finished.
+        Err(error) if error.kind() == ErrorKind::Usage => return Err(error),
+        granted => granted,
+    };
+    let name = call.grant.name();
+    let (credential, kept) = conclude(call, &call.asked_key(), name, granted)?;
+    kept.map(|()| credential)
+}
