@@ -22,7 +22,7 @@ use cred_helper::oauth::{id_token, response};
 use cred_helper::profile::Configuration;
 use cred_helper::profile::file::Source;
 use cred_helper::profile::narrow::narrow;
-use cred_helper::profile::route::{Pattern, Target};
+use cred_helper::profile::route::{Pattern, Target, urls_of};
 use cred_helper::protocol::argument::Arguments;
 use cred_helper::protocol::{PROTOCOLS, json};
 use cred_helper::secret::Secret;
@@ -253,6 +253,14 @@ pub(crate) fn route(bytes: &[u8]) -> Vec<String> {
         return Vec::new();
     };
     let (pattern, url) = text.split_once('\n').unwrap_or((text, text));
+    for meant in urls_of(url) {
+        // A bare host must not become the host of another.
+        if let (Some(target), false) = (Target::parse(&meant), url.contains("://")) {
+            let (host, sent) = (target.host(), url.to_ascii_lowercase());
+            let is_address = host.starts_with('[') && sent.starts_with('[');
+            assert!(is_address || sent.starts_with(host), "{url:?}");
+        }
+    }
     let Some(target) = Target::parse(url) else {
         return Vec::new();
     };
@@ -264,13 +272,15 @@ pub(crate) fn route(bytes: &[u8]) -> Vec<String> {
     if let Ok(read) = url::Url::parse(&as_https) {
         assert_eq!(read.host_str(), Some(target.host()), "{url:?}");
     }
-    if let Ok(pattern) = Pattern::parse(pattern)
-        && pattern.matches(&target).is_some()
-    {
+    let Ok(pattern) = Pattern::parse(pattern) else {
+        return Vec::new();
+    };
+    if pattern.matches(&target).is_some() {
         let named = pattern.host();
         assert!(named.is_none_or(|host| host == target.host()), "{text:?}");
+        return Vec::new();
     }
-    Vec::new()
+    vec![pattern.mismatch(&target).reason, target.proposal(true)]
 }
 
 /// A line of the JSON protocol.
