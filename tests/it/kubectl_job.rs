@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::kubectl_ground::{Kubectl, KubectlGround, id_token_judge, kubectls, new_kubectl};
-use crate::oidc_ground::{Ground, for_each};
+use crate::oidc_ground::{Ground, eventually, for_each};
 
 /// Each kubectl with each version that it speaks.
 fn rows() -> Vec<(Kubectl, &'static str)> {
@@ -169,6 +169,29 @@ fn sixteen_calls_at_once_from_an_expired_session_make_one_token_request() {
         assert_eq!(ran.ok(), NAMESPACES);
     }
     ground.ground.assert_refreshed_once();
+}
+
+#[test]
+fn sixteen_calls_under_one_terminal_ask_once() {
+    let Some(kubectl) = new_kubectl() else { return };
+    let ground = KubectlGround::new(json!({}));
+    // A shell takes their stdin from those that run beside it.
+    let line = format!(
+        "for i in $(seq 16); do {} get namespaces </dev/tty >shown-$i 2>errors-$i || echo failed $i & \
+         done; wait",
+        kubectl.word()
+    );
+    let (code, shown) = ground.run_at_a_terminal(&line, || {
+        eventually("all others wait for the sign-in", || {
+            let waits = "waiting for the sign-in that another process has begun";
+            ground.ground.logged(waits) == 15
+        });
+        ground.ground.authority.approve(None, "ada");
+    });
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(shown.matches("enter the code").count(), 1, "{shown}");
+    assert!(!shown.contains("failed"), "{shown}");
+    ground.ground.assert_requests(0, 1);
 }
 
 #[test]
