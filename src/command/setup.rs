@@ -80,6 +80,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             .variable("CRED_HELPER_CONFIG")
             .is_none()
     {
+        let only = std::path::absolute(only).unwrap_or_else(|_| only.clone());
         shell.context.warn(&format!(
             "{} will not know of `--config`: set CRED_HELPER_CONFIG to `{}` for it",
             entry.name,

@@ -54,14 +54,14 @@ impl ConfigurationFile {
     /// What it says; `None` if there is no file.
     pub(super) fn read(&self) -> Result<Option<String>, Error> {
         let read = || -> io::Result<Option<Vec<u8>>> {
-            let file = match platform::patiently(|| File::open(&self.path)) {
-                Ok(file) => file,
+            match fs::metadata(&self.path) {
+                Ok(metadata) if metadata.is_file() => {}
+                // A pipe would be waited for.
+                Ok(_) => return Err(io::Error::other("it is no file")),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
-            };
-            if !file.metadata()?.is_file() {
-                return Err(io::Error::other("it is no file"));
             }
+            let file = platform::patiently(|| File::open(&self.path))?;
             let mut bytes = Vec::new();
             file.take(LONGEST + 1).read_to_end(&mut bytes)?;
             if bytes.len() as u64 > LONGEST {
@@ -84,9 +84,9 @@ impl ConfigurationFile {
             Ok(metadata) if !metadata.is_file() => {
                 Err(self.failed("written", &io::Error::other("it is no file")))
             }
-            Ok(metadata) if metadata.permissions().readonly() => Err(self
-                .failed("written", &io::Error::other("it is read-only"))
-                .hint("make it writable, or change it where it comes from")),
+            Ok(metadata) if metadata.permissions().readonly() => {
+                Err(self.unwritable(&io::Error::other("it is read-only")))
+            }
             _ => Ok(()),
         }
     }
@@ -99,8 +99,7 @@ impl ConfigurationFile {
         const PAUSE: Duration = Duration::from_millis(20);
         self.check_writable()?;
         if let Some(folder) = self.path.parent() {
-            platform::create_private_directory(folder)
-                .map_err(|error| self.failed("written", &error))?;
+            platform::create_private_directory(folder).map_err(|error| self.unwritable(&error))?;
         }
         let lock = self.beside(".lock");
         let mut options = platform::private_file();
@@ -111,7 +110,7 @@ impl ConfigurationFile {
             match options.open(&lock) {
                 Ok(_) => return Ok(Held { file: self, lock }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(self.failed("written", &error)),
+                Err(error) => return Err(self.unwritable(&error)),
             }
             if !is_said {
                 let path = self.path.display();
@@ -137,6 +136,11 @@ impl ConfigurationFile {
         let mut name = self.path.as_os_str().to_owned();
         name.push(more);
         PathBuf::from(name)
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Error {
+        self.failed("written", error)
+            .hint("make it and its directory writable, or change it where it comes from")
     }
 
     fn failed(&self, what: &str, error: &io::Error) -> Error {

@@ -310,13 +310,8 @@ pub fn undo(
         is_written |= undo_file(entry, machine, &record.file, choice, is_dry, say)?;
     }
     if !is_written {
-        let of_that = match choice {
-            Choice {
-                profile: None,
-                url: None,
-            } => "",
-            Choice { profile: _, url: _ } => " of that",
-        };
+        let is_all = choice.profile.is_none() && choice.url.is_none();
+        let of_that = if is_all { "" } else { " of that" };
         say(&format!(
             "nothing to undo: setup has written nothing{of_that} for {}\n",
             entry.name

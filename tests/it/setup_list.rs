@@ -160,6 +160,19 @@ fn what_cannot_be_done_is_an_error_with_advice() {
 }
 
 #[test]
+fn what_the_tool_will_not_know_is_said() {
+    let home = Home::new();
+    let setup = |line: &str| home.shell(line);
+    let alone = setup("unset CRED_HELPER_CONFIG; cred-helper --config profiles.toml setup git");
+    assert_eq!(alone.code, Some(0), "{alone:?}");
+    let config = home.0.config().display().to_string();
+    let warning = format!("git will not know of `--config`: set CRED_HELPER_CONFIG to `{config}`");
+    assert!(alone.stderr.contains(&warning), "{alone:?}");
+    let with_variable = setup("cred-helper setup git");
+    assert_eq!(with_variable.stderr, "");
+}
+
+#[test]
 fn a_tool_that_fails_is_told_and_nothing_is_written() {
     for (tool, path) in [("git", ".gitconfig"), ("kubectl", ".kube/config")] {
         let home = Home::new();
