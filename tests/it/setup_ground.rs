@@ -152,11 +152,12 @@ impl Home {
         self.0.run_command(command)
     }
 
-    /// Every file of the home but the log and the links that the tests make.
+    /// Every file of the home but the log, and the links and scripts that the tests make.
     pub(crate) fn files(&self) -> Files {
         let mut files = Files::new();
         visit(self.0.path(), &mut files);
         files.remove(&self.0.log());
+        files.remove(&self.0.path().join("script"));
         files.retain(|path, _| !path.starts_with(self.0.bin()));
         files
     }
