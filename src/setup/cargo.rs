@@ -8,7 +8,7 @@ use toml_edit::{Array, DocumentMut, Formatted, Item, KeyMut, RawString, TableLik
 use super::machine::Machine;
 use super::{
     Answering, Document, Entry, InFront, Plan, Setting, Wired, Wiring, Wish, file, meets_nothing,
-    needs_no_link, view,
+    needs_no_link, ours, view,
 };
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::Target;
@@ -276,21 +276,11 @@ impl VisitMut for Hiding {
 /// The profile that a provider names, if the provider is ours.
 fn our_profile(words: &[String]) -> Option<Option<String>> {
     let (program, arguments) = words.split_first()?;
-    let program = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    let program = program.strip_suffix(".exe").unwrap_or(program);
-    let program = program.strip_prefix("cargo-credential-").unwrap_or(program);
     if program == "cargo:token-from-stdout" {
         return our_profile(arguments);
     }
-    let rest = program.strip_prefix("cred-helper")?;
-    let named = arguments
-        .iter()
-        .position(|word| ["-p", "--profile"].contains(&word.as_str()))
-        .and_then(|place| arguments.get(place + 1).cloned());
-    match rest.strip_prefix('-') {
-        Some(profile) => Some(Some(profile.to_owned())),
-        None => rest.is_empty().then_some(named),
-    }
+    let arguments = arguments.iter().map(String::as_str);
+    ours::profile(program, "cargo-credential-", arguments)
 }
 
 fn look(

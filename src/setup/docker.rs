@@ -9,7 +9,7 @@ use super::json::{self, Layout, Member, find, members};
 use super::machine::Machine;
 use super::{
     Answering, Document, Entry, InFront, Plan, Setting, Wired, Wiring, Wish, file, meets_nothing,
-    view,
+    ours, view,
 };
 use crate::error::Error;
 use crate::profile::route::Target;
@@ -271,9 +271,5 @@ fn look(
 
 /// The profile that a helper's name holds, if the helper is ours.
 fn our_profile(helper: &str) -> Option<Option<String>> {
-    let rest = helper.strip_prefix(OURS)?;
-    match rest.strip_prefix('-') {
-        Some(profile) => Some(Some(profile.to_owned())),
-        None => rest.is_empty().then_some(None),
-    }
+    ours::profile(helper, "", [])
 }

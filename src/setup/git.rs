@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::machine::{Copy, FILE, Machine};
 use super::{
-    Answering, Document, Entry, InFront, Plan, Setting, Wired, Wiring, Wish, needs_no_link, view,
+    Answering, Document, Entry, InFront, Plan, Setting, Wired, Wiring, Wish, needs_no_link, ours,
+    view,
 };
 use crate::error::Error;
 use crate::profile::route::{Pattern, Target};
@@ -23,6 +24,9 @@ pub(super) const ENTRY: Entry = Entry {
     link: needs_no_link,
     look,
 };
+
+/// What git puts before a bare name.
+const LINK: &str = "git-credential-";
 
 /// The file that `git config --global` writes (git-config(1), "FILES").
 fn file(machine: &Machine<'_>) -> PathBuf {
@@ -177,7 +181,7 @@ fn is_shown(line: &str) -> bool {
     let is_section = line.starts_with('[') && line.ends_with(']') && !line.contains('@');
     let value = |key: &str| {
         let rest = line.strip_prefix(key)?.trim_start();
-        rest.strip_prefix('=').map(str::trim)
+        Some(rest.strip_prefix('=')?.trim().trim_matches('"'))
     };
     is_section
         || value("useHttpPath").is_some()
@@ -186,35 +190,15 @@ fn is_shown(line: &str) -> bool {
 
 /// The profile that a helper's line names, if the line is ours.
 fn our_profile(helper: &str) -> Option<Option<String>> {
-    let line = helper.trim_matches('"').trim_start_matches('!');
-    // A path in quotes is one word, which the first quote ends.
-    let (program, rest) = match line.strip_prefix('\'') {
-        Some(quoted) => quoted.split_once('\'')?,
-        None => line.split_once(' ').unwrap_or((line, "")),
-    };
-    let program = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    let program = program.strip_suffix(".exe").unwrap_or(program);
-    let link = program.strip_prefix("git-credential-").unwrap_or(program);
-    let after = link.strip_prefix("cred-helper")?;
-    let is_link = !helper.starts_with(['!', '/']);
-    let mut words = rest.split_whitespace();
-    if !is_link && link == program && words.next() != Some("git") {
+    let words = ours::words(helper.trim_start_matches('!'));
+    let mut words = words.iter().map(String::as_str);
+    let program = words.next()?;
+    // A bare name is a link's, without what all links begin with.
+    let is_link = !helper.starts_with(['!', '/']) || ours::name(program).starts_with(LINK);
+    if !is_link && words.next() != Some("git") {
         return None;
     }
-    let named = words
-        .find_map(|word| match word {
-            "-p" | "--profile" => Some(""),
-            word => word.strip_prefix("--profile="),
-        })
-        .map(|inline| inline.to_owned());
-    let named = match named {
-        Some(empty) if empty.is_empty() => words.next().map(|word| word.replace('\'', "")),
-        other => other,
-    };
-    match after.strip_prefix('-') {
-        Some(profile) => Some(Some(profile.to_owned())),
-        None => after.is_empty().then_some(named),
-    }
+    ours::profile(program, LINK, words)
 }
 
 fn look(
@@ -309,6 +293,7 @@ mod tests {
             ),
             ("/opt/cred-helper git", Some(None)),
             ("!/opt/cred-helper.exe git", Some(None)),
+            (r"!'/opt/a '\''b'\''/cred-helper' git", Some(None)),
             ("cred-helper", Some(None)),
             ("cred-helper-work", named("work")),
             ("cred-helper -p work", named("work")),

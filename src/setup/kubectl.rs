@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::machine::{Copy, FILE, Machine};
 use super::{
     Answering, Document, Entry, InFront, Plan, Setting, Wired, Wiring, Wish, meets_nothing,
-    needs_no_link, view,
+    needs_no_link, ours, view,
 };
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::Target;
@@ -424,18 +424,6 @@ fn look(
 
 /// The profile that a user's command names, if the command is ours.
 fn our_profile(exec: &Exec) -> Option<Option<String>> {
-    let program = exec.command.rsplit(['/', '\\']).next()?;
-    if program.strip_suffix(".exe").unwrap_or(program) != "cred-helper" {
-        return None;
-    }
-    let mut words = exec.args.iter().flatten();
-    let mut named = None;
-    while let Some(word) = words.next() {
-        match word.strip_prefix("--profile=") {
-            Some(profile) => named = Some(profile.to_owned()),
-            None if ["-p", "--profile"].contains(&word.as_str()) => named = words.next().cloned(),
-            None => {}
-        }
-    }
-    Some(named)
+    let arguments = exec.args.iter().flatten().map(String::as_str);
+    ours::profile(&exec.command, "", arguments)
 }

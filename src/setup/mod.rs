@@ -13,6 +13,7 @@ mod git;
 mod json;
 mod kubectl;
 mod machine;
+mod ours;
 mod record;
 mod view;
 

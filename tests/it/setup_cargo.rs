@@ -8,7 +8,13 @@ use crate::setup_ground::Home;
 #[test]
 fn cargo_asks_us_and_after_undo_as_before() {
     let ground = CargoGround::signed_in(json!({}));
-    for (name, words) in [("one", "cargo"), ("two", "cargo -p api")] {
+    let by_url = format!("cargo --url sparse+{}", ground.registry.url("/index/"));
+    let rows = [
+        ("one", "cargo"),
+        ("two", "cargo -p api"),
+        ("three", &by_url),
+    ];
+    for (name, words) in rows {
         ground.configure("# mine\n");
         ground.add_package(name, "");
         let own = ground.ground.read("cargo/config.toml");

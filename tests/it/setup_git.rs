@@ -164,4 +164,7 @@ fn a_program_that_is_not_on_the_path_is_named_by_its_place() {
                  PATH=$HOME/first:$PATH GIT_TERMINAL_PROMPT=0 git credential fill";
     let said = home.shell(asked).failed(128);
     assert!(said.contains("told us to quit"), "it was started: {said}");
+    let list = home.setup("--list -o json").json();
+    let wired = json!({"for": "https://work.example.test", "profile": "work"});
+    assert_eq!(list["tools"][0]["wired"][0], wired, "{list}");
 }
