@@ -86,6 +86,8 @@ impl Home {
     /// A home in which no tool is configured.
     pub(crate) fn new() -> Self {
         let sandbox = Sandbox::new(PROFILES);
+        // Here, where nobody else makes it at the same time.
+        sandbox.link("cred-helper");
         sandbox.secret(CANARY);
         Self(sandbox)
     }
