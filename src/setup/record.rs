@@ -35,6 +35,18 @@ struct Exact {
     before: Option<PathBuf>,
 }
 
+impl Exact {
+    /// Whether this is what we wrote.
+    fn is_written(&self, text: Option<&str>) -> bool {
+        text.is_some_and(|text| self.after == digest(text.as_bytes()))
+    }
+
+    /// What was there before us.
+    fn original(&self) -> Option<String> {
+        fs::read_to_string(self.before.as_ref()?).ok()
+    }
+}
+
 impl Record {
     /// The record of a file; an empty one if nothing was written there.
     pub(super) fn load(machine: &Machine<'_>, tool: &str, file: &Path) -> Result<Self, Error> {
@@ -82,13 +94,13 @@ impl Record {
         backup: Option<PathBuf>,
     ) {
         let after = digest(after.as_bytes());
-        let before_us = match (&self.exact, before) {
+        let before_us = match &self.exact {
             _ if self.settings.is_empty() => Some(backup),
-            (Some(exact), Some(text)) if exact.after == digest(text.as_bytes()) => {
+            Some(exact) if exact.is_written(before.as_deref()) || exact.original() == *before => {
                 Some(exact.before.clone())
             }
             // Somebody else wrote between two of our writings: there is no copy without ours.
-            _ => None,
+            Some(_) | None => None,
         };
         self.exact = before_us.map(|before| Exact { after, before });
         self.settings = settings;
@@ -97,13 +109,10 @@ impl Record {
     /// What was there before us, if nobody else has written since: `Some(None)` is no file.
     pub(super) fn original(&self, text: &str) -> Option<Option<String>> {
         let exact = self.exact.as_ref()?;
-        if exact.after != digest(text.as_bytes()) {
-            return None;
-        }
-        match &exact.before {
-            None => Some(None),
-            Some(path) => fs::read_to_string(path).ok().map(Some),
-        }
+        let original = exact.original();
+        // A copy that somebody removed is not to be had.
+        let is_known = original.is_some() || exact.before.is_none();
+        (is_known && exact.is_written(Some(text))).then_some(original)
     }
 
     /// Keeps the record; one of nothing is removed.

@@ -1,6 +1,7 @@
 //! What `setup` does to the files of all tools: nothing but what it says, and it can be undone.
 
 use std::fs;
+use std::process::Command;
 use std::thread;
 
 use crate::oidc_ground::eventually;
@@ -385,6 +386,50 @@ fn setups_at_once_lose_nothing_of_each_other() {
         }
         assert_eq!(home.kept().1, 0, "{tool}: {:?}", home.files().keys());
     }
+}
+
+#[test]
+fn killed_at_any_call_it_leaves_the_old_file_or_the_new_one_and_both_can_be_undone() {
+    /// What changes a file, or makes it durable.
+    const CALLS: [&str; 8] = [
+        "rename", "fsync", "unlink", "chmod", "symlink", "mkdir", "write", "openat",
+    ];
+    let rows = rows();
+    let row = rows.iter().find(|row| row.tool == "docker");
+    let row = row.expect("docker has a row");
+    let home = Home::with(row);
+    home.setup("docker -p work").ok();
+    let written = home.read(row.path);
+    let mut killed = 0;
+    for call in CALLS {
+        for nth in 1.. {
+            let home = Home::with(row);
+            let own = home.command("docker -p work");
+            let mut command = Command::new("strace");
+            home.prepare(&mut command);
+            let inject = format!("inject={call}:signal=KILL:when={nth}");
+            command
+                .env_remove("CRED_HELPER_LOG")
+                .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
+                .arg(own.get_program())
+                .args(own.get_args());
+            let is_done = home.check(command).code == Some(0);
+            let text = home.read(row.path);
+            assert!(text == row.text || text == written, "{call} {nth}: {text}");
+            // As whoever comes next is told to.
+            fs::remove_file(home.0.path().join(".docker/config.json.lock")).ok();
+            home.setup("docker -p work").ok();
+            assert_eq!(home.read(row.path), written, "{call} {nth}");
+            home.setup("docker --undo").ok();
+            assert_eq!(home.read(row.path), row.text, "{call} {nth}");
+            assert_eq!(home.kept().1, 0, "{call} {nth}: {:?}", home.files().keys());
+            if is_done {
+                break;
+            }
+            killed += 1;
+        }
+    }
+    assert!(killed > 20, "only {killed} points were found");
 }
 
 #[test]
