@@ -2,7 +2,7 @@
 //!
 //! One file per tool: it knows where the tool keeps its configuration and what stands in it, and
 //! makes one text of another. Reading, locking, backing up, writing and the record of what was
-//! written are here and in [`mod@file`] and [`record`], the same for all.
+//! written are here and in `file.rs` and `record.rs`, the same for all.
 //!
 //! To add one: a file with an [`Entry`], and a line in [`SETUPS`].
 
