@@ -5,9 +5,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
 use super::{Entry, Shell, columns, output_argument, profile_argument, text};
+use crate::context::Context;
 use crate::error::{Error, ErrorKind};
-use crate::profile::Configuration;
 use crate::profile::route::Target;
+use crate::profile::{Configuration, Profile};
 use crate::setup::{self, Answering, Choice, Listed, Machine, SETUPS, Wish};
 use crate::text::printable_url;
 
@@ -113,7 +114,8 @@ fn wish(
     let configuration = Configuration::new(&sources)?;
     let profiles = match (profile, &url) {
         (None, None) => {
-            let mut profiles = answerers(&configuration, Some(tool))?;
+            let profiles = profiles(&configuration, &shell.context);
+            let mut profiles = answering(&configuration, tool, &profiles);
             profiles.retain(|profile| !profile.urls.is_empty());
             if profiles.is_empty() {
                 return Err(Error::new(
@@ -128,10 +130,7 @@ fn wish(
             let url = url.as_ref().map(ToString::to_string);
             let profile = configuration.resolve(name, url.as_deref())?;
             configuration.allow(tool, &profile)?;
-            vec![Answering {
-                name: profile.name,
-                urls: profile.urls,
-            }]
+            answering(&configuration, tool, &[profile])
         }
     };
     Ok(Wish {
@@ -141,22 +140,32 @@ fn wish(
     })
 }
 
-/// Every profile, and what it answers for; with a tool, those that it may use.
-fn answerers(
-    configuration: &Configuration<'_>,
-    tool: Option<&str>,
-) -> Result<Vec<Answering>, Error> {
+/// Every profile. A mistake in one is told, and does not stop the others.
+fn profiles(configuration: &Configuration<'_>, context: &Context<'_>) -> Vec<Profile> {
     let mut profiles = Vec::new();
     for (name, _) in configuration.profiles() {
-        let profile = configuration.profile(name)?;
-        if tool.is_none_or(|tool| configuration.allow(tool, &profile).is_ok()) {
-            profiles.push(Answering {
-                name: profile.name,
-                urls: profile.urls,
-            });
+        match configuration.profile(name) {
+            Ok(profile) => profiles.push(profile),
+            Err(error) => context.warn(&format!("left out profile `{name}`: {error}")),
         }
     }
-    Ok(profiles)
+    profiles
+}
+
+/// What those of the profiles answer for that a tool may use.
+fn answering(
+    configuration: &Configuration<'_>,
+    tool: &str,
+    profiles: &[Profile],
+) -> Vec<Answering> {
+    let usable = |profile: &&Profile| configuration.allow(tool, profile).is_ok();
+    let usable = profiles.iter().filter(usable);
+    usable
+        .map(|profile| Answering {
+            name: profile.name.clone(),
+            urls: profile.urls.clone(),
+        })
+        .collect()
 }
 
 fn list(
@@ -166,13 +175,12 @@ fn list(
 ) -> Result<(), Error> {
     let sources = shell.sources()?;
     let configuration = Configuration::new(&sources)?;
-    let listed: Vec<Listed> = SETUPS
-        .iter()
-        .map(|entry| {
-            let profiles = answerers(&configuration, Some(entry.name))?;
-            Ok(setup::list(entry, machine, &profiles))
-        })
-        .collect::<Result<_, Error>>()?;
+    let profiles = profiles(&configuration, &shell.context);
+    let look = |entry: &setup::Entry| {
+        let profiles = answering(&configuration, entry.name, &profiles);
+        setup::list(entry, machine, &profiles)
+    };
+    let listed: Vec<Listed> = SETUPS.iter().map(look).collect();
     let printed = if text(matches, "output").as_deref() == Some("json") {
         let rows: Vec<_> = listed.iter().map(row).collect();
         format!("{}\n", json!({ "tools": rows }))

@@ -160,6 +160,24 @@ fn what_cannot_be_done_is_an_error_with_advice() {
 }
 
 #[test]
+fn a_mistake_in_one_profile_is_told_and_does_not_stop_the_others() {
+    let home = Home::new();
+    let profiles = std::fs::read_to_string(home.0.config()).expect("it can be read");
+    let wrong = "[profiles.wrong]\nclientid = \"c\"\nurls = [\"https://wrong.example.test\"]\n";
+    home.0.write_profiles(&format!("{profiles}\n{wrong}"));
+    for words in ["git", "--list"] {
+        let ran = home.setup(words);
+        let told = ran.stderr.matches("left out profile `wrong`").count();
+        assert_eq!(told, 1, "{ran:?}");
+        let said = ran.ok();
+        assert!(said.contains("https://work.example.test"), "{said}");
+        assert!(!said.contains("wrong.example.test"), "{said}");
+    }
+    let error = home.setup("git -p wrong").failed(3);
+    assert!(error.contains("clientid"), "{error}");
+}
+
+#[test]
 fn what_the_tool_will_not_know_is_said() {
     let home = Home::new();
     let setup = |line: &str| home.shell(line);
