@@ -17,7 +17,7 @@ use crate::oauth::metadata::{self, Server};
 use crate::oauth::request::{self, Form};
 use crate::oauth::response::{self, Failure, whole_seconds};
 use crate::secret::Secret;
-use crate::text::printable;
+use crate::text::{printable, shell_word};
 use crate::token::TokenSet;
 
 /// The line in the table.
@@ -62,7 +62,9 @@ impl Grant for DeviceCode {
         let server = metadata::find(client, &needed, context)?;
         let client = &client.with_secret_at_hand(context)?;
         let scopes = metadata::scopes_to_ask(client, &server, request.scopes);
-        let authorization = authorize(client, &server, &scopes, request, context)?;
+        let other_way = |error| with_other_way(error, &server, request.profile);
+        let authorization =
+            authorize(client, &server, &scopes, request, context).map_err(other_way)?;
         context
             .terminal
             .show(&authorization.invitation(request.profile))
@@ -73,8 +75,32 @@ impl Grant for DeviceCode {
                 )
                 .because(error)
             })?;
-        poll(client, &server, &authorization, context)
+        poll(client, &server, &authorization, context).map_err(other_way)
     }
+}
+
+/// Names the browser, where the authority refuses the device code as such.
+fn with_other_way(error: Error, server: &Server, profile: &str) -> Error {
+    let is_refused = error.oauth_error().is_some_and(response::refuses_the_way);
+    if !is_refused || server.endpoints.get(EndpointName::Authorization).is_none() {
+        return error;
+    }
+    let way = [
+        "cred-helper",
+        "login",
+        "-p",
+        profile,
+        "--grant",
+        "authorization_code",
+    ];
+    let hint = format!(
+        "{}; if it is the device code that is refused, sign in with a browser: `{}`",
+        error
+            .hint_text()
+            .unwrap_or("check how the client is registered"),
+        way.map(shell_word).join(" ")
+    );
+    error.hint(hint).next(way)
 }
 
 /// A device authorization response (RFC 8628 §3.2), made safe to show and to wait by.

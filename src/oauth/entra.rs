@@ -193,31 +193,77 @@ pub fn is_beyond_a_sign_in(said: &OAuthError) -> bool {
     )
 }
 
-/// What to do about an error, by its numbers
-/// (<https://learn.microsoft.com/entra/identity-platform/reference-error-codes>).
-pub fn hint(error_codes: &[i64]) -> Option<&'static str> {
-    error_codes.iter().find_map(|code| {
-        Some(match code {
-            700_016 => {
-                "there is no such app in this tenant: check `client_id`, and the tenant in \
-                 `authority`"
-            }
-            7_000_218 => {
-                "the app is not registered as a public client: set \"Allow public client flows\" \
-                 to \"Yes\" under Authentication of its registration, or give a `client_secret`"
-            }
-            7_000_215 | 7_000_222 => {
-                "the client secret is wrong or has expired: make a new one under Certificates & \
-                 secrets of the app's registration"
-            }
-            90_002 | 900_023 => "there is no such tenant: check `authority`",
-            50_020 => "this account is of another tenant: check `authority`, or sign in as another",
-            70_011 | 500_011 | 65_005 => {
-                "check the profile's `scopes`; each has to be of one resource that the tenant knows"
-            }
-            65_001 => "sign in to consent, or ask whoever runs the directory for admin consent",
-            _ => return None,
-        })
+/// What to do about an error, by its `suberror` and its numbers
+/// (<https://learn.microsoft.com/entra/identity-platform/reference-error-codes>). Nothing where a
+/// sign-in is all that is needed.
+pub fn hint(said: &OAuthError) -> Option<&'static str> {
+    if said.suberror.as_deref() == Some("protection_policy_required") {
+        return Some(
+            "the directory wants this app protected on a managed device, which no sign-in mends; \
+             ask whoever runs it",
+        );
+    }
+    said.error_codes.iter().copied().find_map(hint_of)
+}
+
+fn hint_of(code: i64) -> Option<&'static str> {
+    Some(match code {
+        700_016 => {
+            "there is no such app in this tenant: check `client_id`, and the tenant in `authority`"
+        }
+        50_194 => {
+            "the app is for one tenant alone: write that tenant in `authority` instead of \
+             `common` or `organizations`"
+        }
+        9_002_331 | 9_002_346 => {
+            "the app is for personal accounts alone: write `consumers` in `authority`"
+        }
+        7_000_112 => "the app is disabled; ask whoever runs the directory",
+        7_000_218 => {
+            "the app is not registered as a public client: set \"Allow public client flows\" \
+             to \"Yes\" under Authentication of its registration, or give a `client_secret`"
+        }
+        7_000_215 | 7_000_222 => {
+            "the client secret is wrong or has expired: make a new one under Certificates & \
+             secrets of the app's registration"
+        }
+        700_024 => "the client's assertion is too old or too new: check this machine's clock",
+        700_027 => "the client's certificate is not one of those of the app's registration",
+        70_021 | 700_213 => {
+            "no federated credential of the app's registration matches: compare its issuer, \
+             subject and audience with those of the assertion"
+        }
+        50_011 | 500_113 => {
+            "the redirect URI is not registered for the app: add http://localhost for the platform \
+             \"Mobile and desktop applications\", or name the one that is there as the grant's \
+             `redirect_uri`"
+        }
+        90_002 | 900_023 => "there is no such tenant: check `authority`",
+        50_020 => "this account is of another tenant: check `authority`, or sign in as another",
+        50_034 => "there is no such account in this tenant: check `authority` and `account`",
+        50_053 => {
+            "the account is locked, after wrong passwords or for where they came from: wait, or ask \
+             whoever runs the directory"
+        }
+        50_055 => "the password has expired: change it in a browser, then sign in again",
+        50_057 => "the account is disabled; ask whoever runs the directory",
+        50_105 => "the account is not assigned to the app; ask whoever runs the directory",
+        16_000 => "several accounts are signed in: say which with `--account`",
+        70_011 | 500_011 | 65_005 => {
+            "check the profile's `scopes`; each has to be of one resource that the tenant knows"
+        }
+        650_052 => "the directory has no such service; check the profile's `scopes`",
+        650_057 => "add the permission to the app's registration, under API permissions",
+        65_001 => "sign in to consent, or ask whoever runs the directory for admin consent",
+        90_094 => "ask whoever runs the directory for admin consent",
+        50_005 | 50_097 | 53_000..=53_002 | 530_003 => {
+            "conditional access wants a device or an app that the directory manages; ask whoever \
+             runs it"
+        }
+        53_003..=53_999 | 530_000..=530_099 => {
+            "conditional access refuses this sign-in; ask whoever runs the directory"
+        }
+        _ => return None,
     })
 }
 
@@ -230,12 +276,51 @@ pub fn is_policy(error_codes: &[i64]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Authority, canonical, recognize};
+    use super::{Authority, canonical, hint, is_policy, recognize};
     use crate::endpoint::Endpoint;
+    use crate::error::OAuthError;
     use crate::oauth::client::{EndpointName, Endpoints};
 
     fn endpoint(text: &str) -> Endpoint {
         Endpoint::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_error_says_what_to_do_where_a_sign_in_alone_does_not_help() {
+        for (codes, suberror, expected) in [
+            (&[700_016][..], None, Some("`client_id`")),
+            (&[7_000_218], None, Some("Allow public client flows")),
+            (&[50_011], None, Some("http://localhost")),
+            (&[50_194], None, Some("`organizations`")),
+            (&[53_000], None, Some("manages")),
+            (&[53_003], None, Some("conditional access")),
+            (&[530_003], None, Some("manages")),
+            (&[530_084], None, Some("conditional access")),
+            (&[1, 50_057], None, Some("disabled")),
+            (&[50_105], None, Some("assigned")),
+            (&[65_001], None, Some("consent")),
+            (&[], Some("protection_policy_required"), Some("protected")),
+            // A sign-in does.
+            (&[50_076], Some("basic_action"), None),
+            (&[50_079], None, None),
+            (&[700_082], None, None),
+            (&[], None, None),
+        ] {
+            let said = OAuthError {
+                error_codes: codes.to_vec(),
+                suberror: suberror.map(String::from),
+                ..OAuthError::default()
+            };
+            let found = hint(&said);
+            assert_eq!(found.is_some(), expected.is_some(), "{codes:?}");
+            assert!(
+                found
+                    .unwrap_or_default()
+                    .contains(expected.unwrap_or_default())
+            );
+            // Whatever is a policy has a sentence of its own.
+            assert!(!is_policy(codes) || found.is_some(), "{codes:?}");
+        }
     }
 
     #[test]

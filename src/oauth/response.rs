@@ -59,11 +59,6 @@ impl Failure {
         match self {
             Self::Refused { said, .. } => {
                 let error = Error::new(refusal_kind(&said), doing);
-                if entra::is_policy(&said.error_codes) {
-                    return error.oauth(*said).hint(
-                        "conditional access refuses this sign-in; ask whoever runs the directory",
-                    );
-                }
                 match hint(&said) {
                     Some(hint) => error.oauth(*said).hint(hint),
                     None => error.oauth(*said),
@@ -115,7 +110,7 @@ const CHECK_CLIENT: &str = "check the profile's `client_id`, and how the client 
 
 /// What to do about a refusal, where it is something else than signing in.
 fn hint(said: &OAuthError) -> Option<&'static str> {
-    entra::hint(&said.error_codes).or(match said.error.as_str() {
+    entra::hint(said).or(match said.error.as_str() {
         // GitHub says `incorrect_client_credentials`.
         "invalid_client" | "incorrect_client_credentials" => Some(CHECK_CLIENT),
         "unauthorized_client" => Some(
@@ -140,6 +135,17 @@ pub fn ends_refresh_token(said: &OAuthError) -> bool {
         "bad_refresh_token" | "invalid_refresh_token" => true,
         _ => false,
     }
+}
+
+/// Whether the authority refuses the way in which somebody signs in, and may take another: a client
+/// that is not registered for it, or conditional access.
+pub fn refuses_the_way(said: &OAuthError) -> bool {
+    entra::is_policy(&said.error_codes)
+        || said.error_codes.contains(&7_000_218)
+        || matches!(
+            said.error.as_str(),
+            "unauthorized_client" | "unsupported_grant_type" | "device_flow_disabled"
+        )
 }
 
 /// What a refusal means for a caller.

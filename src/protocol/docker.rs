@@ -2,7 +2,7 @@
 //! podman, skopeo, buildah and others start too.
 //!
 //! The argument is one word; stdin holds an address, or JSON. Errors are answers: a line on stdout
-//! and exit code 1. After exactly [`NOT_FOUND`] the tool goes on without credentials; any other
+//! and exit code 1. After exactly `NOT_FOUND` the tool goes on without credentials; any other
 //! line ends its command, or should. Some tools read stderr as a part of the answer, so nothing
 //! goes there but trouble.
 

@@ -256,6 +256,55 @@ fn a_browser_is_asked_as_entra_wants_it_and_brings_the_code_by_form() {
 }
 
 #[test]
+fn where_the_device_code_is_forbidden_the_way_that_may_work_is_named() {
+    let refusal = |error: &str, code: i64| {
+        let body = json!({
+            "error": error, "error_description": format!("AADSTS{code}: no"),
+            "error_codes": [code], "correlation_id": "c-1", "trace_id": "t-1",
+        });
+        Fault::Answer(Response::json(400, &body))
+    };
+    for (endpoint, fault, words) in [
+        (
+            Endpoint::DeviceAuthorization,
+            refusal("unauthorized_client", 700_016),
+            "check `client_id`",
+        ),
+        (
+            Endpoint::DeviceAuthorization,
+            refusal("invalid_client", 7_000_218),
+            "Allow public client flows",
+        ),
+        (
+            Endpoint::Token,
+            refusal("access_denied", 53_003),
+            "conditional access refuses this sign-in",
+        ),
+    ] {
+        let scene = entra("");
+        scene.authority.script(endpoint, fault);
+        let error = scene.run(&["login", "--error-format", "json"]).failed(5);
+        let error = error.lines().last().expect("the error is the last line");
+        let error: Value = serde_json::from_str(error).expect("one line of JSON");
+        let error = &error["error"];
+        let hint = error["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains(words), "{hint}");
+        assert!(
+            hint.contains("`cred-helper login -p api --grant authorization_code`"),
+            "{hint}"
+        );
+        assert_eq!(
+            error["next"].as_array().and_then(|next| next.last()),
+            Some(&json!("authorization_code"))
+        );
+        for id in ["correlation id c-1", "trace id t-1"] {
+            let causes = error["caused_by"].as_array().expect("a list");
+            assert!(causes.contains(&json!(id)), "{error}");
+        }
+    }
+}
+
+#[test]
 fn an_id_token_of_another_sign_in_is_not_kept() {
     let scene = entra("");
     install(&scene.sandbox);
