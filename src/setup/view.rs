@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use similar::TextDiff;
-
 use crate::text::is_unsafe;
 
 /// What stands for what is not shown.
@@ -31,10 +29,104 @@ pub(super) fn difference(
             names.0, names.1
         );
     }
-    TextDiff::from_lines(&before, &after)
-        .unified_diff()
-        .header(&names.0, &names.1)
-        .to_string()
+    let hunks = hunks(&edits(&before, &after));
+    format!("--- {}\n+++ {}\n{hunks}", names.0, names.1)
+}
+
+/// A line of both texts (` `), of the first alone (`-`) or of the second alone (`+`).
+type Edit<'t> = (char, &'t str);
+
+/// How one text becomes the other, by their longest common subsequence of lines.
+fn edits<'t>(before: &'t str, after: &'t str) -> Vec<Edit<'t>> {
+    /// How large may the table be? What differs by more is shown as replaced.
+    const LARGEST: usize = 4_000_000;
+    let lines = |text: &'t str| text.split_inclusive('\n').collect::<Vec<&str>>();
+    let (before, after) = (lines(before), lines(after));
+    let same = |(one, other): &(&&str, &&str)| one == other;
+    let start = before.iter().zip(&after).take_while(same).count();
+    let (old, new) = (&before[start..], &after[start..]);
+    let end = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(same)
+        .count();
+    let (old, new) = (&old[..old.len() - end], &new[..new.len() - end]);
+    let mut edits: Vec<Edit<'t>> = before[..start].iter().map(|line| (' ', *line)).collect();
+    // How many lines are common from here to the ends.
+    let width = new.len() + 1;
+    let size = (old.len() + 1).saturating_mul(width);
+    let mut common = vec![0_usize; if size > LARGEST { 0 } else { size }];
+    if !common.is_empty() {
+        for (one, line) in old.iter().enumerate().rev() {
+            for (other, another) in new.iter().enumerate().rev() {
+                common[one * width + other] = if line == another {
+                    common[(one + 1) * width + other + 1] + 1
+                } else {
+                    let (skip_old, skip_new) = ((one + 1) * width + other, one * width + other + 1);
+                    common[skip_old].max(common[skip_new])
+                };
+            }
+        }
+    }
+    let (mut one, mut other) = (0, 0);
+    while one < old.len() || other < new.len() {
+        let at = |one: usize, other: usize| common.get(one * width + other).copied();
+        let both = old.get(one).zip(new.get(other));
+        if !common.is_empty() && both.is_some_and(|(line, another)| line == another) {
+            edits.push((' ', old[one]));
+            (one, other) = (one + 1, other + 1);
+        } else if other == new.len()
+            || (one < old.len() && at(one + 1, other) >= at(one, other + 1))
+        {
+            edits.push(('-', old[one]));
+            one += 1;
+        } else {
+            edits.push(('+', new[other]));
+            other += 1;
+        }
+    }
+    edits.extend(before[before.len() - end..].iter().map(|line| (' ', *line)));
+    edits
+}
+
+/// The edits in the unified format
+/// (<https://www.gnu.org/software/diffutils/manual/html_node/Detailed-Unified.html>).
+fn hunks(edits: &[Edit<'_>]) -> String {
+    /// How many lines that stay are shown around those that do not?
+    const CONTEXT: usize = 3;
+    let changed: Vec<usize> = (0..edits.len())
+        .filter(|index| edits[*index].0 != ' ')
+        .collect();
+    let mut text = String::new();
+    for group in changed.chunk_by(|one, next| next - one <= 2 * CONTEXT + 1) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else {
+            continue;
+        };
+        let start = first.saturating_sub(CONTEXT);
+        let end = (last + CONTEXT + 1).min(edits.len());
+        let range = |sign: char| {
+            let count = |edits: &[Edit<'_>]| {
+                let counts = |(own, _): &&Edit<'_>| *own == ' ' || *own == sign;
+                edits.iter().filter(counts).count()
+            };
+            let (before, length) = (count(&edits[..start]), count(&edits[start..end]));
+            match length {
+                0 => format!("{sign}{before},0"),
+                1 => format!("{sign}{}", before + 1),
+                _ => format!("{sign}{},{length}", before + 1),
+            }
+        };
+        text.push_str(&format!("@@ {} {} @@\n", range('-'), range('+')));
+        for (sign, line) in &edits[start..end] {
+            text.push(*sign);
+            text.push_str(line);
+            if !line.ends_with('\n') {
+                text.push_str("\n\\ No newline at end of file\n");
+            }
+        }
+    }
+    text
 }
 
 /// The text without what moves the cursor or hides text.
@@ -129,7 +221,56 @@ fn end_of_string(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{hide_json, hide_lines};
+    use super::{edits, hide_json, hide_lines, hunks};
+
+    #[test]
+    fn a_difference_is_unified_as_diff_writes_it() {
+        let ten = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n";
+        for (before, after, expected) in [
+            ("", "a\nb\n", "@@ -0,0 +1,2 @@\n+a\n+b\n"),
+            ("a\n", "", "@@ -1 +0,0 @@\n-a\n"),
+            (
+                "a\nb\nc\n",
+                "a\nx\nc\n",
+                "@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n",
+            ),
+            (
+                "a",
+                "a\nb",
+                "@@ -1 +1,2 @@\n-a\n\\ No newline at end of file\n+a\n+b\n\\ No newline at end of file\n",
+            ),
+            (
+                ten,
+                "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n",
+                "@@ -8,3 +8,4 @@\n 8\n 9\n 10\n+11\n",
+            ),
+            (
+                ten,
+                "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n",
+                "@@ -1,3 +1,4 @@\n+0\n 1\n 2\n 3\n@@ -7,4 +8,3 @@\n 7\n 8\n 9\n-10\n",
+            ),
+        ] {
+            assert_eq!(hunks(&edits(before, after)), expected);
+        }
+    }
+
+    #[test]
+    fn both_texts_are_in_the_edits_also_where_they_are_large() {
+        let line = |number: usize| format!("{}\n", number * 7919 % 13);
+        let text = |range: std::ops::Range<usize>| range.map(line).collect::<String>();
+        for (before, after) in [
+            (text(0..40), text(5..50)),
+            (text(0..0), text(0..9)),
+            (text(3..4000), text(0..3900)),
+        ] {
+            let edits = edits(&before, &after);
+            let side = |left_out: char| -> String {
+                let kept = edits.iter().filter(|(sign, _)| *sign != left_out);
+                kept.map(|(_, line)| *line).collect()
+            };
+            assert_eq!((side('+'), side('-')), (before, after));
+        }
+    }
 
     #[test]
     fn lines_show_their_keys_and_only_harmless_values() {
