@@ -937,9 +937,7 @@ fn read_profile(
     // A preset that was complained of already may be meant to give these.
     let may_be_preset = preset.is_none() && keys.find("preset").is_some();
     let lacks = |key| !may_be_preset && keys.find(key).is_none();
-    // Each was complained of already.
-    let misspelt = keys.misspelt(PROFILE_KEYS.iter().map(|(key, _)| *key));
-    let missing: Vec<&str> = [
+    let mut missing: Vec<&str> = [
         ("client_id", keys.find("client_id").is_none()),
         ("authority", lacks("authority") && !has_endpoints),
         ("scopes", lacks("scopes")),
@@ -952,8 +950,13 @@ fn read_profile(
         ),
     ]
     .into_iter()
-    .filter_map(|(key, missing)| (missing && !misspelt.contains(&key)).then_some(key))
+    .filter_map(|(key, missing)| missing.then_some(key))
     .collect();
+    if !missing.is_empty() {
+        // Each was complained of already.
+        let misspelt = keys.misspelt(PROFILE_KEYS.iter().map(|(key, _)| *key));
+        missing.retain(|key| !misspelt.contains(key));
+    }
     let extra = keys.table("extra", read_extra).unwrap_or_default();
     let claims = keys.text("claims").and_then(|(claims, found)| {
         let read = claims::read(&claims);
