@@ -173,7 +173,8 @@ impl Held<'_> {
     /// Replaces the file at once and whole. It keeps its permissions; a new one is private.
     pub(super) fn replace(&self, text: &str) -> Result<(), Error> {
         let path = &self.file.path;
-        let temporary = self.file.beside(".new");
+        // A name that nobody else gives a file of theirs.
+        let temporary = self.file.beside(".cred-helper-new");
         let write = || -> io::Result<()> {
             // Of somebody who was killed.
             drop(fs::remove_file(&temporary));

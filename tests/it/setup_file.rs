@@ -190,6 +190,23 @@ fn a_link_stays_a_link_and_what_it_names_is_written() {
 
 #[cfg(unix)]
 #[test]
+fn what_lies_beside_the_file_stays_as_it_is() {
+    needs!(KUBECTL);
+    for row in rows() {
+        let home = Home::with(&row);
+        let beside = [".new", ".old", ".tmp", ".bak", "~"].map(|end| format!("{}{end}", row.path));
+        for path in &beside {
+            home.write(path, "mine");
+        }
+        home.setup(row.tool).ok();
+        home.setup(&format!("{} --undo", row.tool)).ok();
+        for path in &beside {
+            assert_eq!(home.read(path), "mine", "{path}");
+        }
+    }
+}
+
+#[test]
 fn links_in_a_circle_and_links_to_nowhere_are_no_trouble() {
     let home = Home::new();
     let link = |target: &str, path: &str| {
