@@ -206,8 +206,10 @@ impl<'a> Machine<'a> {
         };
         let write = || {
             platform::create_private_directory(&folder)?;
+            // Of somebody who was killed; or a link, where others may write.
+            drop(fs::remove_file(&copy.path));
             let mut options = platform::private_file();
-            options.write(true).create(true).truncate(true);
+            options.write(true).create_new(true);
             let mut file = options.open(&copy.path)?;
             std::io::Write::write_all(&mut file, document.text.as_bytes())
         };

@@ -206,6 +206,28 @@ fn what_lies_beside_the_file_stays_as_it_is() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_a_copy_is_not_followed() {
+    needs!(KUBECTL);
+    for row in rows() {
+        let home = Home::with(&row);
+        home.write("theirs", "mine");
+        let folder = std::path::Path::new(row.path).parent();
+        let folder = folder.expect("it lies in a folder").display();
+        // The shell's number is that of the program which takes its place.
+        let said = home.shell(&format!(
+            "mkdir -p \"$CRED_HELPER_STATE/setup\" && \
+             for folder in ./{folder} \"$CRED_HELPER_STATE/setup\"; do \
+             ln -s \"$PWD/theirs\" \"$folder/.tmp-cred-helper-$$\" || exit; done && \
+             exec cred-helper setup {}",
+            row.tool
+        ));
+        said.ok();
+        assert_eq!(home.read("theirs"), "mine", "{}", row.tool);
+    }
+}
+
 #[test]
 fn links_in_a_circle_and_links_to_nowhere_are_no_trouble() {
     let home = Home::new();
