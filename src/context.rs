@@ -167,10 +167,14 @@ pub trait Terminal {
     }
 }
 
-/// What a person types.
+/// What a person types. While it lives, Ctrl-C waits for [`Typing::line`], so that the terminal is
+/// left as it was.
 pub trait Typing {
     /// The next line, if it is whole; nobody is waited for.
-    fn line(&mut self) -> Option<Secret>;
+    ///
+    /// # Errors
+    /// `interrupted`, if the process was told to end.
+    fn line(&mut self) -> Result<Option<Secret>, Error>;
 }
 
 /// How much a [`Notice`] matters.

@@ -114,7 +114,7 @@ fn read_answer(shell: &mut Shell<'_, '_>) -> Result<Secret, Error> {
              and paste it here:\n",
         ));
         loop {
-            match typing.line() {
+            match typing.line()? {
                 Some(line) if !line.expose().is_empty() => return Ok(line),
                 Some(_) => {}
                 None => context.clock.sleep(Duration::from_millis(50))?,

@@ -273,7 +273,8 @@ impl Grant for AuthorizationCode {
             if came {
                 continue;
             }
-            if let Some(line) = typing.as_mut().and_then(|typing| typing.line()) {
+            let typed = typing.as_mut().map_or(Ok(None), |typing| typing.line())?;
+            if let Some(line) = typed {
                 outcome = awaited.judge_copied(line.expose(), &server);
                 if outcome.is_none() && !line.expose().is_empty() {
                     drop(context.terminal.show(NOT_THE_ANSWER));

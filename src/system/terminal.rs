@@ -7,8 +7,10 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use zeroize::Zeroizing;
 
-use super::platform;
+use super::signal::Shielded;
+use super::{platform, signal};
 use crate::context::{Terminal, Typing};
+use crate::error::Error;
 use crate::secret::Secret;
 
 /// Whether stderr is a terminal, and so may be coloured.
@@ -40,10 +42,12 @@ impl Terminal for ControllingTerminal {
     }
 
     fn typing(&self) -> Option<Box<dyn Typing>> {
+        let shield = Shielded::new();
         let keyboard = platform::Keyboard::open()?;
         Some(Box::new(Typed {
             keyboard,
             bytes: Zeroizing::default(),
+            _shield: shield,
         }))
     }
 
@@ -59,19 +63,22 @@ impl Terminal for ControllingTerminal {
 struct Typed {
     keyboard: platform::Keyboard,
     bytes: Zeroizing<Vec<u8>>,
+    /// Dropped last: the keyboard leaves the terminal as it was.
+    _shield: Shielded,
 }
 
 impl Typing for Typed {
-    fn line(&mut self) -> Option<Secret> {
+    fn line(&mut self) -> Result<Option<Secret>, Error> {
         /// How long may a line be? Whatever is longer was not meant for us.
         const LONGEST: usize = 64 * 1024;
         const BACKSPACE: [u8; 2] = [0x08, 0x7f];
         const KILL: u8 = 0x15;
+        signal::check()?;
         let mut buffer = Zeroizing::new([0; 1024]);
         loop {
             let count = self.keyboard.read(&mut buffer[..]).unwrap_or_default();
             if count == 0 {
-                return None;
+                return Ok(None);
             }
             for byte in &buffer[..count] {
                 match *byte {
@@ -79,7 +86,7 @@ impl Typing for Typed {
                         let line = std::mem::take(&mut *self.bytes);
                         let line = Zeroizing::new(line);
                         let text = String::from_utf8_lossy(&line);
-                        return Some(Secret::new(text.trim()));
+                        return Ok(Some(Secret::new(text.trim())));
                     }
                     byte if BACKSPACE.contains(&byte) => drop(self.bytes.pop()),
                     KILL => self.bytes.clear(),

@@ -2,7 +2,7 @@
 //! uninvited.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
@@ -297,6 +297,41 @@ fn where_the_browser_is_another_machine_s_its_last_address_is_pasted() {
         mode.contains(" icanon"),
         "the terminal is as before: {mode}"
     );
+}
+
+#[test]
+fn whatever_it_is_at_ctrl_c_leaves_the_terminal_as_it_was() {
+    let ground = ground(json!({}), "grant = \"authorization_code\"\n");
+    let (terminal, mut keyboard) = ground.sandbox.with_keyboard(
+        "trap : INT; SSH_TTY=/dev/pts/0 cred-helper get 2>errors; echo code $?; stty -a >mode",
+    );
+    let mut page = None;
+    eventually("the page is shown", || {
+        page = address_in(&keyboard.sees());
+        page.is_some()
+    });
+    let page = Url::parse(&page.expect("it was shown")).expect("it is a URL");
+    let (_, host) = redirect(&page);
+    // Who does not go away is something to be at.
+    let mut visitors: Vec<TcpStream> = Vec::new();
+    for _ in 0..8 {
+        let mut visitor = TcpStream::connect(&host).expect("somebody listens");
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        visitor.write_all(request.as_bytes()).expect("it is read");
+        visitors.push(visitor);
+    }
+    for visitor in &mut visitors[..2] {
+        let mut answer = [0; 12];
+        visitor.read_exact(&mut answer).expect("it is answered");
+        assert_eq!(&answer, b"HTTP/1.1 400");
+    }
+    keyboard.type_in("\u{3}");
+    let (_, shown) = terminal.end();
+    assert!(keyboard.sees().contains("code 130"), "{shown}");
+    let mode = ground.read("mode");
+    assert!(mode.contains(" icanon"), "{mode}");
+    let errors = ground.read("errors");
+    assert!(errors.contains("interrupted"), "{errors}");
 }
 
 #[test]
