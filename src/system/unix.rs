@@ -26,29 +26,53 @@ impl Keyboard {
     pub fn open() -> Option<Self> {
         let mut options = OpenOptions::new();
         let terminal = options.read(true).write(true).open("/dev/tty").ok()?;
-        let in_front = termios::tcgetpgrp(&terminal).ok()?;
-        if in_front != rustix::process::getpgrp() {
-            return None;
-        }
         let before = termios::tcgetattr(&terminal).ok()?;
-        let mut mode = before.clone();
+        let keyboard = Self { terminal, before };
+        keyboard.hold().then_some(keyboard)
+    }
+
+    /// Has the terminal hand out what is typed at once, unless another program has it. A shell that
+    /// stops this one and has it go on gives the terminal its own mode.
+    fn hold(&self) -> bool {
+        if !self.is_in_front() {
+            return false;
+        }
+        let Ok(mut mode) = termios::tcgetattr(&self.terminal) else {
+            return false;
+        };
+        let codes = [SpecialCodeIndex::VMIN, SpecialCodeIndex::VTIME];
+        let waits = codes.iter().any(|code| mode.special_codes[*code] != 0);
+        if !waits && !mode.local_modes.contains(LocalModes::ICANON) {
+            return true;
+        }
         mode.local_modes.remove(LocalModes::ICANON);
-        mode.special_codes[SpecialCodeIndex::VMIN] = 0;
-        mode.special_codes[SpecialCodeIndex::VTIME] = 0;
-        termios::tcsetattr(&terminal, OptionalActions::Now, &mode).ok()?;
-        Some(Self { terminal, before })
+        for code in codes {
+            mode.special_codes[code] = 0;
+        }
+        termios::tcsetattr(&self.terminal, OptionalActions::Now, &mode).is_ok()
+    }
+
+    fn is_in_front(&self) -> bool {
+        termios::tcgetpgrp(&self.terminal).is_ok_and(|group| group == rustix::process::getpgrp())
     }
 }
 
 impl Read for Keyboard {
     /// What was typed; nothing, if that was nothing.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.hold() {
+            return Ok(0);
+        }
         self.terminal.read(buffer)
     }
 }
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
+        if !self.is_in_front() {
+            // It is another program's by now.
+            return;
+        }
         // Nothing else could be done about a terminal that is gone.
         termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.before).ok();
     }

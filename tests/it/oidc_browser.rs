@@ -335,6 +335,30 @@ fn whatever_it_is_at_ctrl_c_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn a_sign_in_that_was_stopped_and_goes_on_still_hears_the_browser() {
+    let ground = ground(json!({}), "grant = \"authorization_code\"\n");
+    let (terminal, mut keyboard) = ground.sandbox.with_keyboard(
+        "set -m; SSH_TTY=/dev/pts/0 cred-helper get >answer; \
+         stty sane; touch stopped; fg; stty -a >mode",
+    );
+    let mut page = None;
+    eventually("the page is shown", || {
+        page = address_in(&keyboard.sees());
+        page.is_some()
+    });
+    let page = page.expect("it was shown");
+    keyboard.type_in("\u{1a}");
+    let stopped = ground.sandbox.path().join("stopped");
+    eventually("the shell goes on", || stopped.exists());
+    ground.authority.approve(Some(page.as_str()), "ada");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(ground.read("answer").trim_end(), ground.get(&[]));
+    let mode = ground.read("mode");
+    assert!(mode.contains(" icanon"), "{mode}");
+}
+
+#[test]
 fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
     let ground = ground(json!({}), "");
     let start = || {
