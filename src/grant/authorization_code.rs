@@ -270,21 +270,24 @@ impl Grant for AuthorizationCode {
                 outcome = found;
                 answer
             });
-            if came {
-                continue;
+            if outcome.is_some() {
+                break;
             }
             let typed = typing.as_mut().map_or(Ok(None), |typing| typing.line())?;
-            if let Some(line) = typed {
+            if let Some(line) = &typed {
                 outcome = awaited.judge_copied(line.expose(), &server);
                 if outcome.is_none() && !line.expose().is_empty() {
                     drop(context.terminal.show(NOT_THE_ANSWER));
                 }
-                continue;
             }
-            if context.clock.monotonic() >= end {
+            // However many come or type: the time runs out, and Ctrl-C is heard.
+            if outcome.is_none() && context.clock.monotonic() >= end {
                 return Err(ran_out(self.timeout));
             }
-            context.clock.sleep(Duration::from_millis(50))?;
+            context.signals.check()?;
+            if !came && typed.is_none() {
+                context.clock.sleep(Duration::from_millis(50))?;
+            }
         }
         drop(visitors);
         drop(typing);

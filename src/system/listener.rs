@@ -151,7 +151,10 @@ fn accept(
         let _thread = std::thread::spawn(move || {
             match read(&stream) {
                 Ok(visit) => drop(sender.send(Connection { stream, visit })),
-                Err(Some(status)) => answer(&stream, status, "This is not understood here."),
+                Err(Some(status)) => {
+                    answer(&stream, status, "This is not understood here.");
+                    read_rest(&stream);
+                }
                 Err(None) => {}
             }
             connections.fetch_sub(1, Ordering::SeqCst);
@@ -248,7 +251,10 @@ fn answer(mut stream: &TcpStream, status: u16, text: &str) {
             .and_then(|()| stream.write_all(page.as_bytes()))
             .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
     );
-    // What is unread when a socket is closed can take the answer with it.
+}
+
+/// Reads on for a moment: what is unread when a socket is closed can take the answer with it.
+fn read_rest(mut stream: &TcpStream) {
     let mut rest = [0; 4096];
     drop(stream.set_read_timeout(Some(Duration::from_millis(500))));
     for _ in 0..16 {

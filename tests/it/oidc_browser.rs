@@ -1,9 +1,11 @@
 //! Sign-ins with a browser: the real authority's pages, and those who come to the loopback port
 //! uninvited.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use url::Url;
@@ -216,6 +218,40 @@ fn nobody_who_comes_back_in_time_means_that_a_login_is_required() {
     let errors = ground.read("errors");
     assert!(errors.contains("nobody came back"), "{errors}");
     assert!(errors.contains("cred-helper login -p api"), "{errors}");
+}
+
+#[test]
+fn a_sign_in_runs_out_however_many_visitors_come() {
+    let keys = "grant = { type = \"authorization_code\", timeout = \"1s\" }\n";
+    let ground = ground(json!({}), keys);
+    let (terminal, page) = open(&ground.sandbox, "cred-helper get 2>errors");
+    let (_, host) = redirect(&page);
+    // They ask, are answered, and do not go away: whether somebody listened to the last of them.
+    let come = || {
+        let mut staying: VecDeque<TcpStream> = VecDeque::new();
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(20) {
+            let Ok(mut visitor) = TcpStream::connect(&host) else {
+                return false;
+            };
+            let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            visitor.write_all(request.as_bytes()).ok();
+            visitor.read_to_end(&mut Vec::new()).ok();
+            staying.push_back(visitor);
+            if staying.len() > 8 {
+                staying.pop_front();
+            }
+        }
+        true
+    };
+    let is_left = std::thread::scope(|scope| {
+        let visitors: Vec<_> = (0..4).map(|_| scope.spawn(come)).collect();
+        let ended = visitors.into_iter().map(|one| one.join());
+        ended.fold(false, |any, one| any | one.expect("it ends"))
+    });
+    assert!(!is_left, "the sign-in goes on");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(4), "{shown}");
 }
 
 #[test]
