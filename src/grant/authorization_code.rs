@@ -453,12 +453,17 @@ impl Awaited {
     fn judge(&self, visit: &Visit, server: &Server) -> Judged {
         let refuse = |status, page| ((status, page), None);
         // A name that was made to mean this machine brings another site's page here.
-        if !visit.host.eq_ignore_ascii_case(&self.authority) {
+        let is_named = |own: &str| visit.host.eq_ignore_ascii_case(own);
+        // A browser leaves out the port that every `http` has.
+        let without_port = self.authority.strip_suffix(":80");
+        if !is_named(&self.authority) && !without_port.is_some_and(is_named) {
             return refuse(421, "Nobody of this name is here.");
         }
         let target = visit.target.expose();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        if path.trim_start_matches('/') != self.path.trim_start_matches('/') {
+        // Where a URL has no path, the request has this one.
+        let own = if self.path.is_empty() { "/" } else { &self.path };
+        if path != own {
             return refuse(404, "There is nothing here.");
         }
         let is_form = visit
@@ -649,10 +654,11 @@ fn redeem(
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Redirect, is_same};
-    use crate::context::LoopbackHost;
+    use super::{Answer, Awaited, Redirect, is_same};
+    use crate::context::{LoopbackHost, Visit};
     use crate::error::ErrorKind;
     use crate::oauth::metadata::Server;
+    use crate::secret::Secret;
 
     #[test]
     fn a_redirect_uri_is_one_of_this_machine() {
@@ -736,6 +742,46 @@ mod tests {
         let error = denied.outcome(&server(false)).unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied);
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
+    }
+
+    #[test]
+    fn an_answer_comes_to_the_path_and_the_host_of_the_redirect_uri() {
+        for (uri, host, path, expected) in [
+            ("http://localhost:8400", "localhost:8400", "/", 200),
+            ("http://localhost:8400", "LOCALHOST:8400", "/", 200),
+            ("http://localhost:8400", "localhost", "/", 421),
+            ("http://localhost:8400", "127.0.0.1:8400", "/", 421),
+            ("http://localhost:8400", "localhost:8400", "/a", 404),
+            ("http://localhost:8400", "localhost:8400", "//", 404),
+            ("http://localhost:8400/a", "localhost:8400", "/a", 200),
+            ("http://localhost:8400/a", "localhost:8400", "//a", 404),
+            ("http://localhost:8400/a", "localhost:8400", "/a/", 404),
+            // A browser leaves out the port that `http` has anyway.
+            ("http://localhost:80/a", "localhost", "/a", 200),
+            ("http://localhost:80/a", "localhost:80", "/a", 200),
+            ("http://[::1]:80/", "[::1]", "/", 200),
+        ] {
+            let redirect = Redirect::parse(uri).expect("it is one of this machine");
+            let awaited = Awaited {
+                authority: redirect.authority(redirect.port),
+                path: redirect.path,
+                redirect_uri: uri.to_owned(),
+                state: Secret::new("state"),
+                verifier: Secret::new("verifier"),
+                nonce: None,
+                url: String::new(),
+                scopes: Vec::new(),
+            };
+            let visit = Visit {
+                method: "GET".to_owned(),
+                target: Secret::new(format!("{path}?code=c&state=state")),
+                host: host.to_owned(),
+                content_type: String::new(),
+                body: Secret::new(""),
+            };
+            let ((status, _), _) = awaited.judge(&visit, &Server::default());
+            assert_eq!(status, expected, "{uri} {host} {path}");
+        }
     }
 
     #[test]
