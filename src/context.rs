@@ -260,6 +260,16 @@ impl Context<'_> {
         }
     }
 
+    /// The same with time for one more request, however long a person took.
+    #[must_use]
+    pub fn with_time_for_a_request(self) -> Self {
+        let needed = self.clock.monotonic() + Self::REQUEST_LIMIT;
+        Self {
+            deadline: self.deadline.map(|deadline| deadline.max(needed)),
+            ..self
+        }
+    }
+
     /// What is left of the call; `None` if it has no end.
     pub fn time_left(&self) -> Option<Duration> {
         self.deadline

@@ -493,7 +493,6 @@ fn trade(
     key: &RowKey,
     cached: &dyn Fn(&Session) -> Option<(Freshness, Credential)>,
 ) -> Result<Credential, Error> {
-    let context = &call.context;
     let (client, url) = (&call.profile.client, call.request.url.as_deref());
     // What is traded is an access token, whatever the profile's tools get.
     let request = Request {
@@ -505,6 +504,11 @@ fn trade(
         ..*call
     };
     let mut credential = token(&asking)?;
+    let context = &call.context.with_time_for_a_request();
+    let asking = Call {
+        context: *context,
+        ..asking
+    };
     let mut guard = call.store.lock(context)?;
     if let Some((Freshness::Fresh, credential)) =
         cached(&call.store.load_locked(&guard, context)?).filter(|_| !request.force_refresh)
@@ -540,7 +544,7 @@ fn trade(
     let answer = account
         .access_token(key)
         .map(|token| call.credential(account, token, exchange.name(), false));
-    refresh::save(call, &mut session, None, &guard);
+    refresh::save(&asking, &mut session, None, &guard);
     answer.ok_or_else(|| Error::new(ErrorKind::Internal, "BUG: an exchanged token was not kept"))
 }
 

@@ -643,6 +643,7 @@ impl Exchange for Trade {
         _url: Option<&str>,
         context: &Context<'_>,
     ) -> Result<TokenSet, Error> {
+        context.request_limit()?;
         let given = credential.access_token.expose();
         if let Some((kind, _)) = self.fails.filter(|(_, token)| *token == given) {
             return Err(Error::new(kind, "it is not traded"));
@@ -695,6 +696,21 @@ fn an_exchanged_token_is_cached_beside_the_one_it_was_made_of() {
         Some("refresh-1"),
         "the session keeps its own"
     );
+}
+
+#[test]
+fn a_token_is_exchanged_however_long_the_person_took() {
+    let (world, desk) = (World::default(), Desk::new());
+    world.answer(200, device());
+    for _ in 0..20 {
+        world.answer(400, refusal("authorization_pending"));
+    }
+    world.answer(200, tokens("first", Some("refresh-1")));
+    let request = Request::new(Action::Get);
+    let call = desk.call(&world, &request);
+    let traded = acquire(&call, Some(&Trade::default())).expect("it is traded");
+    assert_eq!(traded.access_token.expose(), "traded-first");
+    assert!(call.context.time_left().is_some_and(|left| left.is_zero()));
 }
 
 #[test]
