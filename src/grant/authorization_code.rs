@@ -462,7 +462,11 @@ impl Awaited {
         let target = visit.target.expose();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         // Where a URL has no path, the request has this one.
-        let own = if self.path.is_empty() { "/" } else { &self.path };
+        let own = if self.path.is_empty() {
+            "/"
+        } else {
+            &self.path
+        };
         if path != own {
             return refuse(404, "There is nothing here.");
         }

@@ -118,7 +118,10 @@ fn start(command: &[String], url: &str) -> Result<(), String> {
     if !has_place {
         arguments.push(url.to_owned());
     }
-    let mut child = Command::new(program)
+    let mut starter = Command::new(program);
+    // Ctrl-C at this terminal is not for the browser, which may go on with all of its pages.
+    platform::leave_group(&mut starter);
+    let mut child = starter
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -3,7 +3,9 @@
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
@@ -94,6 +96,11 @@ pub fn browsers(environment: &dyn Environment) -> Result<&'static [&'static str]
         return Ok(&["xdg-open", "sensible-browser"]);
     }
     Err("neither WAYLAND_DISPLAY nor DISPLAY is set: there is no desktop".to_owned())
+}
+
+/// Has a program started beyond the reach of this terminal's Ctrl-C.
+pub fn leave_group(command: &mut Command) {
+    command.process_group(0);
 }
 
 /// The controlling terminal, where there is one.

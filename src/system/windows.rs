@@ -2,7 +2,9 @@
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -63,6 +65,13 @@ pub const LIST_SEPARATOR: char = ';';
 /// None: there always is one.
 pub fn browsers(_environment: &dyn Environment) -> Result<&'static [&'static str], String> {
     Ok(&["rundll32.exe url.dll,FileProtocolHandler"])
+}
+
+/// Has a program started beyond the reach of this console's Ctrl-C.
+pub fn leave_group(command: &mut Command) {
+    /// `CREATE_NEW_PROCESS_GROUP`.
+    const NEW_GROUP: u32 = 0x200;
+    command.creation_flags(NEW_GROUP);
 }
 
 /// The console, where somebody sees it: a service and a program with windows can have one that

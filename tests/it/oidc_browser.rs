@@ -370,6 +370,22 @@ fn whatever_it_is_at_ctrl_c_leaves_the_terminal_as_it_was() {
     assert!(errors.contains("interrupted"), "{errors}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_is_not_for_the_browser_that_was_started() {
+    let ground = ground(json!({}), "");
+    let lines = "cut -d ' ' -f 1,5 /proc/$$/stat >group\nprintf '%s' \"$1\" >page.part\n\
+                 mv page.part page\n";
+    ground.sandbox.script("browser", lines);
+    let (terminal, page) = open(&ground.sandbox, "cred-helper get >answer");
+    // A process, and the group that it is in.
+    let group = ground.read("group");
+    let (process, group) = group.trim_end().split_once(' ').expect("two numbers");
+    assert_eq!(process, group, "it has a group of its own");
+    ground.authority.approve(Some(page.as_str()), "ada");
+    terminal.wait();
+}
+
 #[test]
 fn a_sign_in_that_was_stopped_and_goes_on_still_hears_the_browser() {
     let ground = ground(json!({}), "grant = \"authorization_code\"\n");
