@@ -67,10 +67,11 @@ struct Document {
     #[serde(default)]
     scopes_supported: Vec<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    // `true`, or nothing: whatever else stands there is no reason to refuse the rest.
     #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
+    authorization_response_iss_parameter_supported: serde_json::Value,
     #[serde(default)]
-    require_pushed_authorization_requests: bool,
+    require_pushed_authorization_requests: serde_json::Value,
 }
 
 /// Finds the endpoints of `client`'s authority; nothing is asked if all of `needed` are known.
@@ -320,8 +321,8 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
         endpoints,
         scopes_supported: document.scopes_supported,
         token_endpoint_auth_methods: document.token_endpoint_auth_methods_supported,
-        names_issuer_in_answers: document.authorization_response_iss_parameter_supported,
-        wants_pushed_requests: document.require_pushed_authorization_requests,
+        names_issuer_in_answers: document.authorization_response_iss_parameter_supported == true,
+        wants_pushed_requests: document.require_pushed_authorization_requests == true,
     })
 }
 
@@ -359,6 +360,27 @@ mod tests {
                 "https://id.example/.well-known/oauth-authorization-server",
             ]
         );
+    }
+
+    #[test]
+    fn what_an_authority_says_of_answers_and_requests_is_true_or_nothing() {
+        let asked = issuer("https://id.example/a");
+        for (written, expected) in [
+            ("true", true),
+            ("false", false),
+            ("null", false),
+            ("\"true\"", false),
+            ("[]", false),
+        ] {
+            let document = format!(
+                r#"{{"issuer":"https://id.example/a",
+                    "authorization_response_iss_parameter_supported":{written},
+                    "require_pushed_authorization_requests":{written}}}"#
+            );
+            let server = parse(document.as_bytes(), &asked).expect(written);
+            assert_eq!(server.names_issuer_in_answers, expected, "{written}");
+            assert_eq!(server.wants_pushed_requests, expected, "{written}");
+        }
     }
 
     #[test]
