@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::profile::route::Target;
 use crate::profile::{Configuration, Profile};
 use crate::setup::{self, Answering, Choice, Listed, Machine, SETUPS, Wish};
-use crate::text::printable_url;
+use crate::text::{printable, printable_url};
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -239,7 +239,9 @@ fn table(listed: &[Listed]) -> String {
         if rows.is_empty() {
             rows.push(["-".into(), "-".into(), String::new()]);
         }
-        for (index, [target, profile, note]) in rows.into_iter().enumerate() {
+        for (index, row) in rows.into_iter().enumerate() {
+            // Names in a tool's configuration are anybody's.
+            let [target, profile, note] = row.map(|cell| printable(&cell));
             let (tool, version) = if index == 0 {
                 (one.tool, version)
             } else {

@@ -406,7 +406,8 @@ fn written(done: &str, path: &Path, backup: Option<&Path>) -> String {
 }
 
 fn tell(notes: &[String], say: &mut Say<'_>) -> Result<(), Error> {
-    notes.iter().try_for_each(|note| say(&format!("{note}\n")))
+    let mut notes = notes.iter().map(|note| view::harmless(note));
+    notes.try_for_each(|note| say(&format!("{note}\n")))
 }
 
 /// Makes our program known under the names that the tool looks for.

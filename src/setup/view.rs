@@ -130,7 +130,7 @@ fn hunks(edits: &[Edit<'_>]) -> String {
 }
 
 /// The text without what moves the cursor or hides text.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let keep = |character: &char| matches!(character, '\n' | '\t') || !is_unsafe(*character);
     text.chars().filter(keep).collect()
 }

@@ -205,3 +205,24 @@ fn where_no_cluster_is_meant_nothing_is_written() {
     let exec = &user(&view(&home), "cred-helper-bare")["exec"];
     assert_eq!(exec["provideClusterInfo"], false, "{exec}");
 }
+
+#[test]
+fn names_that_would_move_the_cursor_are_shown_without_what_does() {
+    needs!(KUBECTL);
+    let home = Home::new();
+    home.write(
+        ".kube/config",
+        "apiVersion: v1\nkind: Config\nclusters:\n- name: k\n  cluster: {server: \
+         'https://k8s.example.test:6443'}\ncontexts:\n- name: \"a\\e[2Jb\"\n  context: {cluster: k, \
+         user: \"c\\e[2Jd\"}\n",
+    );
+    home.write(
+        ".gitconfig",
+        "[credential \"https://work.example.test\"]\n\thelper = e\\b\u{1b}[2Jf\n",
+    );
+    for words in ["kubectl", "--list"] {
+        let said = home.setup(words).ok();
+        assert!(said.contains("a[2Jb"), "{said}");
+        assert!(!said.contains(['\u{1b}', '\u{8}']), "{said:?}");
+    }
+}
