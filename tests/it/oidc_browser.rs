@@ -434,6 +434,9 @@ fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
     let page = start();
     let redirect = parameter(&Url::parse(&page).expect("it is a URL"), "redirect_uri");
     assert_eq!(redirect.as_deref(), Some("http://127.0.0.1/"));
+    let kept = &ground.session()["content"]["sign_in"]["begun"]["kept"];
+    let kept: Value = serde_json::from_str(kept.as_str().expect("it is there")).expect("JSON");
+    let verifier = kept["verifier"].as_str().expect("it is there").to_owned();
     let address = ground.authority.copy_address(&page, "ada");
     for wrong in ["", "what now?", &earlier, &address.replace("code=", "x=")] {
         finish(wrong).failed(2);
@@ -449,6 +452,14 @@ fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
         (&row["source"], &row["account"]),
         (&json!("cache"), &json!("ada@example.test"))
     );
+    // Whoever reads the log can neither finish it nor have it finished.
+    let log = fs::read_to_string(ground.sandbox.log()).expect("there is a log");
+    assert!(log.contains("/token"), "{log}");
+    let url = Url::parse(&address).expect("it is a URL");
+    let brought = ["code", "state"].map(|name| parameter(&url, name).expect("it is there"));
+    for secret in brought.iter().chain([&verifier]) {
+        assert!(!log.contains(secret), "{log}");
+    }
     // What was begun is over.
     finish(&address).failed(4);
     assert_eq!(ground.get_json(&[])["source"], "cache", "nothing was lost");
