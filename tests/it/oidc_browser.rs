@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -184,6 +184,45 @@ fn uninvited_visitors_are_sent_away_and_end_no_sign_in() {
         TcpStream::connect(&host).is_err(),
         "nobody listens any more"
     );
+}
+
+#[test]
+fn whoever_crowds_the_port_is_sent_away_in_time() {
+    let ground = ground(json!({}), "");
+    let (terminal, page) = open(&ground.sandbox, "cred-helper get >answer");
+    let (redirect, host) = redirect(&page);
+    let come = |_| TcpStream::connect(&host).expect("somebody listens");
+    // They say nothing.
+    let mut crowd: Vec<TcpStream> = (0..40).map(come).collect();
+    let get = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let (status, answer) = send(&redirect, get.as_bytes());
+    assert_eq!(status, 0, "there is no room for one more: {answer}");
+    // Room is made without any of them leaving.
+    let patience = Some(Duration::from_secs(30));
+    crowd[0].set_read_timeout(patience).expect("it can be set");
+    let end = crowd[0].read_to_end(&mut Vec::new());
+    assert!(end.is_ok(), "it is let go: {end:?}");
+    eventually("there is room", || send(&redirect, get.as_bytes()).0 == 400);
+    ground.authority.approve(Some(page.as_str()), "ada");
+    terminal.wait();
+}
+
+#[test]
+fn localhost_is_listened_to_at_both_addresses_or_not_at_all() {
+    let ours = ground(json!({}), "");
+    let theirs = TcpListener::bind("[::1]:0").expect("there is IPv6");
+    let port = theirs.local_addr().expect("it has one").port();
+    let uri = format!("http://localhost:{port}");
+    ours.set_profile(&format!(
+        "client_id = \"cli\"\nscopes = [\"api:read\"]\n\
+         grant = {{ type = \"authorization_code\", redirect_uri = \"{uri}\" }}\n"
+    ));
+    let line = "BROWSER=browser cred-helper get 2>errors";
+    let (code, shown) = ours.sandbox.in_terminal(line).end();
+    assert_eq!(code, Some(6), "{shown}");
+    let errors = ours.read("errors");
+    assert!(errors.contains(&format!("at localhost:{port}")), "{errors}");
+    assert!(!ours.sandbox.path().join("page").exists());
 }
 
 #[test]
@@ -468,6 +507,15 @@ fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
     let address = ground.authority.copy_address(&start(), "ada");
     let code = parameter(&Url::parse(&address).expect("it is a URL"), "code");
     finish(&code.expect("it is there")).ok();
+
+    // Nobody keeps a page open for more than an hour.
+    let address = ground.authority.copy_address(&start(), "ada");
+    let mut session = ground.session();
+    let at = &mut session["content"]["sign_in"]["begun"]["at"];
+    *at = json!(at.as_i64().expect("it is a time") - 3600);
+    ground.write_session(&session);
+    let late = finish(&address).failed(4);
+    assert!(late.contains("too long ago"), "{late}");
 }
 
 #[test]

@@ -238,7 +238,11 @@ impl Ground {
                 }
             }
         }
-        // Written in place: the file keeps its permissions.
+        self.write_session(&session);
+    }
+
+    /// Replaces what the session file holds, in place: it keeps its permissions.
+    pub(crate) fn write_session(&self, session: &Value) {
         fs::write(self.sandbox.session(), session.to_string()).expect("it can be written");
     }
 
