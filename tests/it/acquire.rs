@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cred_helper::acquire::{Call, acquire, erase, login};
+use cred_helper::acquire::{Call, acquire, erase, login, logout};
 use cred_helper::context::{Context, HttpFailure};
 use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKind};
 use cred_helper::error::{Error, ErrorKind};
@@ -35,10 +35,15 @@ impl Desk {
     }
 
     fn with(keys: &str) -> Self {
+        Self::of("", keys)
+    }
+
+    /// With further endpoints, and further keys.
+    fn of(endpoints: &str, keys: &str) -> Self {
         let text = format!(
             "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"read\"]\n\
              endpoints = {{ token = \"https://id.example/token\", \
-             device_authorization = \"https://id.example/device\" }}\n{keys}"
+             device_authorization = \"https://id.example/device\"{endpoints} }}\n{keys}"
         );
         let mut source = Source::built_in("profiles.toml", &text);
         source.profiles_count = true;
@@ -711,6 +716,29 @@ fn a_token_is_exchanged_however_long_the_person_took() {
     let traded = acquire(&call, Some(&Trade::default())).expect("it is traded");
     assert_eq!(traded.access_token.expose(), "traded-first");
     assert!(call.context.time_left().is_some_and(|left| left.is_zero()));
+}
+
+#[test]
+fn an_exchanged_token_is_not_shown_to_the_authority() {
+    let world = World::default();
+    let desk = Desk::of(", revocation = \"https://id.example/revoke\"", "");
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("refresh-1")))
+        .answer(200, "")
+        .answer(200, "");
+    let request = Request::new(Action::Get);
+    let call = desk.call(&world, &request);
+    acquire(&call, Some(&Trade::default())).expect("it is traded");
+    logout(&call, false).expect("it goes well");
+    let sent = world.sent.borrow();
+    let revoked: Vec<&str> = sent
+        .iter()
+        .filter_map(|sent| sent.form.get("token"))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(revoked, ["refresh-1", "first"]);
+    world.assert_all_asked();
 }
 
 #[test]

@@ -63,3 +63,10 @@ pub(crate) fn send(redirect: &Url, request: &[u8]) -> (u16, String) {
     let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
     (status.unwrap_or_default(), answer)
 }
+
+/// The address that a text names, on a line of its own.
+pub(crate) fn address_in(text: &str) -> Option<String> {
+    let mut lines = text.lines().map(str::trim);
+    let found = lines.find(|line| line.starts_with("http") && line.contains("client_id="));
+    found.map(String::from)
+}

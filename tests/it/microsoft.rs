@@ -7,10 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use cred_helper::digest::sha256;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::acquire::id_token;
 use crate::authority::{Endpoint, Fault, Response, Settings};
-use crate::browser_ground::{install, open, parameter, redirect, send};
+use crate::browser_ground::{address_in, install, open, parameter, redirect, send};
+use crate::oidc_ground::eventually;
 use crate::scene::{DEVICE_CODE, Scene, access_tokens, at_once, sent};
 
 const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
@@ -302,6 +304,24 @@ fn where_the_device_code_is_forbidden_the_way_that_may_work_is_named() {
             assert!(causes.contains(&json!(id)), "{error}");
         }
     }
+}
+
+#[test]
+fn where_the_browser_fails_the_code_comes_in_an_address_that_can_be_copied() {
+    let scene = entra("");
+    scene.sandbox.script("failing", "exit 1\n");
+    let line = "BROWSER=failing cred-helper get";
+    let (terminal, mut keyboard) = scene.sandbox.with_keyboard(line);
+    let mut page = None;
+    eventually("the page is shown", || {
+        page = address_in(&keyboard.sees());
+        page.is_some()
+    });
+    let page = Url::parse(&page.expect("it was shown")).expect("it is a URL");
+    assert!(parameter(&page, "state").is_some(), "{page}");
+    assert_eq!(parameter(&page, "response_mode"), None, "{page}");
+    keyboard.type_in("\u{3}");
+    terminal.end();
 }
 
 #[test]

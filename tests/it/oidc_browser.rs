@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::browser_ground::{install, open, parameter, redirect, send};
+use crate::browser_ground::{address_in, install, open, parameter, redirect, send};
 use crate::oidc_ground::{Ground, eventually, for_each};
 
 /// A ground with a browser.
@@ -327,13 +327,6 @@ fn ten_at_once_open_one_page() {
     }
     let requests = ground.authority.requests();
     assert_eq!(requests.token("authorization_code"), 1, "{requests:?}");
-}
-
-/// The address that a text names, on a line of its own.
-fn address_in(text: &str) -> Option<String> {
-    let mut lines = text.lines().map(str::trim);
-    let found = lines.find(|line| line.starts_with("http") && line.contains("client_id="));
-    found.map(String::from)
 }
 
 #[test]
