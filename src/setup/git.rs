@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::profile::route::{Pattern, Target};
-use crate::text::shell_word;
+use crate::text::{printable_url, shell_word};
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -230,7 +230,7 @@ fn look(
         let Some(profile) = our_profile(helper) else {
             continue;
         };
-        let shown = url.unwrap_or("every URL").to_owned();
+        let shown = url.map_or_else(|| "every URL".to_owned(), printable_url);
         if wiring.wired.iter().all(|wired| wired.target != shown) {
             targets.extend(url.and_then(Target::parse));
             wiring.wired.push(Wired {

@@ -342,6 +342,15 @@ fn whatever_is_secret_is_not_shown() {
                  \"https://a:CANARY@h/\"]\n\tinsteadOf = h:\n[http]\n\textraHeader=CANARY\n",
         ),
         (
+            "git",
+            "[credential \"https://a:CANARY@h\"]\n\thelper = !cred-helper git\n",
+        ),
+        (
+            "kubectl",
+            "clusters:\n- name: k\n  cluster:\n    server: https://k8s.example.test:6443\n\
+             - name: l\n  cluster:\n    server: https://a:CANARY@l\ncontexts: []\nusers: []\n",
+        ),
+        (
             "cargo",
             "# token = \"CANARY\"\n[registries.work]\nindex = \
                    \"sparse+https://work.example.test/i/\"\ntoken = \"\"\"\nCANARY\"\"\"\n",
