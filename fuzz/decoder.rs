@@ -92,6 +92,8 @@ fn client() -> Client {
         exact_scopes: false,
         resource: None,
         audience: None,
+        prompt: None,
+        domain_hint: None,
         extra: BTreeMap::new(),
     }
 }

@@ -374,15 +374,21 @@ impl Awaited {
             }
         }
         form.add("login_hint", request.account.unwrap_or_default());
-        form.add_parameters(client, request.claims);
-        let is_prompt_said = client.extra.contains_key("prompt");
-        if scopes.iter().any(|scope| scope == "offline_access")
+        form.add(
+            "domain_hint",
+            client.domain_hint.as_deref().unwrap_or_default(),
+        );
+        let is_refresh_token_wanted = scopes.iter().any(|scope| scope == "offline_access");
+        if let Some(prompt) = &client.prompt {
+            form.add("prompt", prompt);
+        } else if is_refresh_token_wanted
             && !client.is_entra()
-            && !is_prompt_said
+            && !client.extra.contains_key("prompt")
         {
             // OpenID Connect Core §11: without it no refresh token comes.
             form.add("prompt", "consent");
         }
+        form.add_parameters(client, request.claims);
         let bug =
             |error| Error::new(ErrorKind::Internal, "BUG: an endpoint is no URL").because(error);
         let mut url = Url::parse(endpoint.as_str()).map_err(bug)?;

@@ -118,6 +118,10 @@ pub struct Client {
     pub resource: Option<String>,
     /// `audience` (Auth0 and others; not registered).
     pub audience: Option<String>,
+    /// `prompt` of the authorization request (OpenID Connect Core §3.1.2.1).
+    pub prompt: Option<String>,
+    /// `domain_hint` of the authorization request (Entra).
+    pub domain_hint: Option<String>,
     /// Further parameters of each authorization and token request.
     pub extra: BTreeMap<String, String>,
 }

@@ -449,6 +449,8 @@ mod tests {
             exact_scopes: false,
             resource: None,
             audience: None,
+            prompt: None,
+            domain_hint: None,
             extra: BTreeMap::new(),
         };
         let response = HttpResponse {

@@ -65,6 +65,14 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ("audience", "the `audience` parameter"),
     ("resource", "the `resource` parameter (RFC 8707)"),
     (
+        "prompt",
+        "the `prompt` parameter of a sign-in with a browser (OpenID Connect Core §3.1.2.1)",
+    ),
+    (
+        "domain_hint",
+        "the `domain_hint` parameter of a sign-in with a browser (Entra)",
+    ),
+    (
         "claims",
         "the `claims` parameter, JSON (OpenID Connect Core §5.5)",
     ),
@@ -255,6 +263,8 @@ impl Profile {
         put("account", text(account));
         put("audience", text(&client.audience));
         put("resource", text(&client.resource));
+        put("prompt", text(&client.prompt));
+        put("domain_hint", text(&client.domain_hint));
         put("claims", text(claims));
         put(
             "client_capabilities",
@@ -980,6 +990,8 @@ fn read_profile(
     let account = keys.text("account").map(|(account, _)| account);
     let audience = keys.text("audience").map(|(audience, _)| audience);
     let resource = keys.text("resource").map(|(resource, _)| resource);
+    let prompt = read_prompt(keys);
+    let domain_hint = keys.text("domain_hint").map(|(hint, _)| hint);
     let tools = read_tools(keys);
     let token = keys.text("token").and_then(|(token, found)| {
         let kind = TokenKind::parse(&token);
@@ -1023,6 +1035,8 @@ fn read_profile(
             exact_scopes,
             resource,
             audience,
+            prompt,
+            domain_hint,
             extra,
         },
         scopes: scopes?.0,
@@ -1133,6 +1147,20 @@ fn read_endpoints(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Endpoi
         endpoints
     };
     keys.table("endpoints", read).unwrap_or_default()
+}
+
+/// What the authority is to ask the person for: words of OpenID Connect Core §3.1.2.1, and `create` of
+/// Initiating User Registration 1.0.
+fn read_prompt(keys: &mut Keys<'_, '_>) -> Option<String> {
+    const WORDS: [&str; 5] = ["login", "select_account", "consent", "create", "none"];
+    let (prompt, found) = keys.text("prompt")?;
+    let words: Vec<&str> = prompt.split(' ').collect();
+    if let Some(unknown) = words.iter().find(|word| !WORDS.contains(word)) {
+        keys.complain(found, "prompt", one_of(unknown, &WORDS));
+    } else if words.len() > 1 && words.contains(&"none") {
+        keys.complain(found, "prompt", "`none` stands alone");
+    }
+    Some(prompt)
 }
 
 fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use url::Url;
@@ -27,6 +28,17 @@ pub(crate) fn open<'s>(sandbox: &'s Sandbox, line: &str) -> (InTerminal<'s>, Url
     eventually("the browser opens", || page.exists());
     let url = fs::read_to_string(&page).expect("it was written whole");
     (terminal, Url::parse(&url).expect("it is a URL"))
+}
+
+/// The second of two calls, which is given what somebody copied.
+pub(crate) fn finish(sandbox: &Sandbox, answer: &str) -> Command {
+    fs::write(sandbox.path().join("pasted"), answer).expect("it can be written");
+    let mut command = Command::new("sh");
+    sandbox.prepare(&mut command);
+    command
+        .env("PATH", sandbox.path_with_links())
+        .args(["-c", "cred-helper login --finish <pasted"]);
+    command
 }
 
 /// A parameter of a URL, which it has once at most.

@@ -14,6 +14,7 @@ mod oidc_provider;
 
 mod account_name;
 mod acquire;
+mod authorization_request;
 mod browser_ground;
 mod cached_path;
 mod canary;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::browser_ground::{address_in, install, open, parameter, redirect, send};
+use crate::browser_ground::{address_in, finish, install, open, parameter, redirect, send};
 use crate::oidc_ground::{Ground, eventually, for_each};
 
 /// A ground with a browser.
@@ -449,16 +449,7 @@ fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
         let page = ground.run(&["login", "--start"]).ok();
         page.trim_end().to_owned()
     };
-    let finish = |answer: &str| {
-        fs::write(ground.sandbox.path().join("pasted"), answer).expect("it can be written");
-        let line = ["-c", "cred-helper login --finish <pasted"];
-        let mut command = std::process::Command::new("sh");
-        ground.sandbox.prepare(&mut command);
-        command
-            .env("PATH", ground.sandbox.path_with_links())
-            .args(line);
-        ground.run_command(command)
-    };
+    let finish = |answer: &str| ground.run_command(finish(&ground.sandbox, answer));
     let none = finish("http://127.0.0.1/?code=x&state=y").failed(4);
     assert!(none.contains("cred-helper login -p api --start"), "{none}");
 

@@ -134,6 +134,33 @@ timeout = "long"
 }
 
 #[test]
+fn a_prompt_is_made_of_the_words_that_there_are() {
+    for (prompt, problem) in [
+        ("login", ""),
+        ("select_account consent", ""),
+        ("create", ""),
+        ("none", ""),
+        ("Login", "there is no `Login`; did you mean `login`?"),
+        ("login  consent", "there is no ``; use one of login, "),
+        ("", "it is empty"),
+        ("none login", "`none` stands alone"),
+    ] {
+        let sandbox = Sandbox::new(&format!(
+            "[profiles.api]\nclient_id = \"x\"\nauthority = \"https://login.example\"\nscopes = []\n\
+             prompt = \"{prompt}\"\n"
+        ));
+        let ran = sandbox.run(&["profile", "check"]);
+        if problem.is_empty() {
+            ran.ok();
+        } else {
+            let said = ran.failed(3);
+            let expected = format!("5:10: `profiles.api.prompt`: {problem}");
+            assert!(said.contains(&expected), "{prompt}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_secret_is_never_shown_whatever_is_wrong_with_its_line() {
     let canary = "canary-of-a-secret";
     for line in [
@@ -587,6 +614,8 @@ client_basic_encoding = "raw"
 account = "ada@example.test"
 audience = "aud"
 resource = "urn:r"
+prompt = "select_account consent"
+domain_hint = "contoso.example"
 claims = "{}"
 extra = { tenant = "t" }
 tools = ["get"]
@@ -607,6 +636,8 @@ tls = { ca_file = "ca.pem" }
         "account": "ada@example.test",
         "audience": "aud",
         "resource": "urn:r",
+        "prompt": "select_account consent",
+        "domain_hint": "contoso.example",
         "claims": "{}",
         "extra": { "tenant": "t" },
         "tools": ["get"],
