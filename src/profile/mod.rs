@@ -401,9 +401,11 @@ impl<'s> Configuration<'s> {
             if !profiles.contains_key(&name) {
                 let names: Vec<&str> = profiles.keys().map(String::as_str).collect();
                 let problem = match nearest(&name, names) {
+                    // A name in the file may be anything; it is complained of beside this.
                     Some(nearest) => format!(
-                        "there is no profile `{}`; did you mean `{nearest}`?",
-                        printable(&name)
+                        "there is no profile `{}`; did you mean `{}`?",
+                        printable(&name),
+                        printable(nearest)
                     ),
                     None => format!("there is no profile `{}`", printable(&name)),
                 };
