@@ -329,6 +329,9 @@ struct Awaited {
     nonce: Option<String>,
     /// Where the person signs in.
     url: String,
+    /// How long the page can be opened, where that has an end of its own.
+    #[serde(skip)]
+    opens_for: Option<Duration>,
     scopes: Vec<String>,
 }
 
@@ -346,7 +349,6 @@ impl Awaited {
         context: &Context<'_>,
     ) -> Result<Self, Error> {
         let scopes = metadata::scopes_to_ask(client, server, request.scopes);
-        let endpoint = server.endpoint(EndpointName::Authorization)?;
         let random = || context.random.bytes().map(|bytes| to_base64url(&bytes));
         let verifier = random()?;
         let state = random()?;
@@ -389,8 +391,15 @@ impl Awaited {
             form.add("prompt", "consent");
         }
         form.add_parameters(client, request.claims);
+        let (form, opens_for) = if is_pushed(client, server) {
+            let (form, opens_for) = push(client, server, form, context)?;
+            (form, Some(opens_for))
+        } else {
+            (form, None)
+        };
         let bug =
             |error| Error::new(ErrorKind::Internal, "BUG: an endpoint is no URL").because(error);
+        let endpoint = server.endpoint(EndpointName::Authorization)?;
         let mut url = Url::parse(endpoint.as_str()).map_err(bug)?;
         form.add_to_query(&mut url);
         Ok(Self {
@@ -401,6 +410,7 @@ impl Awaited {
             verifier: Secret::new(verifier),
             nonce,
             url: url.into(),
+            opens_for,
             scopes,
         })
     }
@@ -415,6 +425,7 @@ impl Awaited {
             verifier,
             nonce,
             url,
+            opens_for: _,
             scopes,
         } = self;
         let kept = Zeroizing::new(
@@ -512,6 +523,44 @@ impl Awaited {
     }
 }
 
+/// Whether the request is pushed: where the authority demands it (RFC 9126 §5), or the profile names
+/// the endpoint.
+fn is_pushed(client: &Client, server: &Server) -> bool {
+    let name = EndpointName::PushedAuthorizationRequest;
+    server.wants_pushed_requests || client.endpoints.get(name).is_some()
+}
+
+/// Pushes the authorization request (RFC 9126 §2); what the browser brings in its place (§4), and how
+/// long that is good.
+fn push(
+    client: &Client,
+    server: &Server,
+    form: Form,
+    context: &Context<'_>,
+) -> Result<(Form, Duration), Error> {
+    const DOING: &str = "the sign-in could not be started";
+    #[derive(Deserialize)]
+    struct Members {
+        request_uri: String,
+        #[serde(default)]
+        expires_in: serde_json::Value,
+    }
+    let endpoint = server.endpoint(EndpointName::PushedAuthorizationRequest)?;
+    let answer = request::post(client, server, endpoint, form, context)?;
+    let response = answer.map_err(|failure| Failure::from(failure).into_error(DOING))?;
+    let members = serde_json::from_slice::<Members>(&response.body).ok();
+    let is_good = |members: &Members| {
+        (200..300).contains(&response.status) && !members.request_uri.is_empty()
+    };
+    let Some(members) = members.filter(is_good) else {
+        return Err(response::failure(&response).into_error(DOING));
+    };
+    let mut form = Form::new("client_id", &client.client_id);
+    form.add("request_uri", &members.request_uri);
+    let seconds = response::whole_seconds(&members.expires_in).unwrap_or_default();
+    Ok((form, Duration::from_secs(seconds.unsigned_abs())))
+}
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Compares in a time that tells nothing of where two texts differ.
@@ -606,11 +655,15 @@ fn show(
     } else {
         ""
     };
+    let opens_for = awaited.opens_for.map_or_else(String::new, |opens_for| {
+        let opens_for = humantime::format_duration(opens_for);
+        format!("The page has to be opened within {opens_for}. ")
+    });
     if let Err(reason) = opened {
         context.debug(|| format!("no browser opens: {}", printable(reason)));
     }
     let text = format!(
-        "\nTo sign in for profile `{}`, {begin}\n\n    {}\n{then}\nThis waits for {}. Go on only if \
+        "\nTo sign in for profile `{}`, {begin}\n\n    {}\n{then}\n{opens_for}This waits for {}. Go on only if \
          you asked for it yourself.\n",
         request.profile,
         awaited.url,

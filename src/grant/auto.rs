@@ -38,8 +38,6 @@ impl Grant for Auto {
         let has = |name| server.endpoints.get(name).is_some();
         let reason = if !has(EndpointName::Authorization) {
             Some("the authority has no authorization endpoint".to_owned())
-        } else if server.wants_pushed_requests {
-            Some("the authority wants its authorization requests pushed".to_owned())
         } else {
             context.browser.missing()
         };

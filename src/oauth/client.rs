@@ -29,6 +29,8 @@ pub struct Endpoints {
     pub device_authorization: Option<Endpoint>,
     /// `authorization_endpoint` (RFC 8414 §2).
     pub authorization: Option<Endpoint>,
+    /// `pushed_authorization_request_endpoint` (RFC 9126 §5).
+    pub pushed_authorization_request: Option<Endpoint>,
     /// `token_endpoint` (RFC 8414 §2).
     pub token: Option<Endpoint>,
     /// `revocation_endpoint` (RFC 8414 §2).
@@ -44,6 +46,8 @@ pub enum EndpointName {
     DeviceAuthorization,
     /// RFC 6749 §3.1.
     Authorization,
+    /// RFC 9126 §2.
+    PushedAuthorizationRequest,
     /// RFC 6749 §3.2.
     Token,
     /// RFC 7009.
@@ -54,9 +58,10 @@ pub enum EndpointName {
 
 impl EndpointName {
     /// Every name, in the order of the documentation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::DeviceAuthorization,
         Self::Authorization,
+        Self::PushedAuthorizationRequest,
         Self::Token,
         Self::Revocation,
         Self::Userinfo,
@@ -67,6 +72,7 @@ impl EndpointName {
         match self {
             Self::DeviceAuthorization => "device_authorization",
             Self::Authorization => "authorization",
+            Self::PushedAuthorizationRequest => "pushed_authorization_request",
             Self::Token => "token",
             Self::Revocation => "revocation",
             Self::Userinfo => "userinfo",
@@ -80,6 +86,7 @@ impl Endpoints {
         match name {
             EndpointName::DeviceAuthorization => self.device_authorization.as_ref(),
             EndpointName::Authorization => self.authorization.as_ref(),
+            EndpointName::PushedAuthorizationRequest => self.pushed_authorization_request.as_ref(),
             EndpointName::Token => self.token.as_ref(),
             EndpointName::Revocation => self.revocation.as_ref(),
             EndpointName::Userinfo => self.userinfo.as_ref(),
@@ -91,6 +98,7 @@ impl Endpoints {
         let place = match name {
             EndpointName::DeviceAuthorization => &mut self.device_authorization,
             EndpointName::Authorization => &mut self.authorization,
+            EndpointName::PushedAuthorizationRequest => &mut self.pushed_authorization_request,
             EndpointName::Token => &mut self.token,
             EndpointName::Revocation => &mut self.revocation,
             EndpointName::Userinfo => &mut self.userinfo,

@@ -60,6 +60,7 @@ impl Server {
 struct Document {
     issuer: String,
     authorization_endpoint: Option<String>,
+    pushed_authorization_request_endpoint: Option<String>,
     token_endpoint: Option<String>,
     device_authorization_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
@@ -289,6 +290,10 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
         (
             EndpointName::Authorization,
             &document.authorization_endpoint,
+        ),
+        (
+            EndpointName::PushedAuthorizationRequest,
+            &document.pushed_authorization_request_endpoint,
         ),
         (EndpointName::Token, &document.token_endpoint),
         (

@@ -38,9 +38,11 @@ impl Form {
         self.add_secret(name, Secret::new(value));
     }
 
-    /// Adds a field whose value is secret.
+    /// Adds a field whose value is secret. One that is there stays: a parameter comes once
+    /// (RFC 6749 §3.1, §3.2).
     pub fn add_secret(&mut self, name: &str, value: Secret) {
-        if !value.expose().is_empty() {
+        let is_there = self.0.iter().any(|(there, _)| there == name);
+        if !is_there && !value.expose().is_empty() {
             self.0.push((name.to_owned(), value));
         }
     }
@@ -61,9 +63,7 @@ impl Form {
             self.add("claims", claims);
         }
         for (name, value) in &client.extra {
-            if !self.0.iter().any(|(there, _)| there == name) {
-                self.add(name, value);
-            }
+            self.add(name, value);
         }
     }
 

@@ -47,7 +47,7 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
     (
         "endpoints",
-        "device_authorization, authorization, token, revocation, userinfo: over what is discovered",
+        "device_authorization, authorization, pushed_authorization_request, token, revocation, userinfo: over what is discovered",
     ),
     ("preset", "what is known of a provider, by name"),
     ("grant", "how to sign in: a name, or a table with `type`"),
@@ -1167,7 +1167,7 @@ fn read_prompt(keys: &mut Keys<'_, '_>) -> Option<String> {
 
 fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
     /// What the grants and the client's authentication send themselves.
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 15] = [
         "assertion",
         "client_assertion",
         "client_assertion_type",
@@ -1179,6 +1179,7 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
         "grant_type",
         "redirect_uri",
         "refresh_token",
+        "request_uri",
         "response_type",
         "scope",
         "state",

@@ -53,6 +53,8 @@ pub(crate) struct Counts {
     pub(crate) discovery: u64,
     /// Revocation requests.
     pub(crate) revocation: u64,
+    /// Authorization requests that were pushed.
+    pub(crate) pushed_authorization_request: u64,
     /// All else by path, such as `/jwks`, or `/elsewhere` when a redirect was followed.
     pub(crate) other: BTreeMap<String, u64>,
     /// Every request.
@@ -120,6 +122,7 @@ impl OidcProvider {
             device_authorization: number("device_authorization"),
             discovery: number("discovery"),
             revocation: number("revocation"),
+            pushed_authorization_request: number("pushed_authorization_request"),
             other: by_name("other"),
             total: number("total"),
             answers: by_name("answers"),

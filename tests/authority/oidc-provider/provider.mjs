@@ -18,9 +18,9 @@ const LOOPBACK_REDIRECTS = ['127.0.0.1', '[::1]', 'localhost']
 function clients(serviceSecret) {
   const service = {
     client_secret: serviceSecret,
-    grant_types: [DEVICE_CODE, 'refresh_token', 'client_credentials'],
-    response_types: [],
-    redirect_uris: [],
+    application_type: 'native',
+    grant_types: [DEVICE_CODE, 'refresh_token', 'client_credentials', 'authorization_code'],
+    redirect_uris: LOOPBACK_REDIRECTS,
   };
   return [
     {
@@ -89,6 +89,10 @@ export function startOidcProvider({ issuer, options, serviceSecret, traffic }) {
       deviceFlow: { enabled: true },
       clientCredentials: { enabled: true },
       revocation: { enabled: options.revocation },
+      pushedAuthorizationRequests: {
+        enabled: true,
+        requirePushedAuthorizationRequests: options.requirePushedRequests,
+      },
       resourceIndicators: {
         enabled: true,
         defaultResource: (_context, _client, oneOf) => (oneOf ? oneOf[0] : options.defaultResource ?? undefined),

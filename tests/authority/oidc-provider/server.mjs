@@ -50,6 +50,8 @@ const DEFAULTS = {
   useGrantedResource: undefined,
   /** There is a revocation endpoint. */
   revocation: true,
+  /** An authorization request has to be pushed first (RFC 9126); else it may be. */
+  requirePushedRequests: false,
   /** Path of the issuer, such as `/realms/x`. */
   path: '',
 };

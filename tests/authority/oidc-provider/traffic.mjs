@@ -7,11 +7,12 @@ const KIND_BY_ROUTE = {
   'POST /token': 'token',
   'POST /device/auth': 'device_authorization',
   'POST /token/revocation': 'revocation',
+  'POST /request': 'pushed_authorization_request',
   // As glewlwyd calls them.
   'POST /device_authorization': 'device_authorization',
   'POST /revoke': 'revocation',
 };
-const KINDS = ['token', 'device_authorization', 'discovery', 'revocation'];
+const KINDS = ['token', 'device_authorization', 'discovery', 'revocation', 'pushed_authorization_request'];
 const FAULTS = ['status', 'hang', 'reset', 'lost', 'cut', 'garbage', 'large', 'delay', 'redirect', 'edit'];
 /** How much is more than any client should take in? */
 const LARGE_BYTES = 10 * 1024 * 1024;
@@ -19,8 +20,8 @@ const GRANT_PREFIX = 'urn:ietf:params:oauth:grant-type:';
 
 function emptyCounts() {
   return {
-    token: {}, device_authorization: 0, discovery: 0, revocation: 0, other: {}, total: 0, authentication: {},
-    answers: {},
+    token: {}, device_authorization: 0, discovery: 0, revocation: 0, pushed_authorization_request: 0, other: {},
+    total: 0, authentication: {}, answers: {},
   };
 }
 
