@@ -65,6 +65,7 @@ mod policy;
 mod preset;
 mod profile_file;
 mod readme;
+mod real_browser;
 mod refresh_trouble;
 mod route;
 mod scene;

@@ -68,6 +68,12 @@ pub(crate) const BUILDAH: Tool = Tool {
     install: "apt-get install --no-install-recommends buildah",
 };
 
+/// A real browser, without a screen.
+pub(crate) const CHROMIUM: Tool = Tool {
+    command: "chromium",
+    install: "apt-get install --no-install-recommends chromium",
+};
+
 /// Images without a daemon.
 pub(crate) const PODMAN: Tool = Tool {
     command: "podman",
