@@ -38,5 +38,11 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         "cred-helper",
         &mut script,
     );
-    shell.print(&String::from_utf8_lossy(&script))
+    let script = String::from_utf8_lossy(&script);
+    if target == CompletionShell::Bash {
+        // For a program with a hyphen, bash's script would spell one state in two ways, and
+        // complete nothing after a command (clap-rs/clap#6421).
+        return shell.print(&script.replace("cred__subcmd__helper", "cred__helper"));
+    }
+    shell.print(&script)
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::support::Sandbox;
+use crate::tool::{BASH, needs};
 
 /// The shells, and the name under which each looks for its script.
 const SCRIPTS: &[(&str, &str)] = &[
@@ -32,4 +34,37 @@ fn the_committed_completions_are_up_to_date() {
         "completions are stale; run\n{}",
         stale.join("\n")
     );
+}
+
+#[test]
+fn bash_completes_commands_and_what_follows_them() {
+    needs!(BASH);
+    const COMPLETE: &str = r#"
+        source completions/cred-helper.bash
+        COMP_WORDS=("$@")
+        COMP_CWORD=$(($# - 1))
+        _cred__helper "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        echo "${COMPREPLY[@]}"
+    "#;
+    let rows = [
+        ("cred-helper log", "login logout"),
+        ("cred-helper login --st", "--start"),
+        (
+            "cred-helper login --grant ",
+            "auto authorization_code device_code",
+        ),
+        ("cred-helper -v setup g", "git"),
+        ("cred-helper profile ro", "route"),
+        ("cred-helper profile route --to", "--tool"),
+    ];
+    for (line, completed) in rows {
+        let output = Command::new("bash")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["--norc", "-c", COMPLETE, "bash"])
+            .args(line.split(' '))
+            .output()
+            .expect("bash starts");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(printed.trim_end(), completed, "{line}");
+    }
 }

@@ -38,6 +38,12 @@ pub(crate) const GIT_LFS: Tool = Tool {
     install: "apt-get install --no-install-recommends git-lfs",
 };
 
+/// The shell whose completions are tried.
+pub(crate) const BASH: Tool = Tool {
+    command: "bash",
+    install: "apt-get install --no-install-recommends bash",
+};
+
 /// A kubectl that speaks `v1` with exec plugins, and can write all of one into a kubeconfig.
 pub(crate) const KUBECTL_FROM_1_30: Tool = Tool {
     command: "kubectl 1.30 or newer",
