@@ -202,11 +202,8 @@ impl Answerer<'_> {
     /// Where nothing is configured yet, the error names the file to write.
     fn with_place(&self, error: Error, configuration: &Configuration<'_>) -> Error {
         let is_empty = configuration.profiles().next().is_none();
-        match self.location.user_file() {
-            Some(path) if is_empty && error.kind() == ErrorKind::NoProfile => error.hint(format!(
-                "write `[profiles.NAME]` with `client_id`, `authority` and `scopes` into `{}`",
-                path.display()
-            )),
+        match self.location.first_profile_hint() {
+            Some(hint) if is_empty && error.kind() == ErrorKind::NoProfile => error.hint(hint),
             _ => error,
         }
     }

@@ -126,11 +126,8 @@ fn list(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
 /// The error where there is no profile at all.
 pub(super) fn no_file(location: &Location) -> Error {
     let error = Error::new(ErrorKind::NoProfile, "there is no profile");
-    match location.user_file() {
-        Some(path) => error.hint(format!(
-            "write `[profiles.NAME]` with `client_id`, `authority` and `scopes` into `{}`",
-            path.display()
-        )),
+    match location.first_profile_hint() {
+        Some(hint) => error.hint(hint),
         None => error,
     }
 }

@@ -4,6 +4,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
+use super::profile::no_file;
 use super::{Entry, Shell, columns, output_argument, profile_argument, text};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
@@ -117,6 +118,9 @@ fn wish(
             let profiles = profiles(&configuration, &shell.context);
             let mut profiles = answering(&configuration, tool, &profiles);
             profiles.retain(|profile| !profile.urls.is_empty());
+            if configuration.profiles().next().is_none() {
+                return Err(no_file(shell.location));
+            }
             if profiles.is_empty() {
                 return Err(Error::new(
                     ErrorKind::NoProfile,

@@ -49,6 +49,16 @@ impl Location {
             .clone()
             .or_else(|| self.user.as_ref().map(|user| user.join("profiles.toml")))
     }
+
+    /// What to do where there is no profile at all, if a user can write any.
+    pub fn first_profile_hint(&self) -> Option<String> {
+        let path = self.user_file()?;
+        Some(format!(
+            "write `[profiles.NAME]` with `client_id`, `authority` and `scopes` into `{}`; \
+             `cred-helper profile presets` shows where one registers a client",
+            path.display()
+        ))
+    }
 }
 
 /// A file's text. It may hold a literal secret, so it is not `Debug`.

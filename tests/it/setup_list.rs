@@ -151,7 +151,9 @@ fn what_cannot_be_done_is_an_error_with_advice() {
         assert!(error.contains(expected), "{words}: {error}");
         assert_eq!(home.files(), before, "{words}");
     }
-    home.0.write_profiles("");
+    home.0.write_profiles(
+        "[profiles.bare]\nclient_id = \"c\"\nauthority = \"https://login.example.test\"\nscopes = []\n",
+    );
     let error = home.setup("git").failed(8);
     assert!(
         error.contains("no profile has `urls` for which git could ask"),
