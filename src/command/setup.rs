@@ -24,6 +24,7 @@ fn command(command: Command) -> Command {
     let switch = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
     command
         .about("Have a tool ask cred-helper, by the tool's own configuration")
+        .arg_required_else_help(true)
         .after_help(
             "Examples:\n  cred-helper setup git --dry-run\n  cred-helper setup docker -p azure\n  \
              cred-helper setup cargo --undo\n  cred-helper setup --list",
@@ -54,6 +55,7 @@ fn command(command: Command) -> Command {
         .arg(
             output_argument(&["text", "json"])
                 .requires("list")
+                .conflicts_with("tool")
                 .help("How to print the list"),
         )
 }

@@ -144,7 +144,9 @@ fn what_cannot_be_done_is_an_error_with_advice() {
         ("git --url ftp://x", 2, "is no URL that a token may go to"),
         ("docker -p other", 8, "may not be used by `docker`"),
         ("gitt", 2, "tip: a similar value exists: 'git'"),
-        ("", 2, "<TOOL>"),
+        ("", 2, "cred-helper setup git --dry-run"),
+        ("--undo", 2, "<TOOL>"),
+        ("git -o json", 2, "cannot be used with"),
         ("git --list", 2, "cannot be used with"),
     ] {
         let error = home.setup(words).failed(code);
