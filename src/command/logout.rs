@@ -6,6 +6,7 @@ use super::{Entry, Shell, profile_argument, text};
 use crate::credential::{Action, Request, Response};
 use crate::error::Error;
 use crate::profile::Configuration;
+use crate::text::printable;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -78,9 +79,13 @@ fn log_out(request: &Request, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         return Ok(());
     };
     if accounts.is_empty() {
+        let who = request.account.as_deref().map_or_else(
+            || "nobody was".to_owned(),
+            |account| format!("`{}` was not", printable(account)),
+        );
         shell
             .context
-            .inform(&format!("nobody was signed in for profile `{profile}`"));
+            .inform(&format!("{who} signed in for profile `{profile}`"));
     }
     for account in accounts {
         let who = account.map_or_else(String::new, |account| format!(" {account}"));

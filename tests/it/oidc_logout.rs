@@ -67,6 +67,13 @@ fn logout_of_one_account_leaves_the_other_signed_in() {
     let ground = Ground::new(json!({}));
     let bobs = ground.sign_in("bob");
     let adas = ground.sign_in("ada");
+    let nobodys = ground.run(&["logout", "--account", "eve@example.test"]);
+    assert!(
+        nobodys
+            .stderr
+            .starts_with("`eve@example.test` was not signed in for profile"),
+        "{nobodys:?}"
+    );
     ground
         .run(&["logout", "--account", "ada@example.test"])
         .ok();
