@@ -25,6 +25,7 @@ pub const PRESETS: &[Preset] = &[
         include_str!("../../profiles/azure-devops.toml"),
     ),
     preset("entra", include_str!("../../profiles/entra.toml")),
+    preset("gitea", include_str!("../../profiles/gitea.toml")),
     preset("github", include_str!("../../profiles/github.toml")),
     preset("gitlab", include_str!("../../profiles/gitlab.toml")),
     preset("google", include_str!("../../profiles/google.toml")),

@@ -63,6 +63,7 @@ mod oidc_trouble;
 mod output;
 mod policy;
 mod preset;
+mod preset_browser;
 mod profile_file;
 mod readme;
 mod real_browser;

@@ -10,7 +10,7 @@ use crate::scene::{DEVICE_CODE, Scene, at_once, discoveries};
 use crate::support::{Ran, Sandbox};
 
 /// A scene whose profile `api` names a preset; the authority is on loopback, below `path`.
-fn provider(settings: Settings, preset: &str, keys: &str) -> Scene {
+pub(crate) fn provider(settings: Settings, preset: &str, keys: &str) -> Scene {
     Scene::of(settings, |issuer| {
         format!(
             "[profiles.api]\npreset = \"{preset}\"\nauthority = \"{issuer}\"\nclient_id = \"cli\"\n\
@@ -20,7 +20,7 @@ fn provider(settings: Settings, preset: &str, keys: &str) -> Scene {
 }
 
 /// An answer of a token or device endpoint, as scripted.
-fn answer(status: u16, body: &Value) -> Fault {
+pub(crate) fn answer(status: u16, body: &Value) -> Fault {
     Fault::Answer(Response::json(status, body))
 }
 
@@ -40,6 +40,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "auth0",
             "azure-devops",
             "entra",
+            "gitea",
             "github",
             "gitlab",
             "google",
