@@ -24,6 +24,7 @@ pub const PRESETS: &[Preset] = &[
         "azure-devops",
         include_str!("../../profiles/azure-devops.toml"),
     ),
+    preset("bitbucket", include_str!("../../profiles/bitbucket.toml")),
     preset("entra", include_str!("../../profiles/entra.toml")),
     preset("gitea", include_str!("../../profiles/gitea.toml")),
     preset("github", include_str!("../../profiles/github.toml")),

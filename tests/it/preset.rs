@@ -39,6 +39,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "acr",
             "auth0",
             "azure-devops",
+            "bitbucket",
             "entra",
             "gitea",
             "github",
@@ -67,7 +68,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
         // With the authority that it has of its own, or a complaint that says what one looks like.
         sandbox.write_profiles(&profile(""));
         let ran = sandbox.run(&["profile", "show", "api"]);
-        if ["azure-devops", "github", "gitlab", "google"].contains(&name) {
+        if ["azure-devops", "bitbucket", "github", "gitlab", "google"].contains(&name) {
             ran.ok();
         } else {
             let said = ran.failed(3);

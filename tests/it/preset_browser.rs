@@ -1,13 +1,16 @@
 //! Presets of providers that take a sign-in with a browser: what the browser is asked, what is sent
 //! for the code that it brings, and the provider's own answers, spoken by a loopback authority.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::authority::{Endpoint, Recorded, Settings};
 use crate::browser_ground::{install, open, parameter, redirect, send};
-use crate::preset::answer;
+use crate::preset::{answer, provider};
 use crate::scene::{Scene, discoveries};
+use crate::support::Ran;
 
 /// A sign-in that a browser has completed.
 struct SignIn {
@@ -24,7 +27,8 @@ impl SignIn {
     fn of(scene: &Scene, tokens: &Value) -> Self {
         install(&scene.sandbox);
         scene.authority.script(Endpoint::Token, answer(200, tokens));
-        let (terminal, page) = open(&scene.sandbox, "cred-helper login");
+        let line = format!("SECRET={SECRET} cred-helper login");
+        let (terminal, page) = open(&scene.sandbox, &line);
         let (redirect, host) = redirect(&page);
         let state = parameter(&page, "state").expect("it has a state");
         let path = redirect.path();
@@ -59,6 +63,43 @@ impl SignIn {
         asked.replace(&port, "PORT")
     }
 }
+
+/// The secret of clients that have one, which a profile finds in the variable `SECRET`.
+const SECRET: &str = "client-secret-canary";
+
+/// Runs the binary as a client with that secret.
+fn with_secret(scene: &Scene, arguments: &[&str]) -> Ran {
+    let mut command = scene.sandbox.command(arguments);
+    command.env("SECRET", SECRET);
+    scene.run_command(command)
+}
+
+/// What the binary answers to git, which asks for the credentials of a host.
+fn git_get(scene: &Scene, host: &str) -> String {
+    let asked = format!("capability[]=authtype\nprotocol=https\nhost={host}\n\n");
+    std::fs::write(scene.file("asked"), asked).expect("it can be written");
+    let mut git = scene.wrapped(&["sh", "-c", "exec \"$@\" <asked", "sh"], &["git", "get"]);
+    git.current_dir(scene.sandbox.path()).env("SECRET", SECRET);
+    scene.run_command(git).stdout
+}
+
+/// Adds keys to the scene's profile.
+fn add_keys(scene: &Scene, keys: &str) {
+    let profiles = std::fs::read_to_string(scene.sandbox.config()).expect("it can be read");
+    scene.sandbox.write_profiles(&format!("{profiles}{keys}"));
+}
+
+/// The redirect URI of a preset that names one with its port. Nobody listens there: another test,
+/// or somebody else, may.
+fn registered(scene: &Scene) -> String {
+    let begun = with_secret(scene, &["login", "--start"]);
+    let page = Url::parse(begun.stdout.trim()).expect("it is a URL");
+    parameter(&page, "redirect_uri").expect("it is there")
+}
+
+/// Lets the browser come to any port instead.
+const ANY_PORT: &str =
+    "grant = { type = \"authorization_code\", redirect_uri = \"http://localhost/\" }\n";
 
 /// What a token endpoint answers as a rule.
 fn tokens(name: &str) -> Value {
@@ -115,4 +156,55 @@ fn gitea_is_understood_with_the_client_that_it_has_from_the_start() {
         .filter_map(|request| request.parameter("refresh_token"))
         .collect();
     assert_eq!(used, ["gitea-refresh-canary", "second-refresh-canary"]);
+}
+
+#[test]
+fn bitbucket_is_understood() {
+    let settings = at([
+        ("/site/oauth2/access_token", Endpoint::Token),
+        ("/2.0/user", Endpoint::Userinfo),
+    ]);
+    let keys = "scopes = [\"repository\", \"account\"]\nclient_secret = { env = \"SECRET\" }\n\
+                urls = [\"https://bitbucket.org/\"]\n";
+    let scene = provider(settings, "bitbucket", keys);
+    scene.sandbox.secret(SECRET);
+    assert_eq!(registered(&scene), "http://localhost:34106/");
+    // On loopback the API has to be named.
+    let user = scene.authority.url("/2.0/user");
+    add_keys(
+        &scene,
+        &format!("{ANY_PORT}endpoints = {{ userinfo = \"{user}\" }}\n"),
+    );
+    let user = json!({
+        "type": "user", "uuid": "{7}", "nickname": "ada", "display_name": "Ada",
+        "account_id": "557058:7",
+    });
+    scene
+        .authority
+        .script(Endpoint::Userinfo, answer(200, &user));
+    let mut first = tokens("bitbucket");
+    first["scopes"] = "repository account".into();
+    first["state"] = "authorization_code".into();
+    let sign_in = SignIn::of(&scene, &first);
+    assert_eq!(sign_in.page.path(), "/site/oauth2/authorize");
+    assert_eq!(sign_in.redirect_uri(), "http://localhost:PORT/");
+    assert_eq!(sign_in.asked("scope"), "repository account");
+    let basic = format!("Basic {}", STANDARD.encode(format!("cli:{SECRET}")));
+    let got = with_secret(&scene, &["get", "-o", "json"]).json();
+    assert_eq!(got["account"], "ada");
+    assert_eq!(got["access_token"], "bitbucket-access-canary");
+    let second = answer(200, &tokens("second"));
+    scene.authority.script(Endpoint::Token, second);
+    with_secret(&scene, &["get", "--force-refresh"]).ok();
+    let requests = scene.authority.requests();
+    let mut forms = requests.iter().filter(|request| request.method == "POST");
+    assert_eq!(forms.clone().count(), 2);
+    assert!(forms.all(|form| {
+        form.header("authorization") == Some(&basic) && form.parameter("client_secret").is_none()
+    }));
+    // git is given a password, which is what its servers are documented to take.
+    let given = git_get(&scene, "bitbucket.org");
+    let token = STANDARD.encode("x-token-auth:second-access-canary");
+    assert!(given.contains("authtype=Basic\n"), "{given}");
+    assert!(given.contains(&format!("credential={token}\n")), "{given}");
 }
