@@ -31,6 +31,10 @@ pub const PRESETS: &[Preset] = &[
     preset("gitlab", include_str!("../../profiles/gitlab.toml")),
     preset("google", include_str!("../../profiles/google.toml")),
     preset("keycloak", include_str!("../../profiles/keycloak.toml")),
+    preset(
+        "microsoft-graph",
+        include_str!("../../profiles/microsoft-graph.toml"),
+    ),
     preset("okta", include_str!("../../profiles/okta.toml")),
 ];
 

@@ -46,6 +46,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "gitlab",
             "google",
             "keycloak",
+            "microsoft-graph",
             "okta"
         ]
     );
@@ -68,7 +69,15 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
         // With the authority that it has of its own, or a complaint that says what one looks like.
         sandbox.write_profiles(&profile(""));
         let ran = sandbox.run(&["profile", "show", "api"]);
-        if ["azure-devops", "bitbucket", "github", "gitlab", "google"].contains(&name) {
+        let own_authority = [
+            "azure-devops",
+            "bitbucket",
+            "github",
+            "gitlab",
+            "google",
+            "microsoft-graph",
+        ];
+        if own_authority.contains(&name) {
             ran.ok();
         } else {
             let said = ran.failed(3);
@@ -349,42 +358,62 @@ fn google_is_understood() {
 }
 
 #[test]
-fn azure_devops_is_entra_with_a_scope_of_its_own() {
-    let scope = "499b84ac-1321-427f-aa17-267ca6975798/.default";
-    let settings = Settings {
-        scopes: vec![scope.to_owned()],
-        ..at_once()
-    };
-    let scene = Scene::of(settings, |issuer| {
-        format!(
-            "[profiles.api]\npreset = \"azure-devops\"\nclient_id = \"cli\"\n\
-             authority = \"{issuer}/contoso.example\"\n\
-             urls = [\"https://dev.azure.com/contoso/\"]\n"
-        )
-    });
-    scene.run(&["login"]).ok();
-    scene.run(&["get", "--force-refresh"]).ok();
-    let requests = scene.authority.requests();
-    let asked: Vec<_> = requests
-        .iter()
-        .filter_map(|request| Some((request.path.as_str(), request.parameter("scope")?)))
-        .collect();
-    let all = format!("{scope} openid profile offline_access");
-    assert_eq!(
-        asked,
-        [
-            ("/contoso.example/oauth2/v2.0/devicecode", all.as_str()),
-            ("/contoso.example/oauth2/v2.0/token", all.as_str()),
-        ]
-    );
-    // Without an authority, it is the tenant that the person is at home in.
-    scene
-        .sandbox
-        .write_profiles("[profiles.api]\npreset = \"azure-devops\"\nclient_id = \"cli\"\n");
-    let shown = scene.run(&["profile", "show", "api", "-o", "json"]).json();
-    let home = "https://login.microsoftonline.com/organizations";
-    assert_eq!(shown["authority"], home);
-    assert_eq!(shown["scopes"], json!([scope]));
+fn a_preset_of_microsoft_is_entra_with_scopes_of_its_own() {
+    let organizations = Some("organizations");
+    for (preset, scope, home) in [
+        (
+            "azure-devops",
+            "499b84ac-1321-427f-aa17-267ca6975798/.default",
+            organizations,
+        ),
+        (
+            "microsoft-graph",
+            "https://graph.microsoft.com/.default",
+            organizations,
+        ),
+    ] {
+        let settings = Settings {
+            scopes: scope.split(' ').map(str::to_owned).collect(),
+            ..at_once()
+        };
+        let scene = Scene::of(settings, |issuer| {
+            format!(
+                "[profiles.api]\npreset = \"{preset}\"\nclient_id = \"cli\"\n\
+                 authority = \"{issuer}/contoso.example\"\n"
+            )
+        });
+        scene.run(&["login"]).ok();
+        scene.run(&["get", "--force-refresh"]).ok();
+        let requests = scene.authority.requests();
+        let asked: Vec<_> = requests
+            .iter()
+            .filter_map(|request| Some((request.path.as_str(), request.parameter("scope")?)))
+            .collect();
+        let all = format!("{scope} openid profile offline_access");
+        assert_eq!(
+            asked,
+            [
+                ("/contoso.example/oauth2/v2.0/devicecode", all.as_str()),
+                ("/contoso.example/oauth2/v2.0/token", all.as_str()),
+            ]
+        );
+        // Without an authority, it is the tenant that the person is at home in, if that will do.
+        let profile = format!("[profiles.api]\npreset = \"{preset}\"\nclient_id = \"cli\"\n");
+        scene.sandbox.write_profiles(&profile);
+        let shown = scene.run(&["profile", "show", "api", "-o", "json"]);
+        match home {
+            Some(home) => {
+                let shown = shown.json();
+                let home = format!("https://login.microsoftonline.com/{home}");
+                assert_eq!(shown["authority"], home);
+                assert_eq!(shown["scopes"], json!(scope.split(' ').collect::<Vec<_>>()));
+            }
+            None => {
+                let said = shown.failed(3);
+                assert!(said.contains("lacks `authority`"), "{said}");
+            }
+        }
+    }
 }
 
 #[test]
