@@ -24,6 +24,10 @@ pub const PRESETS: &[Preset] = &[
         "azure-devops",
         include_str!("../../profiles/azure-devops.toml"),
     ),
+    preset(
+        "azure-resource-manager",
+        include_str!("../../profiles/azure-resource-manager.toml"),
+    ),
     preset("bitbucket", include_str!("../../profiles/bitbucket.toml")),
     preset("entra", include_str!("../../profiles/entra.toml")),
     preset("gitea", include_str!("../../profiles/gitea.toml")),

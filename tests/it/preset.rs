@@ -39,6 +39,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "acr",
             "auth0",
             "azure-devops",
+            "azure-resource-manager",
             "bitbucket",
             "entra",
             "gitea",
@@ -71,6 +72,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
         let ran = sandbox.run(&["profile", "show", "api"]);
         let own_authority = [
             "azure-devops",
+            "azure-resource-manager",
             "bitbucket",
             "github",
             "gitlab",
@@ -364,6 +366,11 @@ fn a_preset_of_microsoft_is_entra_with_scopes_of_its_own() {
         (
             "azure-devops",
             "499b84ac-1321-427f-aa17-267ca6975798/.default",
+            organizations,
+        ),
+        (
+            "azure-resource-manager",
+            "https://management.azure.com/.default",
             organizations,
         ),
         (
