@@ -19,6 +19,7 @@ pub struct Preset {
 /// Every preset, by name.
 pub const PRESETS: &[Preset] = &[
     preset("acr", include_str!("../../profiles/acr.toml")),
+    preset("aks", include_str!("../../profiles/aks.toml")),
     preset("auth0", include_str!("../../profiles/auth0.toml")),
     preset(
         "azure-devops",

@@ -37,6 +37,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
         names,
         [
             "acr",
+            "aks",
             "auth0",
             "azure-devops",
             "azure-resource-manager",
@@ -363,6 +364,7 @@ fn google_is_understood() {
 fn a_preset_of_microsoft_is_entra_with_scopes_of_its_own() {
     let organizations = Some("organizations");
     for (preset, scope, home) in [
+        ("aks", "6dae42f8-4368-4678-94ff-3960e28e3630/.default", None),
         (
             "azure-devops",
             "499b84ac-1321-427f-aa17-267ca6975798/.default",
@@ -419,6 +421,23 @@ fn a_preset_of_microsoft_is_entra_with_scopes_of_its_own() {
                 let said = shown.failed(3);
                 assert!(said.contains("lacks `authority`"), "{said}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_a_preset_knows_is_used_unless_the_profile_names_another() {
+    let client = "80faf920-1908-4b52-b5ef-a8e7bedfc67a";
+    for (keys, expected) in [("", client), ("client_id = \"cli\"\n", "cli")] {
+        let scene = Scene::of(at_once(), |issuer| {
+            let authority = format!("authority = \"{issuer}/contoso.example\"\n");
+            format!("[profiles.api]\npreset = \"aks\"\n{authority}{keys}")
+        });
+        scene.run(&["login"]).ok();
+        let requests = scene.authority.requests();
+        assert_eq!(requests.len(), 2, "{requests:?}");
+        for request in requests {
+            assert_eq!(request.parameter("client_id"), Some(expected));
         }
     }
 }
