@@ -41,6 +41,7 @@ pub const PRESETS: &[Preset] = &[
         include_str!("../../profiles/microsoft-graph.toml"),
     ),
     preset("okta", include_str!("../../profiles/okta.toml")),
+    preset("outlook", include_str!("../../profiles/outlook.toml")),
 ];
 
 const fn preset(name: &'static str, text: &'static str) -> Preset {

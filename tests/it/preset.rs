@@ -49,7 +49,8 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "google",
             "keycloak",
             "microsoft-graph",
-            "okta"
+            "okta",
+            "outlook"
         ]
     );
     let text = sandbox.run(&["profile", "presets"]).stdout;
@@ -79,6 +80,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "gitlab",
             "google",
             "microsoft-graph",
+            "outlook",
         ];
         if own_authority.contains(&name) {
             ran.ok();
@@ -379,6 +381,11 @@ fn a_preset_of_microsoft_is_entra_with_scopes_of_its_own() {
             "microsoft-graph",
             "https://graph.microsoft.com/.default",
             organizations,
+        ),
+        (
+            "outlook",
+            "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send",
+            Some("common"),
         ),
     ] {
         let settings = Settings {
