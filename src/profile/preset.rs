@@ -35,6 +35,10 @@ pub const PRESETS: &[Preset] = &[
     preset("github", include_str!("../../profiles/github.toml")),
     preset("gitlab", include_str!("../../profiles/gitlab.toml")),
     preset("google", include_str!("../../profiles/google.toml")),
+    preset(
+        "hugging-face",
+        include_str!("../../profiles/hugging-face.toml"),
+    ),
     preset("keycloak", include_str!("../../profiles/keycloak.toml")),
     preset(
         "microsoft-graph",

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::authority::{ClientAuthentication, ClientRow, Endpoint, Fault, Response, Settings};
+use crate::browser_ground::install;
 use crate::scene::{DEVICE_CODE, Scene, at_once, discoveries};
 use crate::support::{Ran, Sandbox};
 
@@ -47,6 +48,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "github",
             "gitlab",
             "google",
+            "hugging-face",
             "keycloak",
             "microsoft-graph",
             "okta",
@@ -79,6 +81,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "github",
             "gitlab",
             "google",
+            "hugging-face",
             "microsoft-graph",
             "outlook",
         ];
@@ -283,6 +286,48 @@ fn gitlab_is_understood() {
     let requests = scene.authority.requests();
     assert_eq!(requests[0].parameter("scope"), Some("read_repository"));
     assert_eq!(scene.authority.count("/oauth/revoke", None), 2);
+}
+
+#[test]
+fn hugging_face_is_understood() {
+    let paths = [
+        ("/oauth/device", Endpoint::DeviceAuthorization),
+        ("/oauth/token", Endpoint::Token),
+    ];
+    let scene = provider(
+        Settings {
+            paths: paths.map(|(path, of)| (path.to_owned(), of)).to_vec(),
+            scopes: ["openid", "profile", "read-repos"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..at_once()
+        },
+        "hugging-face",
+        "scopes = [\"openid\", \"profile\", \"read-repos\"]\n",
+    );
+    // A browser is of no use where no redirect URI is registered.
+    install(&scene.sandbox);
+    let mut command = scene.sandbox.command(&["login"]);
+    command.env("BROWSER", "browser");
+    scene.run_command(command).ok();
+    let got = scene.run(&["get", "-o", "json"]).json();
+    assert_eq!(got["account"], "ada@example.test");
+    scene.run(&["get", "--force-refresh"]).ok();
+    assert_eq!(discoveries(&scene.authority), 0);
+    let requests = scene.authority.requests();
+    let paths: Vec<_> = requests
+        .iter()
+        .map(|request| request.path.as_str())
+        .collect();
+    assert_eq!(paths, ["/oauth/device", "/oauth/token", "/oauth/token"]);
+    assert_eq!(
+        requests[0].parameter("scope"),
+        Some("openid profile read-repos")
+    );
+    for request in &requests {
+        assert_eq!(request.header("authorization"), None);
+        assert_eq!(request.parameter("client_secret"), None);
+    }
 }
 
 #[test]
