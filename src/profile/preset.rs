@@ -46,6 +46,7 @@ pub const PRESETS: &[Preset] = &[
     ),
     preset("okta", include_str!("../../profiles/okta.toml")),
     preset("outlook", include_str!("../../profiles/outlook.toml")),
+    preset("pingone", include_str!("../../profiles/pingone.toml")),
 ];
 
 const fn preset(name: &'static str, text: &'static str) -> Preset {

@@ -52,7 +52,8 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "keycloak",
             "microsoft-graph",
             "okta",
-            "outlook"
+            "outlook",
+            "pingone"
         ]
     );
     let text = sandbox.run(&["profile", "presets"]).stdout;

@@ -9,7 +9,7 @@ use url::Url;
 use crate::authority::{Endpoint, Recorded, Settings};
 use crate::browser_ground::{install, open, parameter, redirect, send};
 use crate::preset::{answer, provider};
-use crate::scene::{Scene, discoveries};
+use crate::scene::{DEVICE_CODE, Scene, at_once, discoveries};
 use crate::support::Ran;
 
 /// A sign-in that a browser has completed.
@@ -207,4 +207,46 @@ fn bitbucket_is_understood() {
     let token = STANDARD.encode("x-token-auth:second-access-canary");
     assert!(given.contains("authtype=Basic\n"), "{given}");
     assert!(given.contains(&format!("credential={token}\n")), "{given}");
+}
+
+/// A server of OpenID Connect below that path, which has a page for browsers elsewhere.
+fn with_metadata(path: &str, preset: &str) -> Scene {
+    let page = "https://id.example/page".into();
+    let settings = Settings {
+        path: path.to_owned(),
+        metadata: vec![("authorization_endpoint".to_owned(), page)],
+        ..at_once()
+    };
+    provider(settings, preset, "scopes = []\n")
+}
+
+#[test]
+fn servers_with_metadata_take_a_browser_or_a_device_code() {
+    for (preset, path) in [
+        ("keycloak", "/realms/work"),
+        ("pingone", "/7e3a9c1c-0000-4000-8000-2f6f1d7b5a10/as"),
+    ] {
+        let scene = with_metadata(path, preset);
+        // Without a browser, it is the device code.
+        scene.run(&["login"]).ok();
+        assert_eq!(scene.authority.count("/token", Some(DEVICE_CODE)), 1);
+        scene.run(&["logout"]).ok();
+        let sign_in = SignIn::of(&scene, &tokens(preset));
+        assert_eq!(sign_in.redirect_uri(), "http://127.0.0.1:PORT/");
+        assert_eq!(sign_in.asked("scope"), "openid profile offline_access");
+        assert_eq!(sign_in.sent.path, format!("{path}/token"));
+        assert_eq!(sign_in.sent.parameter("client_id"), Some("cli"));
+        assert_eq!(sign_in.sent.parameter("client_secret"), None);
+        let got = scene.run(&["get"]).stdout;
+        assert_eq!(got, format!("{preset}-access-canary\n"));
+        let next = answer(200, &tokens("next"));
+        scene.authority.script(Endpoint::Token, next);
+        scene.run(&["get", "--force-refresh"]).ok();
+        let expected = format!("{preset}-refresh-canary");
+        let requests = scene.authority.requests();
+        let mut used = requests
+            .iter()
+            .filter_map(|request| request.parameter("refresh_token"));
+        assert_eq!(used.next_back(), Some(expected.as_str()));
+    }
 }
