@@ -48,6 +48,7 @@ pub const PRESETS: &[Preset] = &[
     preset("okta", include_str!("../../profiles/okta.toml")),
     preset("outlook", include_str!("../../profiles/outlook.toml")),
     preset("pingone", include_str!("../../profiles/pingone.toml")),
+    preset("zitadel", include_str!("../../profiles/zitadel.toml")),
 ];
 
 const fn preset(name: &'static str, text: &'static str) -> Preset {

@@ -54,7 +54,8 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "microsoft-graph",
             "okta",
             "outlook",
-            "pingone"
+            "pingone",
+            "zitadel"
         ]
     );
     let text = sandbox.run(&["profile", "presets"]).stdout;

@@ -226,6 +226,7 @@ fn servers_with_metadata_take_a_browser_or_a_device_code() {
         ("dex", "/dex"),
         ("keycloak", "/realms/work"),
         ("pingone", "/7e3a9c1c-0000-4000-8000-2f6f1d7b5a10/as"),
+        ("zitadel", ""),
     ] {
         let scene = with_metadata(path, preset);
         // Without a browser, it is the device code.
