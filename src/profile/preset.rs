@@ -21,6 +21,7 @@ pub const PRESETS: &[Preset] = &[
     preset("acr", include_str!("../../profiles/acr.toml")),
     preset("aks", include_str!("../../profiles/aks.toml")),
     preset("auth0", include_str!("../../profiles/auth0.toml")),
+    preset("authentik", include_str!("../../profiles/authentik.toml")),
     preset(
         "azure-devops",
         include_str!("../../profiles/azure-devops.toml"),

@@ -40,6 +40,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "acr",
             "aks",
             "auth0",
+            "authentik",
             "azure-devops",
             "azure-resource-manager",
             "bitbucket",

@@ -223,6 +223,7 @@ fn with_metadata(path: &str, preset: &str) -> Scene {
 #[test]
 fn servers_with_metadata_take_a_browser_or_a_device_code() {
     for (preset, path) in [
+        ("authentik", "/application/o/work"),
         ("dex", "/dex"),
         ("keycloak", "/realms/work"),
         ("pingone", "/7e3a9c1c-0000-4000-8000-2f6f1d7b5a10/as"),
