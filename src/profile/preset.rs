@@ -31,6 +31,7 @@ pub const PRESETS: &[Preset] = &[
         include_str!("../../profiles/azure-resource-manager.toml"),
     ),
     preset("bitbucket", include_str!("../../profiles/bitbucket.toml")),
+    preset("cognito", include_str!("../../profiles/cognito.toml")),
     preset("dex", include_str!("../../profiles/dex.toml")),
     preset("entra", include_str!("../../profiles/entra.toml")),
     preset("gitea", include_str!("../../profiles/gitea.toml")),

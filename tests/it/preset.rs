@@ -44,6 +44,7 @@ fn every_preset_makes_a_profile_and_says_where_a_client_is_registered() {
             "azure-devops",
             "azure-resource-manager",
             "bitbucket",
+            "cognito",
             "dex",
             "entra",
             "gitea",

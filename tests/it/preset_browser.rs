@@ -209,15 +209,14 @@ fn bitbucket_is_understood() {
     assert!(given.contains(&format!("credential={token}\n")), "{given}");
 }
 
-/// A server of OpenID Connect below that path, which has a page for browsers elsewhere.
-fn with_metadata(path: &str, preset: &str) -> Scene {
-    let page = "https://id.example/page".into();
-    let settings = Settings {
+/// A server of OpenID Connect below that path, which has a page for browsers on another host.
+fn with_metadata(path: &str) -> Settings {
+    let page = "https://id.example/oauth2/authorize".into();
+    Settings {
         path: path.to_owned(),
         metadata: vec![("authorization_endpoint".to_owned(), page)],
         ..at_once()
-    };
-    provider(settings, preset, "scopes = []\n")
+    }
 }
 
 #[test]
@@ -229,7 +228,7 @@ fn servers_with_metadata_take_a_browser_or_a_device_code() {
         ("pingone", "/7e3a9c1c-0000-4000-8000-2f6f1d7b5a10/as"),
         ("zitadel", ""),
     ] {
-        let scene = with_metadata(path, preset);
+        let scene = provider(with_metadata(path), preset, "scopes = []\n");
         // Without a browser, it is the device code.
         scene.run(&["login"]).ok();
         assert_eq!(scene.authority.count("/token", Some(DEVICE_CODE)), 1);
@@ -252,4 +251,39 @@ fn servers_with_metadata_take_a_browser_or_a_device_code() {
             .filter_map(|request| request.parameter("refresh_token"));
         assert_eq!(used.next_back(), Some(expected.as_str()));
     }
+}
+
+#[test]
+fn cognito_is_understood() {
+    let mut settings = with_metadata("/eu-west-1_Ab12Cd34E");
+    settings.scopes = ["openid", "email", "phone", "profile"]
+        .map(str::to_owned)
+        .to_vec();
+    let no_device_code = ("device_authorization_endpoint".to_owned(), Value::Null);
+    settings.metadata.push(no_device_code);
+    let scene = provider(settings, "cognito", "scopes = [\"orders/read\"]\n");
+    assert_eq!(registered(&scene), "http://localhost:8400/");
+    add_keys(&scene, ANY_PORT);
+    let sign_in = SignIn::of(&scene, &tokens("cognito"));
+    let page = "https://id.example/oauth2/authorize?";
+    assert!(sign_in.page.as_str().starts_with(page));
+    assert_eq!(sign_in.redirect_uri(), "http://localhost:PORT/");
+    assert_eq!(sign_in.asked("scope"), "orders/read openid profile");
+    assert_eq!(sign_in.asked("prompt"), "");
+    assert_eq!(sign_in.sent.parameter("client_id"), Some("cli"));
+    assert_eq!(sign_in.sent.parameter("client_secret"), None);
+    // Without rotation the refresh token stays the same, and is not told again.
+    for name in ["second", "third"] {
+        let mut next = tokens(name);
+        next["refresh_token"] = Value::Null;
+        scene.authority.script(Endpoint::Token, answer(200, &next));
+        let got = scene.run(&["get", "--force-refresh"]).stdout;
+        assert_eq!(got, format!("{name}-access-canary\n"));
+    }
+    let requests = scene.authority.requests();
+    let used: Vec<_> = requests
+        .iter()
+        .filter_map(|request| request.parameter("refresh_token"))
+        .collect();
+    assert_eq!(used, ["cognito-refresh-canary"; 2]);
 }
