@@ -336,7 +336,7 @@ fn hugging_face_is_understood() {
 }
 
 #[test]
-fn google_is_understood() {
+fn a_device_client_of_google_is_understood() {
     let secret = "google-secret-canary";
     let scene = provider(
         Settings {
@@ -349,7 +349,8 @@ fn google_is_understood() {
             ..at_once()
         },
         "google",
-        "scopes = [\"email\"]\nclient_secret = { env = \"GOOGLE_SECRET\" }\n",
+        "scopes = [\"email\"]\nclient_secret = { env = \"GOOGLE_SECRET\" }\n\
+         grant = \"device_code\"\n",
     );
     scene.sandbox.secret(secret);
     // The device endpoint takes the client_id alone, and names the page as Google does.

@@ -254,6 +254,31 @@ fn servers_with_metadata_take_a_browser_or_a_device_code() {
 }
 
 #[test]
+fn a_desktop_client_of_google_is_understood() {
+    let mut settings = with_metadata("");
+    settings.scopes = ["openid", "email", "profile"].map(str::to_owned).to_vec();
+    let mail = "https://mail.google.com/";
+    let keys = format!("scopes = [\"{mail}\"]\nclient_secret = {{ env = \"SECRET\" }}\n");
+    let scene = provider(settings, "google", &keys);
+    scene.sandbox.secret(SECRET);
+    let sign_in = SignIn::of(&scene, &tokens("google"));
+    assert_eq!(sign_in.redirect_uri(), "http://127.0.0.1:PORT/");
+    assert_eq!(sign_in.asked("scope"), format!("{mail} openid profile"));
+    // A desktop client is given a refresh token without asking for one.
+    assert_eq!(sign_in.asked("access_type"), "");
+    assert_eq!(sign_in.asked("prompt"), "");
+    assert_eq!(sign_in.asked("client_secret"), "");
+    assert_eq!(sign_in.sent.parameter("client_secret"), Some(SECRET));
+    assert_eq!(sign_in.sent.header("authorization"), None);
+    let next = answer(200, &tokens("next"));
+    scene.authority.script(Endpoint::Token, next);
+    with_secret(&scene, &["get", "--force-refresh"]).ok();
+    // Without a browser here, it is another machine's: the device code is not for this client.
+    let shown = scene.run(&["profile", "show", "api", "-o", "json"]).json();
+    assert_eq!(shown["grant"], "authorization_code");
+}
+
+#[test]
 fn cognito_is_understood() {
     let mut settings = with_metadata("/eu-west-1_Ab12Cd34E");
     settings.scopes = ["openid", "email", "phone", "profile"]
