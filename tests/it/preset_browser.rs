@@ -221,18 +221,24 @@ fn with_metadata(path: &str) -> Settings {
 
 #[test]
 fn servers_with_metadata_take_a_browser_or_a_device_code() {
-    for (preset, path) in [
-        ("authentik", "/application/o/work"),
-        ("dex", "/dex"),
-        ("keycloak", "/realms/work"),
-        ("pingone", "/7e3a9c1c-0000-4000-8000-2f6f1d7b5a10/as"),
-        ("zitadel", ""),
+    // Auth0 and Okta take a browser where the profile names what is registered.
+    let any_port =
+        "grant = { type = \"authorization_code\", redirect_uri = \"http://127.0.0.1/\" }\n";
+    for (preset, path, grant) in [
+        ("auth0", "", any_port),
+        ("authentik", "/application/o/work", ""),
+        ("dex", "/dex", ""),
+        ("keycloak", "/realms/work", ""),
+        ("okta", "/oauth2/default", any_port),
+        ("pingone", "/7e3a9c1c-0000-4000-8000-2f6f1d7b5a10/as", ""),
+        ("zitadel", "", ""),
     ] {
         let scene = provider(with_metadata(path), preset, "scopes = []\n");
         // Without a browser, it is the device code.
         scene.run(&["login"]).ok();
         assert_eq!(scene.authority.count("/token", Some(DEVICE_CODE)), 1);
         scene.run(&["logout"]).ok();
+        add_keys(&scene, grant);
         let sign_in = SignIn::of(&scene, &tokens(preset));
         assert_eq!(sign_in.redirect_uri(), "http://127.0.0.1:PORT/");
         assert_eq!(sign_in.asked("scope"), "openid profile offline_access");
