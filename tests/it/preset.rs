@@ -3,10 +3,13 @@
 
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::authority::{ClientAuthentication, ClientRow, Endpoint, Fault, Response, Settings};
 use crate::browser_ground::install;
+use crate::preset_browser::git_get;
 use crate::scene::{DEVICE_CODE, Scene, at_once, discoveries};
 use crate::support::{Ran, Sandbox};
 
@@ -308,7 +311,7 @@ fn hugging_face_is_understood() {
             ..at_once()
         },
         "hugging-face",
-        "scopes = [\"openid\", \"profile\", \"read-repos\"]\n",
+        "scopes = [\"openid\", \"profile\", \"read-repos\"]\nurls = [\"https://huggingface.co/\"]\n",
     );
     // A browser is of no use where no redirect URI is registered.
     install(&scene.sandbox);
@@ -317,6 +320,14 @@ fn hugging_face_is_understood() {
     scene.run_command(command).ok();
     let got = scene.run(&["get", "-o", "json"]).json();
     assert_eq!(got["account"], "ada@example.test");
+    let token = got["access_token"].as_str().expect("it has a token");
+    let password = STANDARD.encode(format!("hf_user:{token}"));
+    let given = git_get(&scene, "huggingface.co");
+    assert!(given.contains("authtype=Basic\n"), "{given}");
+    assert!(
+        given.contains(&format!("credential={password}\n")),
+        "{given}"
+    );
     scene.run(&["get", "--force-refresh"]).ok();
     assert_eq!(discoveries(&scene.authority), 0);
     let requests = scene.authority.requests();

@@ -75,7 +75,7 @@ fn with_secret(scene: &Scene, arguments: &[&str]) -> Ran {
 }
 
 /// What the binary answers to git, which asks for the credentials of a host.
-fn git_get(scene: &Scene, host: &str) -> String {
+pub(crate) fn git_get(scene: &Scene, host: &str) -> String {
     let asked = format!("capability[]=authtype\nprotocol=https\nhost={host}\n\n");
     std::fs::write(scene.file("asked"), asked).expect("it can be written");
     let mut git = scene.wrapped(&["sh", "-c", "exec \"$@\" <asked", "sh"], &["git", "get"]);
@@ -124,7 +124,9 @@ fn gitea_is_understood_with_the_client_that_it_has_from_the_start() {
         ("/login/oauth/userinfo", Endpoint::Userinfo),
     ]);
     let scene = Scene::of(settings, |issuer| {
-        format!("[profiles.api]\npreset = \"gitea\"\nauthority = \"{issuer}/\"\n")
+        format!(
+            "[profiles.api]\npreset = \"gitea\"\nauthority = \"{issuer}/\"\nurls = [\"https://codeberg.org/\"]\n"
+        )
     });
     let user = json!({ "sub": "7", "name": "Ada", "preferred_username": "ada", "email": "a@x" });
     scene
@@ -143,6 +145,8 @@ fn gitea_is_understood_with_the_client_that_it_has_from_the_start() {
     assert_eq!(got["source"], "cache");
     assert_eq!(got["account"], "ada");
     assert_eq!(discoveries(&scene.authority), 0);
+    let given = git_get(&scene, "codeberg.org");
+    assert!(given.contains("authtype=Bearer\n"), "{given}");
     // A server may hand out a new refresh token each time.
     for name in ["second", "third"] {
         scene
