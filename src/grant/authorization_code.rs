@@ -834,6 +834,7 @@ mod tests {
                 nonce: None,
                 url: String::new(),
                 scopes: Vec::new(),
+                opens_for: None,
             };
             let visit = Visit {
                 method: "GET".to_owned(),
