@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::text::{printable, shell_word};
 
 /// What a caller can do about an error. The set is closed and public: names and exit codes are
 /// what scripts rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// Our bug.
     Internal,
@@ -86,7 +89,8 @@ impl ErrorKind {
 /// What an authority said in an error response
 /// ([RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) and Entra's additions).
 /// All text in it is safe to show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OAuthError {
     /// `error`, the code.
     pub error: String,
@@ -102,18 +106,21 @@ pub struct OAuthError {
     pub trace_id: Option<String>,
 }
 
-/// What failed, why, and what a person can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What failed, why, and what a person can do. It holds no secret, and can be kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Inner {
     kind: ErrorKind,
     message: String,
+    #[serde(default)]
     caused_by: Vec<String>,
     hint: Option<String>,
+    #[serde(default)]
     next: Vec<String>,
     oauth: Option<OAuthError>,
+    #[serde(skip)]
     wants_a_path: bool,
 }
 
@@ -130,6 +137,13 @@ impl Error {
             oauth: None,
             wants_a_path: false,
         }))
+    }
+
+    /// The same of another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
     }
 
     /// Adds what lies behind it; the first added is the nearest.

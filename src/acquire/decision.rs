@@ -1,7 +1,8 @@
 //! What to do next for one request, decided from what is kept and what time it is. Pure.
 
+use crate::error::ErrorKind;
 use crate::secret::Secret;
-use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
+use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
 use crate::token::Timestamp;
 
 /// Which cached tokens must not be handed out.
@@ -20,8 +21,11 @@ pub enum Force {
 pub struct Wanted<'a> {
     /// Which account; `None` is whoever signed in last.
     pub account: Option<&'a str>,
-    /// What the token is asked with.
+    /// What is to be handed out.
     pub key: &'a RowKey,
+    /// What the authority is asked with to have it. Claims that a sign-in has to satisfy beyond those
+    /// of the tool make its token no other.
+    pub asked: &'a RowKey,
     /// How many seconds the answer must be valid.
     pub min_valid: Option<i64>,
     /// Which tokens must not be handed out.
@@ -68,6 +72,8 @@ pub enum Step<'s> {
     Grant,
     /// A person has to sign in, and may not be asked.
     LoginRequired(Reason),
+    /// A refresh failed a moment ago, and would fail again.
+    Remember(&'s FailedRefresh),
 }
 
 /// Why a person has to sign in elsewhere.
@@ -142,7 +148,10 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
     // When it ends by this clock is no matter: a clock that was wrong when it was received would
     // cost the sign-in. The authority knows, and one request more is all that it costs.
     let usable = |token: &&Secret| wanted.refused.as_ref() != Some(*token);
-    let refresh_token = account.and_then(|account| account.refresh_token.as_ref().filter(usable));
+    let failed = remembered(session, wanted, now);
+    let refresh_token = account
+        .and_then(|account| account.refresh_token.as_ref().filter(usable))
+        .filter(|_| failed.is_none());
     let token = account
         .and_then(|account| account.access_token(wanted.key))
         .filter(|token| match &wanted.force {
@@ -184,6 +193,11 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
             refresh_token,
         };
     }
+    if let Some(failed) = failed
+        && failed.error.kind() != ErrorKind::LoginRequired
+    {
+        return Step::Remember(failed);
+    }
     if !wanted.asks_a_person {
         return Step::Grant;
     }
@@ -198,6 +212,25 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
         });
     }
     Step::Grant
+}
+
+/// The refresh that failed a moment ago, where it is not tried again for what is wanted.
+pub fn remembered<'s>(
+    session: &'s Session,
+    wanted: &Wanted<'_>,
+    now: Timestamp,
+) -> Option<&'s FailedRefresh> {
+    let account = session.account(wanted.account)?;
+    let failed = account.failed_refresh.as_ref()?;
+    let is_it = failed.key == *wanted.asked && failed.is_remembered(now);
+    // Whoever may be asked is asked only after one more attempt: it may go well by now.
+    let is_mended = failed.error.kind() == ErrorKind::LoginRequired
+        && wanted.asks_a_person
+        && wanted.may_ask
+        && !session.sign_in.is_refused(now);
+    // One that failed during this call is no memory.
+    let is_tried = wanted.refused.is_some() && wanted.refused == account.refresh_token;
+    (is_it && !is_mended && !is_tried && wanted.force == Force::No).then_some(failed)
 }
 
 /// The token that may be handed out if a better one cannot be had; `for_good` is whether waiting
@@ -221,8 +254,9 @@ pub fn fallback<'s>(
 #[cfg(test)]
 mod tests {
     use super::{Force, Freshness, Reason, Step, Wanted, fallback, freshness, next};
+    use crate::error::{Error, ErrorKind};
     use crate::secret::Secret;
-    use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
+    use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
     use crate::token::Timestamp;
 
     const NOW: Timestamp = Timestamp(10_000);
@@ -251,6 +285,7 @@ mod tests {
                 refresh_expires_at: None,
                 last_refreshed_at: None,
                 access_tokens: token.into_iter().collect(),
+                failed_refresh: None,
             }],
             ..Session::default()
         }
@@ -260,6 +295,7 @@ mod tests {
         Wanted {
             account: None,
             key,
+            asked: key,
             min_valid: None,
             force: Force::No,
             refused: None,
@@ -278,6 +314,7 @@ mod tests {
             Step::Grant => "grant",
             Step::LoginRequired(Reason::NobodyToAsk) => "nobody",
             Step::LoginRequired(Reason::Refused { .. }) => "refused",
+            Step::Remember(_) => "remember",
         }
     }
 
@@ -388,6 +425,91 @@ mod tests {
         let mut kept = session(None, Some("refresh"));
         kept.sign_in.refuse(NOW, "no");
         assert_eq!(step_name(&next(&kept, &wanted(&key), NOW)), "refresh");
+    }
+
+    #[test]
+    fn a_refresh_that_failed_a_moment_ago_is_not_tried_again_for_the_same() {
+        use ErrorKind::{Denied, LoginRequired, Unavailable};
+        let key = RowKey::default();
+        let narrower = RowKey::default().with_scopes(&["read".to_owned()]);
+        let plain = || wanted(&key);
+        let silent = || Wanted {
+            may_ask: false,
+            ..plain()
+        };
+        let machine = || Wanted {
+            asks_a_person: false,
+            ..silent()
+        };
+        let forced = || Wanted {
+            force: Force::All,
+            ..silent()
+        };
+        let other = || Wanted {
+            asked: &narrower,
+            ..silent()
+        };
+        let tried = || Wanted {
+            refused: Some(Secret::new("refresh")),
+            ..silent()
+        };
+        let long = || Wanted {
+            min_valid: Some(1000),
+            ..silent()
+        };
+        let aging = || Some(token(-3500, Some(100), None));
+        let fresh = || Some(token(-10, Some(3590), None));
+        for (line, kind, token, wanted, after, expected) in [
+            (line!(), LoginRequired, None, silent(), 0, "nobody"),
+            (line!(), LoginRequired, None, silent(), 59, "nobody"),
+            (line!(), LoginRequired, None, silent(), 60, "refresh"),
+            // The clock was set back.
+            (line!(), LoginRequired, None, silent(), -1, "refresh"),
+            // It may go well by now, and if not, the person is asked.
+            (line!(), LoginRequired, None, plain(), 0, "refresh"),
+            (line!(), LoginRequired, None, machine(), 0, "grant"),
+            (line!(), LoginRequired, None, forced(), 0, "refresh"),
+            (line!(), LoginRequired, None, other(), 0, "refresh"),
+            (line!(), LoginRequired, None, tried(), 0, "nobody"),
+            (line!(), LoginRequired, fresh(), silent(), 0, "use"),
+            (line!(), LoginRequired, aging(), silent(), 0, "use stale"),
+            (line!(), LoginRequired, aging(), long(), 0, "nobody"),
+            (line!(), Denied, None, silent(), 0, "remember"),
+            (line!(), Denied, None, silent(), 60, "refresh"),
+            // A person would not be asked either.
+            (line!(), Denied, None, plain(), 0, "remember"),
+            (line!(), Denied, None, machine(), 0, "remember"),
+            (line!(), Denied, None, forced(), 0, "refresh"),
+            (line!(), Denied, None, other(), 0, "refresh"),
+            (line!(), Denied, aging(), silent(), 0, "use stale"),
+            (line!(), Unavailable, None, plain(), 0, "remember"),
+            (line!(), Unavailable, aging(), machine(), 0, "remember"),
+            (line!(), Unavailable, fresh(), plain(), 0, "use"),
+        ] {
+            let mut kept = session(token, Some("refresh"));
+            kept.accounts[0].failed_refresh = Some(FailedRefresh {
+                key: key.clone(),
+                at: NOW,
+                until: NOW.plus(60),
+                error: Error::new(kind, "no"),
+            });
+            let step = next(&kept, &wanted, NOW.plus(after));
+            assert_eq!(step_name(&step), expected, "line {line}");
+        }
+    }
+
+    #[test]
+    fn a_person_who_refused_is_not_asked_by_one_more_refresh_of_the_same() {
+        let key = RowKey::default();
+        let mut kept = session(None, Some("refresh"));
+        kept.sign_in.refuse(NOW, "no");
+        kept.accounts[0].failed_refresh = Some(FailedRefresh {
+            key: key.clone(),
+            at: NOW,
+            until: NOW.plus(60),
+            error: Error::new(ErrorKind::LoginRequired, "no"),
+        });
+        assert_eq!(step_name(&next(&kept, &wanted(&key), NOW)), "refused");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use self::sign_in::login;
 pub use self::status::{StatusRow, status};
 pub use self::steps::{begin, finish};
 
-use self::decision::{Force, Freshness, Reason, Step, Wanted, fallback, next};
+use self::decision::{Force, Freshness, Reason, Step, Wanted, fallback, next, remembered};
 use self::refresh::Refreshed;
 use crate::claims;
 use crate::context::Context;
@@ -26,7 +26,7 @@ use crate::exchange::Exchange;
 use crate::grant::Grant;
 use crate::profile::Profile;
 use crate::profile::route::Target;
-use crate::store::session::{AccessTokenRow, AccountRow, RowKey, Session};
+use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
 use crate::store::{Loaded, SessionStore};
 use crate::text::printable;
 use crate::token::{Account, Timestamp, TokenSet};
@@ -101,16 +101,6 @@ impl<'a> Call<'a> {
         row_key(self.profile, self.scopes(), self.claims())
     }
 
-    /// What the authority is asked with to have what is wanted. Claims that a sign-in has to satisfy
-    /// beyond those of the tool make its token no other.
-    fn asked_for(&self, wanted: &Wanted<'_>) -> RowKey {
-        if wanted.key.is_id_token {
-            self.asked_key()
-        } else {
-            wanted.key.clone()
-        }
-    }
-
     /// What is to be handed out: what was asked for, or the ID token that came with it.
     fn key(&self) -> RowKey {
         match self.request.token.unwrap_or(self.profile.token) {
@@ -135,14 +125,17 @@ impl<'a> Call<'a> {
         .hint("add `openid` to its `scopes`, then sign in again")
     }
 
-    fn wanted<'w>(&'w self, key: &'w RowKey, may_ask: bool) -> Wanted<'w> {
+    fn min_valid(&self) -> Option<i64> {
+        let asked = self.request.min_valid?;
+        Some(i64::try_from(asked.as_secs()).unwrap_or(i64::MAX))
+    }
+
+    fn wanted<'w>(&'w self, key: &'w RowKey, asked: &'w RowKey, may_ask: bool) -> Wanted<'w> {
         Wanted {
             account: self.account(),
             key,
-            min_valid: self
-                .request
-                .min_valid
-                .map(|duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)),
+            asked,
+            min_valid: self.min_valid(),
             force: if self.request.force_refresh {
                 Force::All
             } else {
@@ -241,7 +234,7 @@ pub fn acquire(call: &Call<'_>, exchange: Option<&dyn Exchange>) -> Result<Crede
 
 /// The token itself.
 fn token(call: &Call<'_>) -> Result<Credential, Error> {
-    let key = call.key();
+    let (key, asked) = (call.key(), call.asked_key());
     let now = call.context.clock.now();
     let loaded = call.store.load()?;
     let empty = Session::default();
@@ -252,13 +245,16 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
         Loaded::Damaged(_) => (&empty, true),
     };
     // Nobody is asked before this look, so that a silent answer never opens the terminal.
-    let mut wanted = call.wanted(&key, false);
+    let mut wanted = call.wanted(&key, &asked, false);
     if let Step::Use {
         account,
         token,
         stale,
     } = next(session, &wanted, now)
     {
+        if let Some(failed) = remembered(session, &wanted, now).filter(|_| stale) {
+            warn_of_stale(call, &remember(failed));
+        }
         return Ok(call.credential(account, token, CACHE, stale));
     }
     if wanted.force == Force::All {
@@ -274,15 +270,17 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
                 // Somebody is signing in for this session right now; that serves us as well.
                 sign_in::wait_for_another(call, &wanted)
             } else {
-                Err(login_required(call, &reason))
+                Err(login_required(call, &reason, session, &wanted))
             }
         }
+        Step::Remember(failed) if !damaged => Err(remember(failed)),
         Step::Grant if wanted.asks_a_person && !damaged => sign_in::sign_in(call, &wanted),
         Step::Use { .. }
         | Step::UseAndRefresh { .. }
         | Step::Refresh { .. }
         | Step::Grant
-        | Step::LoginRequired(_) => under_lock(call, &wanted, HasAsked::No),
+        | Step::LoginRequired(_)
+        | Step::Remember(_) => under_lock(call, &wanted, HasAsked::No),
     };
     let error = match result {
         Err(error) if error.kind() != ErrorKind::Interrupted => error,
@@ -398,12 +396,13 @@ fn under_lock(
                         context.debug(|| format!("the claims could not be noted: {error}"));
                     }
                 }
-                let error = login_required(call, &reason);
+                let error = login_required(call, &reason, &session, &wanted);
                 return Err(match refused {
                     Some(refused) => error.because_of(&refused),
                     None => error,
                 });
             }
+            Step::Remember(failed) => return Err(remember(failed)),
         }
     }
 }
@@ -416,11 +415,26 @@ fn describe(step: &Step<'_>) -> &'static str {
         Step::Refresh { .. } => "the token is refreshed",
         Step::Grant => "a sign-in is needed",
         Step::LoginRequired(_) => "a sign-in is needed, and nobody is asked",
+        Step::Remember(_) => "a refresh failed a moment ago",
     }
 }
 
+/// What was answered when a refresh failed, and until when that counts.
+fn remember(failed: &FailedRefresh) -> Error {
+    failed.error.clone().because(format!(
+        "that was at {}; the authority is asked again from {} on, or at once with `--force-refresh`",
+        failed.at.rfc3339(),
+        failed.until.rfc3339()
+    ))
+}
+
 /// The error for a person who has to sign in elsewhere.
-fn login_required(call: &Call<'_>, reason: &Reason) -> Error {
+fn login_required(
+    call: &Call<'_>,
+    reason: &Reason,
+    session: &Session,
+    wanted: &Wanted<'_>,
+) -> Error {
     let name = &call.profile.name;
     let who = call.account().map_or_else(String::new, |account| {
         format!(" as `{}`", printable(account))
@@ -448,6 +462,10 @@ fn login_required(call: &Call<'_>, reason: &Reason) -> Error {
             }
         }
     };
+    let error = match remembered(session, wanted, call.context.clock.now()) {
+        Some(failed) => error.because_of(&remember(failed)),
+        None => error,
+    };
     error.next(call.sign_in_command())
 }
 
@@ -463,8 +481,8 @@ fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Credential, Err
     let cached = |session: &Session| {
         let account = session.account(call.account())?;
         let token = account.access_token(&key)?;
-        let min_valid = call.wanted(&key, false).min_valid;
-        let freshness = decision::freshness(token, min_valid, true, call.context.clock.now());
+        let freshness =
+            decision::freshness(token, call.min_valid(), true, call.context.clock.now());
         let is_stale = freshness != Freshness::Fresh;
         Some((freshness, call.credential(account, token, CACHE, is_stale)))
     };

@@ -14,7 +14,7 @@ use crate::oauth::metadata::{self, Server};
 use crate::oauth::request::{self, Form};
 use crate::oauth::response::{self, Failure};
 use crate::secret::Secret;
-use crate::store::session::{AccountRow, RowKey, Session};
+use crate::store::session::{AccountRow, FailedRefresh, RowKey, Session};
 use crate::store::{Proof, SessionGuard};
 use crate::text::printable;
 use crate::token::TokenSet;
@@ -36,8 +36,79 @@ pub(super) enum Refreshed {
 const REFRESH: &str = "refresh";
 const DOING: &str = "the token could not be refreshed";
 
-/// Redeems the refresh token of the wanted account.
+/// Redeems the refresh token of the wanted account. Where that fails so that the next call would fail
+/// as well, it is remembered for a while: some tools start us several times for one command.
 pub(super) fn refresh(
+    call: &Call<'_>,
+    wanted: &Wanted<'_>,
+    session: &mut Session,
+    guard: &SessionGuard,
+) -> Result<Refreshed, Error> {
+    let clock = call.context.clock;
+    let began = clock.monotonic();
+    let account = session.account(wanted.account);
+    let sent = account.and_then(|account| account.refresh_token.clone());
+    let result = attempt(call, wanted, session, guard);
+    if let Some((error, seconds)) = lesson(&result, clock.monotonic().saturating_sub(began))
+        && let Err(error) = note(call, wanted, session, sent.as_ref(), error, seconds, guard)
+    {
+        let context = &call.context;
+        context.debug(|| format!("the failed refresh could not be noted: {error}"));
+    }
+    result
+}
+
+/// What the next calls are told instead of trying again, and for how many seconds.
+fn lesson(result: &Result<Refreshed, Error>, took: Duration) -> Option<(Error, i64)> {
+    /// How long does one command of a tool start us again and again?
+    const REFUSAL: i64 = 60;
+    /// How late may it be noticed that trouble is over?
+    const TROUBLE: i64 = 10;
+    /// How long must trouble have been waited for, to be worth remembering?
+    const LONG: Duration = Duration::from_secs(5);
+    match result {
+        Ok(Refreshed::Done(_)) => None,
+        Ok(Refreshed::Refused { error, .. }) => {
+            let error = error.clone().with_kind(ErrorKind::LoginRequired);
+            Some((error, REFUSAL))
+        }
+        Err(error) if error.oauth_error().is_some_and(response::is_policy) => {
+            Some((error.clone(), REFUSAL))
+        }
+        Err(error) if error.kind() == ErrorKind::Unavailable && took > LONG => {
+            Some((error.clone(), TROUBLE))
+        }
+        Err(_) => None,
+    }
+}
+
+/// Notes that a refresh failed, unless its token is gone meanwhile.
+fn note(
+    call: &Call<'_>,
+    wanted: &Wanted<'_>,
+    session: &mut Session,
+    sent: Option<&Secret>,
+    error: Error,
+    seconds: i64,
+    guard: &SessionGuard,
+) -> Result<(), Error> {
+    *session = call.store.load_locked(guard, &call.context)?;
+    let account = session.account_mut(wanted.account);
+    let Some(account) = account.filter(|row| sent.is_some() && row.refresh_token.as_ref() == sent)
+    else {
+        return Ok(());
+    };
+    let at = call.context.clock.now();
+    account.failed_refresh = Some(FailedRefresh {
+        key: wanted.asked.clone(),
+        at,
+        until: at.plus(seconds),
+        error,
+    });
+    call.store.save(session, None, guard)
+}
+
+fn attempt(
     call: &Call<'_>,
     wanted: &Wanted<'_>,
     session: &mut Session,
@@ -56,8 +127,8 @@ pub(super) fn refresh(
     let proof = call.store.prove_writable(guard)?;
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
-    let asked = call.asked_for(wanted);
-    match redeem(call, &server, account, &asked, &refresh_token)? {
+    let asked = wanted.asked;
+    match redeem(call, &server, account, asked, &refresh_token)? {
         Ok(token_set) => {
             let now = context.clock.now();
             let account = session.account_mut(wanted.account).ok_or_else(bug)?;
@@ -68,7 +139,7 @@ pub(super) fn refresh(
                 let key = row_key(call.profile, call.scopes(), claims_of(call.profile));
                 account
                     .access_tokens
-                    .retain(|row| row.key != key || row.key == asked);
+                    .retain(|row| row.key != key || row.key == *asked);
             }
             let credential = account
                 .access_token(wanted.key)

@@ -1,7 +1,7 @@
 //! A sign-in: one at a time for a session on this machine, remembered if it fails.
 
 use super::decision::{Force, Step, Wanted, next};
-use super::{Call, HasAsked, forget, login_required, refresh, under_lock};
+use super::{Call, HasAsked, forget, login_required, refresh, remember, under_lock};
 use crate::credential::{Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Grant, GrantRequest};
@@ -22,15 +22,17 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
     let session = read(call)?;
     match next(&session, wanted, call.context.clock.now()) {
         Step::Grant => {}
-        Step::LoginRequired(reason) => return Err(login_required(call, &reason)),
+        Step::LoginRequired(reason) => {
+            return Err(login_required(call, &reason, &session, wanted));
+        }
+        Step::Remember(failed) => return Err(remember(failed)),
         Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } => {
             drop(guard);
             return under_lock(call, wanted, HasAsked::No);
         }
     }
-    let asked = call.asked_for(wanted);
-    let (credential, kept) = ask(call, &asked, &guard)?;
-    if kept.is_ok() && asked_scopes(call) != asked.scopes {
+    let (credential, kept) = ask(call, wanted.asked, &guard)?;
+    if kept.is_ok() && asked_scopes(call) != wanted.asked.scopes {
         // The person granted what the profile needs too; the tool gets what it asked for, where
         // there is a refresh token to get it with.
         let session = read(call)?;
@@ -54,7 +56,8 @@ pub(super) fn wait_for_another(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<C
     drop(call.store.lock_sign_in(&call.context)?);
     let session = read(call)?;
     match next(&session, wanted, call.context.clock.now()) {
-        Step::LoginRequired(reason) => Err(login_required(call, &reason)),
+        Step::LoginRequired(reason) => Err(login_required(call, &reason, &session, wanted)),
+        Step::Remember(failed) => Err(remember(failed)),
         Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } | Step::Grant => {
             under_lock(call, wanted, HasAsked::No)
         }
@@ -98,10 +101,10 @@ pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
     let session = read(call)?;
     if last_sign_in(&session) > before {
         // Somebody signed in while this call waited for the same thing.
-        let key = call.key();
+        let (key, asked) = (call.key(), call.asked_key());
         let wanted = Wanted {
             force: Force::No,
-            ..call.wanted(&key, false)
+            ..call.wanted(&key, &asked, false)
         };
         if let Step::Use { account, token, .. } = next(&session, &wanted, call.context.clock.now())
         {

@@ -148,9 +148,17 @@ pub fn refuses_the_way(said: &OAuthError) -> bool {
         )
 }
 
+/// Whether a policy of the authority refuses, and neither the client nor what it asked for is wrong.
+pub fn is_policy(said: &OAuthError) -> bool {
+    entra::is_policy(&said.error_codes)
+        || entra::is_beyond_a_sign_in(said)
+        // Okta, where a policy of the application or of the authority says no.
+        || said.error == "access_denied"
+}
+
 /// What a refusal means for a caller.
 fn refusal_kind(said: &OAuthError) -> ErrorKind {
-    if entra::is_policy(&said.error_codes) || entra::is_beyond_a_sign_in(said) {
+    if is_policy(said) {
         return ErrorKind::Denied;
     }
     match said.error.as_str() {

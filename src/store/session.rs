@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::error::Error;
 use crate::secret::Secret;
 use crate::token::{Account, Timestamp, TokenSet};
 
@@ -42,6 +43,22 @@ pub struct AccountRow {
     pub last_refreshed_at: Option<Timestamp>,
     /// Its access tokens, and the last ID token under [`RowKey::id_token`].
     pub access_tokens: Vec<AccessTokenRow>,
+    /// The last refresh, if it failed so that the next one would soon fail as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_refresh: Option<FailedRefresh>,
+}
+
+/// A refresh that failed, and left the refresh token as good as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRefresh {
+    /// What was asked for.
+    pub key: RowKey,
+    /// When.
+    pub at: Timestamp,
+    /// From when on the authority is asked again.
+    pub until: Timestamp,
+    /// What was answered.
+    pub error: Error,
 }
 
 /// An access token, under what it was asked with.
@@ -162,6 +179,14 @@ impl SignIn {
     }
 }
 
+impl FailedRefresh {
+    /// Whether it is remembered still. A clock that was set back does not make it longer than it was
+    /// meant.
+    pub fn is_remembered(&self, now: Timestamp) -> bool {
+        self.at <= now && now < self.until
+    }
+}
+
 impl AccountRow {
     /// The sign-in name, else the subject.
     pub fn label(&self) -> Option<&str> {
@@ -203,6 +228,7 @@ impl AccountRow {
     /// Takes in what a refresh or a sign-in brought: the access token in place of the one under
     /// `key`; the refresh token and the ID token only where there are new ones (RFC 6749 §6).
     pub fn receive(&mut self, key: RowKey, token_set: &TokenSet, now: Timestamp) {
+        self.failed_refresh = None;
         if let Some(refresh_token) = &token_set.refresh_token {
             self.refresh_token = Some(refresh_token.clone());
             self.refresh_expires_at = token_set.refresh_expires_at;
@@ -305,6 +331,7 @@ impl Session {
             refresh_expires_at: None,
             last_refreshed_at: None,
             access_tokens: Vec::new(),
+            failed_refresh: None,
         };
         row.receive(key, token_set, now);
         self.accounts.push(row);
@@ -343,7 +370,8 @@ fn expose_optional<S: Serializer>(
 
 #[cfg(test)]
 mod tests {
-    use super::{RowKey, Session, SignIn};
+    use super::{FailedRefresh, RowKey, Session, SignIn};
+    use crate::error::{Error, ErrorKind, OAuthError};
     use crate::secret::Secret;
     use crate::token::{Account, Timestamp, TokenSet};
 
@@ -456,7 +484,27 @@ mod tests {
             &token_set("1", Some("r"), Some("ada")),
             Timestamp(100),
         );
-        let text = serde_json::to_string(&session).unwrap();
-        assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), session);
+        let read = |session: &Session| {
+            let text = serde_json::to_string(session).unwrap();
+            serde_json::from_str::<Session>(&text).unwrap()
+        };
+        assert_eq!(read(&session), session);
+        session.accounts[0].failed_refresh = Some(FailedRefresh {
+            key: key("a"),
+            at: Timestamp(100),
+            until: Timestamp(160),
+            error: Error::new(ErrorKind::Denied, "no")
+                .hint("ask")
+                .oauth(OAuthError {
+                    error: "access_denied".into(),
+                    correlation_id: Some("4711".into()),
+                    ..OAuthError::default()
+                }),
+        });
+        assert_eq!(read(&session), session);
+        // A token that came since says that it would go well.
+        let came = token_set("2", None, Some("ada"));
+        session.accounts[0].receive(key("a"), &came, Timestamp(120));
+        assert_eq!(session.accounts[0].failed_refresh, None);
     }
 }

@@ -246,10 +246,7 @@ fn a_five_minute_token_is_served_from_the_cache() {
 
 #[test]
 fn trouble_hands_out_what_is_still_valid_and_costs_nothing() {
-    let troubles: [fn(&World); 7] = [
-        |world| {
-            world.fail(HttpFailure::NotSent("no route".into()));
-        },
+    let troubles: [fn(&World); 6] = [
         |world| {
             world.answer(503, "");
         },
@@ -467,6 +464,219 @@ fn a_refused_refresh_token_is_forgotten_only_where_it_is_dead() {
         world.assert_all_asked();
         assert_eq!(world.count("refresh_token"), 1 + usize::from(is_kept));
     }
+}
+
+/// What a call that is not to ask says once the token is over.
+fn fail_silently(desk: &Desk, world: &World, request: &Request) -> Error {
+    let mut call = desk.call(world, request);
+    call.interactive = Interactive::Never;
+    acquire(&call, None).expect_err("there is no token")
+}
+
+#[test]
+fn a_refusal_to_refresh_is_remembered_for_a_minute_with_all_that_was_said() {
+    use ErrorKind::{Denied, LoginRequired};
+    let said = |error: &str, codes: &[i64]| {
+        json!({"error": error, "error_description": "why", "error_codes": codes,
+               "correlation_id": "4711"})
+        .to_string()
+    };
+    for (body, kind) in [
+        (said("interaction_required", &[]), LoginRequired),
+        (said("login_required", &[]), LoginRequired),
+        (said("consent_required", &[]), LoginRequired),
+        (said("invalid_grant", &[65_001]), LoginRequired),
+        (String::new(), LoginRequired),
+        (said("invalid_grant", &[53_003]), Denied),
+        (said("access_denied", &[]), Denied),
+    ] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        let plain = Request::new(Action::Get);
+        world.pass(4000);
+        world.answer(400, &body);
+        let at = world.context().clock.now();
+        let first = fail_silently(&desk, &world, &plain);
+        assert_eq!(first.kind(), kind, "{body}: {first}");
+        for pass in [0, 30, 29] {
+            world.pass(pass);
+            let again = fail_silently(&desk, &world, &plain);
+            assert_eq!(
+                (again.kind(), again.message()),
+                (kind, first.message()),
+                "{body}"
+            );
+            assert_eq!(again.oauth_error(), first.oauth_error());
+            assert_eq!(again.hint_text(), first.hint_text());
+            assert_eq!(again.next_command(), first.next_command());
+            let (memory, causes) = again.causes().split_last().expect("it says why");
+            assert_eq!(causes, first.causes());
+            let (at, until) = (at.rfc3339(), at.plus(60).rfc3339());
+            assert_eq!(
+                *memory,
+                format!(
+                    "that was at {at}; the authority is asked again from {until} on, or at once \
+                     with `--force-refresh`"
+                )
+            );
+        }
+        // Another token is another question.
+        let other = Request {
+            scopes: vec!["other".into()],
+            ..plain.clone()
+        };
+        let claims = Request {
+            claims: Some(json!({"access_token": {"acrs": {"value": "c1"}}}).to_string()),
+            ..plain.clone()
+        };
+        for other in [&other, &claims, &forced()] {
+            world.answer(400, &body);
+            fail_silently(&desk, &world, other);
+        }
+        world.answer(200, tokens("second", None));
+        desk.refresh_silently(&world).expect("the sign-in lives");
+        // What came since counts: nothing is remembered.
+        world.pass(4000);
+        world.answer(400, &body);
+        fail_silently(&desk, &world, &plain);
+        world.pass(60);
+        world.answer(400, &body);
+        fail_silently(&desk, &world, &plain);
+        // The clock is set back.
+        world.jump.set(-7200);
+        world.answer(200, tokens("third", None));
+        let mut call = desk.call(&world, &plain);
+        call.interactive = Interactive::Never;
+        assert_eq!(acquire(&call, None).expect("it is asked").source, "refresh");
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn what_the_user_mends_in_the_profile_is_not_remembered() {
+    for (status, body) in [
+        (401, refusal("invalid_client").to_string()),
+        (400, refusal("unauthorized_client").to_string()),
+        (401, String::new()),
+        (403, String::new()),
+    ] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        let kept = std::fs::read(desk.store.path()).expect("the session is there");
+        world.pass(4000);
+        world.answer(status, &body);
+        let error = fail_silently(&desk, &world, &Request::new(Action::Get));
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        let now = std::fs::read(desk.store.path()).expect("the session is there");
+        assert_eq!(now, kept, "{body}");
+        world.answer(200, tokens("second", None));
+        assert_eq!(desk.get(&world).expect("it is mended").source, "refresh");
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn somebody_who_may_be_asked_is_asked_after_one_more_attempt_and_a_sign_in_ends_the_memory() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let plain = Request::new(Action::Get);
+    world.pass(4000);
+    world.answer(400, refusal("interaction_required"));
+    fail_silently(&desk, &world, &plain);
+    world
+        .answer(400, refusal("interaction_required"))
+        .answer(200, device())
+        .answer(400, refusal("access_denied"));
+    let error = desk.get(&world).expect_err("the person refuses");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    // Neither the authority nor the person is asked again.
+    let error = desk.get(&world).expect_err("it was refused just before");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    assert!(error.message().contains("nobody is asked again"), "{error}");
+    let said = error.oauth_error().expect("its reason is told");
+    assert_eq!(said.error, "interaction_required");
+    world
+        .answer(200, device())
+        .answer(200, tokens("second", Some("refresh-2")));
+    login(&desk.call(&world, &Request::new(Action::Login))).expect("the sign-in goes well");
+    world.pass(4000);
+    world.answer(200, tokens("third", None));
+    assert_eq!(desk.get(&world).expect("it is refreshed").source, "refresh");
+    world.assert_all_asked();
+}
+
+#[test]
+fn a_token_that_is_still_valid_stands_in_for_a_refusal_that_is_remembered() {
+    for body in [
+        refusal("interaction_required"),
+        refusal("access_denied"),
+        json!({"error": "invalid_grant", "error_codes": [53_003]}),
+    ] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        world.pass(3500);
+        world.answer(400, &body);
+        for warnings in 1..=3 {
+            let credential = desk.get(&world).expect("it is valid still");
+            assert!(credential.stale, "{body}");
+            assert_eq!(world.warnings.borrow().len(), warnings, "{body}");
+        }
+        let warnings = world.warnings.borrow();
+        assert!(warnings[2].contains("that was at 20"), "{warnings:?}");
+        assert_eq!(world.count("refresh_token"), 1, "{body}");
+    }
+}
+
+#[test]
+fn trouble_that_was_waited_for_long_is_remembered_for_ten_seconds() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let kept = || {
+        let session = std::fs::read(desk.store.path()).expect("the session is there");
+        serde_json::from_slice::<serde_json::Value>(&session).expect("it is JSON")
+    };
+    let before = kept();
+    world.pass(3500);
+    let hang = || {
+        world.fail(HttpFailure::NotSent("operation timed out".into()));
+    };
+    let get = || {
+        let answer = desk.get(&world);
+        answer.map(|credential| (credential.source, credential.stale))
+    };
+    hang();
+    for _ in 0..2 {
+        let answer = get().expect("it is valid still");
+        assert_eq!(answer, ("cache", true));
+    }
+    world.pass(100);
+    hang();
+    let first = get().expect_err("it is over");
+    world.pass(9);
+    let again = get().expect_err("it is over");
+    assert_eq!(again.kind(), ErrorKind::Unavailable);
+    assert_eq!(again.message(), first.message());
+    assert_eq!(again.hint_text(), first.hint_text());
+    let (memory, causes) = again.causes().split_last().expect("it says why");
+    assert_eq!(causes, first.causes());
+    assert!(memory.contains("the authority is asked again"), "{memory}");
+    assert_eq!(world.count("refresh_token"), 2);
+    let mut after = kept();
+    let account = &mut after["content"]["accounts"][0];
+    let note = account.as_object_mut().expect("it is an object");
+    note.remove("failed_refresh").expect("it is noted");
+    assert_eq!(after, before, "but for the note nothing has changed");
+    // Whoever insists is served.
+    hang();
+    desk.ask(&world, &forced()).expect_err("it is in trouble");
+    world.pass(10);
+    world.answer(200, tokens("second", None));
+    assert_eq!(get(), Ok(("refresh", false)));
+    assert_eq!(
+        kept()["content"]["accounts"][0]["failed_refresh"],
+        json!(null)
+    );
+    world.assert_all_asked();
 }
 
 #[test]

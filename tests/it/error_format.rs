@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::authority::{Endpoint, Fault, Response, Settings};
-use crate::scene::{Scene, profile};
+use crate::scene::{Scene, profile, without_note};
 use crate::support::{Ran, Sandbox};
 
 /// A terminal's escape sequences, bells, direction marks: everything that must not get through.
@@ -369,8 +369,8 @@ fn what_the_authority_said_is_shown_and_decides_the_kind() {
             }
             if code != 4 {
                 assert_eq!(
-                    scene.session(),
-                    session,
+                    without_note(&scene.session()),
+                    without_note(&session),
                     "{error} {codes:?}: nothing is forgotten"
                 );
             }

@@ -11,13 +11,13 @@ fn a_refresh_token_that_is_refused_without_a_word_is_kept_and_a_sign_in_is_requi
     needs!(GLEWLWYD);
     let ground = Ground::signed_in(glewlwyd(json!({})));
     ground.expire();
-    let before = ground.accounts();
-    ground.authority.revoke(&ground.refresh_token());
+    let before = ground.refresh_token();
+    ground.authority.revoke(&before);
 
     let error = ground.fail(4, &["get"]);
     assert_eq!(error["kind"], "login_required", "{error}");
     assert_eq!(error["next"], json!(["cred-helper", "login", "-p", "api"]));
-    assert_eq!(ground.accounts(), before);
+    assert_eq!(ground.refresh_token(), before);
     let refused = [("token 400".to_owned(), 1)].into();
     assert_eq!(ground.authority.requests().answers, refused);
 
@@ -34,7 +34,7 @@ fn a_refresh_whose_answer_was_lost_is_repeated_once_and_then_refused_without_a_w
     needs!(GLEWLWYD);
     let ground = Ground::signed_in(glewlwyd(json!({})));
     ground.expire();
-    let before = ground.accounts();
+    let before = ground.refresh_token();
     ground
         .authority
         .fault(json!({ "on": "token", "fault": "lost" }));
@@ -52,7 +52,7 @@ fn a_refresh_whose_answer_was_lost_is_repeated_once_and_then_refused_without_a_w
         (requests.answer("token 200"), requests.answer("token 400")),
         (1, 1)
     );
-    assert_eq!(ground.accounts(), before);
+    assert_eq!(ground.refresh_token(), before);
 }
 
 #[test]
@@ -85,12 +85,12 @@ fn a_wrong_secret_at_a_refresh_that_is_refused_without_a_word_loses_nothing_here
     write_secret(&ground, ground.authority.service_secret());
     ground.sign_in("ada");
     ground.expire();
-    let before = ground.accounts();
+    let before = ground.refresh_token();
     ground.authority.reset_requests();
     write_secret(&ground, "not-the-secret-of-this-client");
     let error = ground.fail(4, &["get"]);
     assert_eq!(error["kind"], "login_required");
     let requests = ground.authority.requests();
     assert_eq!(requests.answers, [("token 400".to_owned(), 1)].into());
-    assert_eq!(ground.accounts(), before);
+    assert_eq!(ground.refresh_token(), before);
 }

@@ -156,6 +156,97 @@ fn a_sign_in_that_was_taken_back_costs_one_request_per_command() {
     ground.ground.assert_requests(1, 0);
 }
 
+/// Has the next refresh refused, with this status and body.
+fn refuse_a_refresh(ground: &KubectlGround, body: &str) {
+    ground.ground.authority.fault(json!({
+        "on": "token", "grant": "refresh_token", "fault": "status", "status": 400, "body": body,
+        "headers": { "content-type": "application/json" },
+    }));
+}
+
+#[test]
+fn a_refresh_that_the_authority_refuses_costs_one_request_per_command() {
+    let refusals = [
+        (r#"{"error":"interaction_required"}"#, "code 4"),
+        (
+            r#"{"error":"invalid_grant","error_codes":[53003]}"#,
+            "code 5",
+        ),
+        ("", "code 4"),
+    ];
+    let rows = few_rows()
+        .into_iter()
+        .flat_map(|row| refusals.map(|refusal| (row.clone(), refusal)));
+    for_each(rows, |((kubectl, version), (body, code))| {
+        let ground = KubectlGround::signed_in(json!({}));
+        ground.configure_counting(version);
+        ground.ground.expire();
+        let get = format!("{} get namespaces -o name", kubectl.word());
+        refuse_a_refresh(&ground, body);
+        // The second attempt would go well.
+        for _ in 0..2 {
+            let error = ground.run(&get).failed(1);
+            assert!(ground.starts() > 1, "{kubectl:?}");
+            for part in [code, "caused by: that was at ", "`--force-refresh`"] {
+                assert!(error.contains(part), "{body}: {error}");
+            }
+            ground.ground.assert_requests(1, 0);
+        }
+        ground
+            .run("cred-helper get -p api --force-refresh >/dev/null")
+            .ok();
+        assert_eq!(ground.run(&get).ok(), NAMESPACES);
+        ground.ground.assert_requests(2, 0);
+    });
+}
+
+#[test]
+fn at_a_terminal_a_policy_s_refusal_costs_one_request_and_another_one_is_mended_by_a_sign_in() {
+    let Some(kubectl) = new_kubectl() else { return };
+    let ground = KubectlGround::signed_in(json!({}));
+    ground.configure_counting("v1");
+    ground.ground.expire();
+    let get = format!("{} get namespaces -o name", kubectl.word());
+    refuse_a_refresh(&ground, r#"{"error":"access_denied"}"#);
+    let (code, shown) = ground.run_at_a_terminal(&get, || {});
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("failed with exit code 5"), "{shown}");
+    assert!(!shown.contains("enter the code"), "{shown}");
+    assert!(ground.starts() > 1);
+    ground.ground.assert_requests(1, 0);
+
+    // Another question is asked again, and then the person.
+    refuse_a_refresh(&ground, r#"{"error":"interaction_required"}"#);
+    ground
+        .run("cred-helper get -p api --force-refresh")
+        .failed(4);
+    refuse_a_refresh(&ground, r#"{"error":"interaction_required"}"#);
+    let person = || ground.ground.authority.approve(None, "ada");
+    let (code, shown) = ground.run_at_a_terminal(&get, person);
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(shown.matches("enter the code").count(), 1, "{shown}");
+    ground.ground.assert_requests(3, 1);
+}
+
+#[test]
+fn an_authority_that_hangs_is_waited_for_once_per_command() {
+    let Some(kubectl) = new_kubectl() else { return };
+    let ground = KubectlGround::signed_in(json!({}));
+    ground.configure_counting("v1");
+    ground.ground.expire();
+    ground.ground.authority.fault(json!({
+        "on": "token", "grant": "refresh_token", "fault": "hang", "times": 10,
+    }));
+    // The plugins share a clock, which runs faster than kubectl's.
+    let get = format!("faketime -f '+0 x4' {} get namespaces", kubectl.word());
+    let error = ground.run(&get).failed(1);
+    assert!(error.contains("failed with exit code 6"), "{error}");
+    assert!(error.contains("operation timed out"), "{error}");
+    assert!(error.contains("caused by: that was at "), "{error}");
+    assert!(ground.starts() > 3);
+    ground.ground.assert_requests(1, 0);
+}
+
 #[test]
 fn sixteen_calls_at_once_from_an_expired_session_make_one_token_request() {
     let Some(kubectl) = new_kubectl() else { return };

@@ -136,6 +136,17 @@ pub(crate) fn refresh_token(session: &[u8]) -> String {
     token.expect("it has a refresh token").to_owned()
 }
 
+/// A session but for what it notes of a refresh that failed.
+pub(crate) fn without_note(session: &[u8]) -> Value {
+    let mut session: Value = serde_json::from_slice(session).expect("the session is whole");
+    let accounts = session["content"]["accounts"].as_array_mut();
+    for account in accounts.expect("it has accounts") {
+        let members = account.as_object_mut().expect("an account is an object");
+        members.remove("failed_refresh");
+    }
+    session
+}
+
 /// A profile of a public client with the scope `demo`.
 pub(crate) fn profile(name: &str, issuer: &str) -> String {
     format!(
