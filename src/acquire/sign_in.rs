@@ -174,49 +174,54 @@ pub(super) fn conclude(
 ) -> Result<(Credential, Result<(), Error>), Error> {
     let context = &call.context;
     // The code is spent: Ctrl-C waits until what it brought is kept.
-    let _shield = granted.is_ok().then(|| context.signals.shield());
-    let mut is_somebody_else = false;
-    let checked = granted.and_then(|token_set| {
+    let shield = granted.is_ok().then(|| context.signals.shield());
+    let checked = granted.map(|token_set| {
         // A sign-in as somebody else must not replace anything.
         let account = match call.account() {
-            Some(wanted) => {
-                let told = account_of(call, &token_set, wanted);
-                is_somebody_else = told.is_err();
-                told?
-            }
-            None => token_set.account.clone(),
+            Some(wanted) => account_of(call, &token_set, wanted),
+            None => Ok(token_set.account.clone()),
         };
-        Ok(TokenSet {
-            account,
-            ..token_set
-        })
+        (token_set, account)
     });
-    match checked {
-        Ok(token_set) => keep(call, key, name, &token_set),
-        Err(error) => {
-            if error.kind() == ErrorKind::Interrupted {
-                // The terminal's line holds `^C`.
-                drop(context.terminal.show("\n"));
-            }
-            let now = context.clock.now();
-            // The person had a choice, and would have the same one in each further call.
-            let refused = is_refusal(&error) || is_somebody_else;
-            let noted = change(call, |session| {
-                session.sign_in.waiting_since = None;
-                if refused {
-                    session.sign_in.refuse(now, error.message());
-                }
-            });
-            if let Err(noted) = noted {
-                context.debug(|| format!("the failed sign-in could not be noted: {noted}"));
-            }
-            Err(if error.kind() == ErrorKind::LoginRequired {
-                error.next(call.sign_in_command())
-            } else {
-                error
-            })
+    let (error, stranger) = match checked {
+        Ok((token_set, Ok(account))) => {
+            let token_set = TokenSet {
+                account,
+                ..token_set
+            };
+            return keep(call, key, name, &token_set);
         }
+        Ok((token_set, Err(stranger))) => (stranger.error, Some((token_set, stranger.is_kept))),
+        Err(error) => (error, None),
+    };
+    if error.kind() == ErrorKind::Interrupted {
+        // The terminal's line holds `^C`.
+        drop(context.terminal.show("\n"));
     }
+    let now = context.clock.now();
+    // The person had a choice, and would have the same one in each further call.
+    let refused = is_refusal(&error) || stranger.is_some();
+    let noted = change(call, |session| {
+        session.sign_in.waiting_since = None;
+        if refused {
+            session.sign_in.refuse(now, error.message());
+        }
+    });
+    if let Err(noted) = noted {
+        context.debug(|| format!("the failed sign-in could not be noted: {noted}"));
+    }
+    // From here on nothing would be torn.
+    drop(shield);
+    if let Some((token_set, false)) = &stranger
+        && context.signals.check().is_ok()
+    {
+        forget::discard(call, token_set);
+    }
+    Err(if error.kind() == ErrorKind::LoginRequired {
+        error.next(call.sign_in_command())
+    } else {
+        error
+    })
 }
 
 /// Whether a person refused or did not come, rather than something being wrong or in trouble.
@@ -240,15 +245,20 @@ fn run(call: &Call<'_>, grant: &dyn Grant) -> Result<TokenSet, Error> {
     )
 }
 
+/// Somebody who signed in, and was not asked for.
+struct Stranger {
+    error: Error,
+    /// Whether there is a sign-in of theirs already: some authorities revoke all that one person has
+    /// from one client.
+    is_kept: bool,
+}
+
 /// Who signed in, where `wanted` was asked for.
-fn account_of(call: &Call<'_>, token_set: &TokenSet, wanted: &str) -> Result<Account, Error> {
+fn account_of(call: &Call<'_>, token_set: &TokenSet, wanted: &str) -> Result<Account, Stranger> {
     let mut account = told(call, token_set);
     if let Err(error) = check_account(&account, wanted) {
-        // Some authorities revoke all that one person has from one client.
-        if !is_kept(call, &account) {
-            forget::discard(call, token_set);
-        }
-        return Err(error);
+        let is_kept = is_kept(call, &account);
+        return Err(Stranger { error, is_kept });
     }
     if !is_account(&account, wanted) {
         // The person is believed: the next call for this account has to find them.

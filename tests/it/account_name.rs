@@ -1,10 +1,13 @@
 //! Who signed in, where no ID token names them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::authority::{Endpoint, Fault, Response, Settings};
+use crate::authority::{ClientAuthentication, ClientRow, Endpoint, Fault, Response, Settings};
+use crate::oidc_ground::eventually;
 use crate::scene::{Scene, at_once, profile};
-use crate::support::Ran;
+use crate::support::{Ran, detached, interrupt};
 
 /// An authority whose ID tokens tell a subject, and whose metadata name a userinfo endpoint.
 fn scene(keys: &str) -> Scene {
@@ -100,9 +103,7 @@ fn a_sign_in_is_kept_before_anybody_is_asked_whose_it_is() {
     let scene = scene("");
     scene.authority.script(Endpoint::Userinfo, Fault::Hang);
     let command = scene.sandbox.command(&["login"]);
-    let mut child = crate::support::detached(command)
-        .spawn()
-        .expect("setsid starts");
+    let mut child = detached(command).spawn().expect("setsid starts");
     scene
         .authority
         .wait_until(|state| state.count("/userinfo", None) == 1);
@@ -207,4 +208,52 @@ fn an_account_keeps_its_name_where_the_authority_does_not_tell_it_again() {
         .script(Endpoint::Userinfo, Fault::error(500, "server_error"));
     scene.run(&["login"]).ok();
     assert_eq!(account(&scene), "ada@example.test");
+}
+
+#[test]
+fn a_secret_that_does_not_come_holds_up_neither_a_refused_sign_in_nor_ctrl_c() {
+    for is_interrupted in [false, true] {
+        let clients = vec![ClientRow {
+            id: "cli".to_owned(),
+            secret: Some("canary-secret".to_owned()),
+            method: ClientAuthentication::ClientSecretBasic,
+        }];
+        let settings = Settings {
+            clients,
+            ..at_once()
+        };
+        let scene = Scene::of(settings, |issuer| {
+            format!(
+                "{}account = \"eve@example.test\"\nclient_secret = {{ command = [\"bin/secret\"] }}\n",
+                profile("api", issuer)
+            )
+        });
+        scene.sandbox.secret("canary-secret");
+        // It comes for the sign-in, and no second time.
+        let lines = "if [ -e asked ]; then echo >again; exec sleep 60 2>/dev/null; fi\n\
+                     echo >asked; echo canary-secret\n";
+        scene.sandbox.script("secret", lines);
+        let command = scene.sandbox.command(&["login"]);
+        let begun = Instant::now();
+        let child = detached(command).spawn().expect("setsid starts");
+        eventually("the secret is asked for again", || {
+            scene.file("again").exists()
+        });
+        if is_interrupted {
+            interrupt(&child);
+        }
+        let output = child.wait_with_output().expect("it can be waited for");
+        let ran = scene.sandbox.checked(output);
+        let took = begun.elapsed();
+        let code = if is_interrupted { 130 } else { 5 };
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(took < Duration::from_secs(25), "{took:?}");
+        // What came of it was noted before.
+        let said = scene.run(&["get", "--interactive", "always"]).failed(4);
+        assert!(
+            said.contains("the sign-in was as `ada@example.test`"),
+            "{said}"
+        );
+        assert_eq!(scene.authority.count("/revoke", None), 0);
+    }
 }

@@ -38,7 +38,7 @@ impl Desk {
         Self::of("", keys)
     }
 
-    /// With further endpoints, and further keys.
+    /// A profile with further endpoints, and further keys.
     fn of(endpoints: &str, keys: &str) -> Self {
         let text = format!(
             "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"read\"]\n\
@@ -745,6 +745,37 @@ fn a_sign_in_as_somebody_else_is_refused_and_not_kept() {
     assert_eq!(error.kind(), ErrorKind::Denied);
     let kept = std::fs::read_to_string(desk.store.path()).expect("the session is there");
     assert!(!kept.contains("refresh\""), "{kept}");
+}
+
+#[test]
+fn the_tokens_of_somebody_else_are_revoked_within_five_seconds_and_ctrl_c_waits_for_none_of_it() {
+    for (is_answered, revocations) in [(true, 2), (false, 1)] {
+        let world = World::default();
+        let desk = Desk::of(
+            ", revocation = \"https://id.example/revoke\"",
+            "account = \"eve@example.test\"\n",
+        );
+        world
+            .answer(200, device())
+            .answer(200, named(&tokens("token", Some("refresh")), "ada"));
+        for _ in 0..revocations {
+            if is_answered {
+                world.answer(200, "");
+            } else {
+                world.fail(HttpFailure::NotAnswered("no answer".into()));
+            }
+        }
+        let error = desk.get(&world).expect_err("it is the wrong account");
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        let sent = world.sent.borrow();
+        let (asked, revoked) = sent.split_at(2);
+        assert!(asked[1].shielded, "the code is spent");
+        assert_eq!(revoked.len(), revocations);
+        assert!(revoked.iter().all(|sent| !sent.shielded));
+        let took = world.context().clock.monotonic() - asked[1].at;
+        assert!(took <= Duration::from_secs(5), "{took:?}");
+        world.assert_all_asked();
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Sent {
     /// Since the beginning of the test.
     pub(crate) at: Duration,
     pub(crate) form: BTreeMap<String, String>,
+    /// Whether Ctrl-C would have waited for the answer.
+    pub(crate) shielded: bool,
 }
 
 type Answer = Result<(u16, String), HttpFailure>;
@@ -40,6 +42,8 @@ pub(crate) struct World {
     documents: RefCell<BTreeMap<String, (Timestamp, Vec<u8>)>>,
     pub(crate) variables: BTreeMap<&'static str, String>,
     no_terminal: bool,
+    /// How many there are.
+    shields: Cell<usize>,
 }
 
 impl World {
@@ -138,6 +142,7 @@ impl Http for World {
             form: url::form_urlencoded::parse(body.as_bytes())
                 .into_owned()
                 .collect(),
+            shielded: self.shields.get() > 0,
         });
         let answer = self.answers.borrow_mut().pop_front();
         match answer.unwrap_or_else(|| panic!("nothing is scripted for {}", request.url)) {
@@ -211,9 +216,15 @@ impl Documents for World {
 
 impl Signals for World {
     fn shield(&self) -> Box<dyn Shield + '_> {
-        struct Nothing;
-        impl Shield for Nothing {}
-        Box::new(Nothing)
+        struct Counted<'a>(&'a Cell<usize>);
+        impl Shield for Counted<'_> {}
+        impl Drop for Counted<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() - 1);
+            }
+        }
+        self.shields.set(self.shields.get() + 1);
+        Box::new(Counted(&self.shields))
     }
 
     fn check(&self) -> Result<(), Error> {

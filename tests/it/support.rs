@@ -353,6 +353,13 @@ pub(crate) fn detached(command: Command) -> Command {
     detached
 }
 
+/// Sends what Ctrl-C sends.
+pub(crate) fn interrupt(child: &Child) {
+    let process = child.id().to_string();
+    let status = Command::new("kill").args(["-INT", &process]).status();
+    assert!(status.expect("kill starts").success());
+}
+
 /// Makes a directory its owner's alone.
 pub(crate) fn private(path: &Path) {
     #[cfg(unix)]
