@@ -194,10 +194,10 @@ pub(super) fn conclude(
         Ok((token_set, Err(stranger))) => (stranger.error, Some((token_set, stranger.is_kept))),
         Err(error) => (error, None),
     };
-    if error.kind() == ErrorKind::Interrupted {
-        // The terminal's line holds `^C`.
-        drop(context.terminal.show("\n"));
-    }
+    // The terminal's line holds `^C`. One that was closed holds nothing, and nobody against whom
+    // anything could be held.
+    let is_interrupted =
+        error.kind() == ErrorKind::Interrupted && context.terminal.show("\n").is_ok();
     let now = context.clock.now();
     // The person had a choice, and would have the same one in each further call.
     let refused = is_refusal(&error) || stranger.is_some();
@@ -205,6 +205,8 @@ pub(super) fn conclude(
         session.sign_in.waiting_since = None;
         if refused {
             session.sign_in.refuse(now, error.message());
+        } else if is_interrupted {
+            session.sign_in.interrupt(now);
         }
     });
     if let Err(noted) = noted {

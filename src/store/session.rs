@@ -169,6 +169,19 @@ impl SignIn {
         self.refusals = self.refusals.saturating_add(1);
     }
 
+    /// Remembers for a moment that a person pressed Ctrl-C: some tools live on, and start us again at
+    /// once. It is no refusal, and makes no later one longer.
+    pub fn interrupt(&mut self, now: Timestamp) {
+        /// How soon does a tool start us again?
+        const MOMENT: i64 = 5;
+        self.waiting_since = None;
+        if !self.is_refused(now) {
+            self.refused_at = Some(now);
+            self.reason = Some("interrupted".to_owned());
+            self.asked_again_after = Some(now.plus(MOMENT));
+        }
+    }
+
     /// Whether a person is to be left in peace now. A clock that was set back does not make it
     /// longer than it was meant.
     pub fn is_refused(&self, now: Timestamp) -> bool {
@@ -473,6 +486,21 @@ mod tests {
             !sign_in.is_refused(Timestamp(999)),
             "the clock was set back"
         );
+    }
+
+    #[test]
+    fn ctrl_c_is_remembered_for_a_moment_and_neither_makes_a_refusal_longer_nor_shorter() {
+        let mut sign_in = SignIn::default();
+        for _ in 0..2 {
+            sign_in.interrupt(Timestamp(1000));
+            assert!(sign_in.is_refused(Timestamp(1004)));
+            assert!(!sign_in.is_refused(Timestamp(1005)));
+        }
+        sign_in.refuse(Timestamp(2000), "no");
+        assert_eq!(sign_in.asked_again_after, Some(Timestamp(2060)));
+        sign_in.interrupt(Timestamp(2010));
+        assert_eq!(sign_in.asked_again_after, Some(Timestamp(2060)));
+        assert_eq!(sign_in.reason.as_deref(), Some("no"));
     }
 
     #[test]

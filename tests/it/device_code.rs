@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use crate::authority::{
     Authority, ClientAuthentication, ClientRow, Discovery, Endpoint, Fault, Response, Settings,
 };
+use crate::oidc_ground::eventually;
 use crate::scene::{DEVICE_CODE, Scene, at_once, discoveries, profile, sent};
-use crate::support::{Ran, detached};
+use crate::support::{Ran, detached, interrupt};
 
 const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
 
@@ -31,12 +32,6 @@ fn start(scene: &Scene, arguments: &[&str]) -> Child {
 fn end(scene: &Scene, child: Child) -> Ran {
     let output = child.wait_with_output().expect("it can be waited for");
     scene.sandbox.checked(output)
-}
-
-fn interrupt(child: &Child) {
-    let process = child.id().to_string();
-    let status = Command::new("kill").args(["-INT", &process]).status();
-    assert!(status.expect("kill starts").success());
 }
 
 #[test]
@@ -224,8 +219,17 @@ fn any_other_error_ends_the_sign_in() {
 }
 
 #[test]
-fn ctrl_c_while_the_person_is_waited_for_ends_the_call_and_the_next_can_ask() {
+fn ctrl_c_while_the_person_is_waited_for_ends_the_call_and_a_moment_later_the_next_can_ask() {
     let scene = undecided();
+    let moment_passes = || {
+        scene.edit_session(|session| {
+            let sign_in = &mut session["content"]["sign_in"];
+            let at = sign_in["refused_at"].as_i64().expect("it is noted");
+            let until = sign_in["asked_again_after"].as_i64();
+            assert_eq!(until, Some(at + 5));
+            sign_in["asked_again_after"] = at.into();
+        });
+    };
     // Between two polls: told by the kernel at the third slice of the wait.
     let injection = "inject=clock_nanosleep:signal=SIGINT:when=3";
     let trace = "trace=clock_nanosleep";
@@ -245,6 +249,7 @@ fn ctrl_c_while_the_person_is_waited_for_ends_the_call_and_the_next_can_ask() {
     assert!(error.ends_with("error: interrupted\n"), "{error}");
     let polls = scene.authority.count("/token", None);
     assert_eq!(polls, 0, "it did not wait for the next poll");
+    moment_passes();
 
     // During a poll.
     scene.authority.hold();
@@ -253,6 +258,7 @@ fn ctrl_c_while_the_person_is_waited_for_ends_the_call_and_the_next_can_ask() {
     interrupt(&child);
     end(&scene, child).failed(130);
     scene.authority.release();
+    moment_passes();
 
     let status = scene.run(&["status", "-o", "json"]).json();
     assert_eq!(
@@ -264,6 +270,38 @@ fn ctrl_c_while_the_person_is_waited_for_ends_the_call_and_the_next_can_ask() {
         .authority
         .set(|settings| settings.approve_at_once = true);
     scene.run(&asking).ok();
+}
+
+#[test]
+fn a_tool_that_lives_through_ctrl_c_and_starts_us_again_shows_no_other_code() {
+    let scene = undecided();
+    // The tool, which Ctrl-C reaches as well, makes nothing of it.
+    let line = "trap : INT; cred-helper get 2>first; code=$?; cred-helper get 2>second; \
+                echo codes $code $?";
+    let (terminal, mut keyboard) = scene.sandbox.with_keyboard(line);
+    eventually("a code is shown", || {
+        keyboard.sees().contains("enter the code")
+    });
+    keyboard.type_in("\u{3}");
+    let shown = terminal.wait();
+    assert!(shown.contains("codes 130 4"), "{shown}");
+    assert_eq!(shown.matches("enter the code").count(), 1, "{shown}");
+    assert_eq!(scene.authority.count("/device_authorization", None), 1);
+    let error = fs::read_to_string(scene.file("second")).expect("the shell made it");
+    for part in [
+        "nobody is asked again before",
+        "caused by: interrupted",
+        "hint: run `cred-helper login -p api`",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+
+    // Whoever says `login` is asked at once.
+    scene
+        .authority
+        .set(|settings| settings.approve_at_once = true);
+    scene.run(&["login"]).ok();
+    scene.run(&["get"]).ok();
 }
 
 #[test]
