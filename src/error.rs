@@ -21,7 +21,7 @@ pub enum ErrorKind {
     LoginRequired,
     /// The authority or the person said no; the same call will fail again.
     Denied,
-    /// Network or server trouble; state is untouched and the call may be retried.
+    /// Network or server trouble; no token is touched and the call may be retried.
     Unavailable,
     /// The lock was held for longer than the limit.
     Busy,

@@ -19,6 +19,7 @@
 //!         ├ Refresh        store.prove_writable ─► oauth request ─ http ─ response ─► store.save
 //!         ├ Grant          a person's runs under the sign-in lock alone, and takes the session's
 //!         │                lock only to save; a machine's runs under the session's lock
+//!         ├ Remember       a refresh failed a moment ago: its error, once more
 //!         └ LoginRequired ─► Error { kind, message, hint, next }
 //!               ▼
 //!    exchange, if the profile has one for the tool (cached as a token)
@@ -58,7 +59,8 @@
 //!    access token is delivered in any case, with a loud warning.
 //! 5. `invalid_grant`: read the store again; forget only the refresh token that was just refused.
 //!    Trouble (408, 429, 5xx, timeouts, DNS, unreadable answers) never clears state, never asks a
-//!    person; a token that is still valid is handed out instead, marked stale.
+//!    person; a token that is still valid is handed out instead, marked stale. What a failure leaves
+//!    behind is a note that ends by itself, within a minute.
 //! 6. A token leaves only for a target that a profile names: no pattern, no answer; an empty or
 //!    strange host matches nothing.
 //! 7. Secrets are of type [`secret::Secret`]: no `Display`, no `Serialize`, redacted `Debug`, wiped
