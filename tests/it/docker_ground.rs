@@ -20,7 +20,7 @@ use crate::git_ground::{BASIC, is_taken};
 use crate::http_server::{Answer, HttpServer, Request, forward};
 use crate::oidc_ground::{Ground, eventually};
 use crate::scene::now;
-use crate::support::{InTerminal, Ran};
+use crate::support::{InTerminal, Keyboard, Ran};
 use crate::tls::CertificateAuthority;
 
 /// How a registry knows who comes.
@@ -248,6 +248,12 @@ impl DockerGround {
     pub(crate) fn in_terminal(&self, line: &str) -> InTerminal<'_> {
         let line = format!("{}; {line}", self.environment());
         self.ground.sandbox.in_terminal(&line)
+    }
+
+    /// The same with somebody who types.
+    pub(crate) fn with_keyboard(&self, line: &str) -> (InTerminal<'_>, Keyboard) {
+        let line = format!("{}; {line}", self.environment());
+        self.ground.sandbox.with_keyboard(&line)
     }
 
     /// Runs a shell's line at a terminal, where `login` signs in as often as it is asked to; the

@@ -145,6 +145,27 @@ fn the_first_call_asks_at_the_terminal_and_the_second_is_silent() {
 }
 
 #[test]
+fn ctrl_c_at_the_prompt_ends_it_for_all_starts_of_one_command() {
+    needs!(DOCKER_REGISTRY);
+    needs!(SKOPEO);
+    needs!(DOCKER);
+    let ground = DockerGround::published(Guard::Service, json!({}));
+    ground.ground.run(&["logout"]).ok();
+    ground.ground.authority.reset_requests();
+    // docker lives through the first two.
+    let line = format!("trap : INT; {} 2>&1; echo ended", ground.manifest());
+    let (terminal, mut keyboard) = ground.with_keyboard(&line);
+    eventually("a code is shown", || {
+        keyboard.sees().contains("enter the code")
+    });
+    keyboard.type_in("\u{3}");
+    let shown = terminal.wait();
+    assert!(shown.contains("nobody is asked again before"), "{shown}");
+    assert_eq!(shown.matches("enter the code").count(), 1, "{shown}");
+    ground.ground.assert_requests(0, 1);
+}
+
+#[test]
 fn where_nobody_can_be_asked_each_tool_shows_which_command_signs_in() {
     needs!(DOCKER_REGISTRY);
     needs!(SKOPEO);
