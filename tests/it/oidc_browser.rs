@@ -310,6 +310,39 @@ fn ctrl_c_ends_a_sign_in_with_a_browser() {
 }
 
 #[test]
+fn a_program_shows_each_sign_in_and_the_port_is_free_again_for_the_next() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = free.local_addr().expect("it has one").port();
+    drop(free);
+    let uri = format!("http://127.0.0.1:{port}/");
+    let ground = ground(
+        json!({}),
+        &format!("grant = {{ type = \"authorization_code\", redirect_uri = \"{uri}\" }}\n"),
+    );
+    let path = |name: &str| ground.sandbox.path().join(name);
+    let requests = "{\"id\":1,\"kind\":\"login\"}\n{\"id\":2,\"kind\":\"login\"}\n";
+    fs::write(path("requests"), requests).expect("it can be written");
+    let (terminal, first) = open(&ground.sandbox, "cred-helper serve <requests >answers");
+    fs::remove_file(path("page")).expect("it is there");
+    ground.authority.approve(Some(first.as_str()), "ada");
+    eventually("the browser opens again", || path("page").exists());
+    let second = ground.read("page");
+    ground.authority.approve(Some(&second), "ada");
+    let shown = terminal.wait();
+    assert_eq!(shown, "", "the program shows what is to be shown");
+    let answers = ground.read("answers");
+    let mut answers = answers.lines().skip(1);
+    for (id, page) in [(1, first.as_str()), (2, second.as_str())] {
+        for said in [page, "Signed in as ada@example.test", "\"Ok\""] {
+            let line = answers.next().expect("there is one more");
+            assert!(line.contains(&format!("\"id\":{id}")), "{line}");
+            assert!(line.contains(said), "{said}: {line}");
+        }
+    }
+    assert_eq!(answers.next(), None);
+}
+
+#[test]
 fn ten_at_once_open_one_page() {
     let ground = ground(json!({}), "");
     let line = "for i in 1 2 3 4 5 6 7 8 9 10; do cred-helper get >answer$i & done; wait";
