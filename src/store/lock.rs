@@ -16,7 +16,15 @@ use crate::system::platform;
 /// A held lock. Dropping it releases it.
 #[derive(Debug)]
 pub(super) struct Guard {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Closed alone, it would be held as long as a child that another thread is starting has the
+        // file open too. What was never locked is none the worse.
+        drop(fs2::FileExt::unlock(&self.file));
+    }
 }
 
 /// How long to wait, and what to say.
@@ -37,7 +45,7 @@ pub(super) fn try_acquire(path: &Path) -> Result<Option<Guard>, Error> {
     let file = open(path)?;
     // A file system without locks is no failure.
     let is_free = try_lock(&file).unwrap_or(true);
-    Ok(is_free.then_some(Guard { _file: file }))
+    Ok(is_free.then_some(Guard { file }))
 }
 
 fn open(path: &Path) -> Result<File, Error> {
@@ -87,7 +95,7 @@ pub(super) fn acquire(
     let mut said = false;
     loop {
         match try_lock(&file) {
-            Ok(true) => return Ok(Some(Guard { _file: file })),
+            Ok(true) => return Ok(Some(Guard { file })),
             Ok(false) if is_settled() => return Ok(None),
             Ok(false) => {}
             Err(reason) => {
@@ -96,7 +104,7 @@ pub(super) fn acquire(
                      set CRED_HELPER_STATE to a local directory",
                     path.display()
                 ));
-                return Ok(Some(Guard { _file: file }));
+                return Ok(Some(Guard { file }));
             }
         }
         let waited = context.clock.monotonic().saturating_sub(started);
@@ -124,5 +132,24 @@ pub(super) fn acquire(
         context
             .clock
             .sleep((waited / 16).clamp(SHORTEST, LONGEST))?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::try_acquire;
+
+    #[test]
+    fn a_lock_is_free_again_although_a_child_still_has_its_file_open() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let path = directory.path().join("lock");
+        let held = try_acquire(&path)
+            .expect("it can be made")
+            .expect("it is free");
+        // As a child that another thread is starting.
+        let _inherited = held.file.try_clone().expect("it can be open twice");
+        assert!(try_acquire(&path).expect("it is there").is_none());
+        drop(held);
+        assert!(try_acquire(&path).expect("it is there").is_some());
     }
 }
