@@ -215,7 +215,8 @@ fn localhost_is_listened_to_at_both_addresses_or_not_at_all() {
     let uri = format!("http://localhost:{port}");
     ours.set_profile(&format!(
         "client_id = \"cli\"\nscopes = [\"api:read\"]\n\
-         grant = {{ type = \"authorization_code\", redirect_uri = \"{uri}\" }}\n"
+         grant = {{ type = \"authorization_code\", redirect_uri = \"{uri}\", \
+         timeout = \"1s\" }}\n"
     ));
     let line = "BROWSER=browser cred-helper get 2>errors";
     let (code, shown) = ours.sandbox.in_terminal(line).end();
