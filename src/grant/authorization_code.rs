@@ -333,6 +333,9 @@ struct Awaited {
     #[serde(skip)]
     opens_for: Option<Duration>,
     scopes: Vec<String>,
+    /// What the token request repeats.
+    #[serde(default)]
+    claims: Option<String>,
 }
 
 /// What is answered to a visitor, and what the sign-in came to, if it ended.
@@ -412,6 +415,7 @@ impl Awaited {
             url: url.into(),
             opens_for,
             scopes,
+            claims: request.claims_of_token_request(client).map(str::to_owned),
         })
     }
 
@@ -427,6 +431,7 @@ impl Awaited {
             url,
             opens_for: _,
             scopes,
+            claims,
         } = self;
         let kept = Zeroizing::new(
             serde_json::json!({
@@ -438,6 +443,7 @@ impl Awaited {
                 "nonce": nonce,
                 "url": url,
                 "scopes": scopes,
+                "claims": claims,
             })
             .to_string(),
         );
@@ -694,7 +700,7 @@ fn redeem(
     if client.is_entra() {
         form.add("scope", &awaited.scopes.join(" "));
     }
-    form.add_parameters(client, None);
+    form.add_parameters(client, awaited.claims.as_deref());
     // The answer holds the tokens: Ctrl-C waits for it.
     let shield = context.signals.shield();
     let endpoint = server.endpoint(EndpointName::Token)?;

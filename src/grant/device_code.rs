@@ -75,7 +75,7 @@ impl Grant for DeviceCode {
                 )
                 .because(error)
             })?;
-        poll(client, &server, &authorization, context).map_err(other_way)
+        poll(client, &server, &authorization, request, context).map_err(other_way)
     }
 }
 
@@ -222,6 +222,7 @@ fn poll(
     client: &Client,
     server: &Server,
     authorization: &Authorization,
+    request: &GrantRequest<'_>,
     context: &Context<'_>,
 ) -> Result<TokenSet, Error> {
     let endpoint = server.endpoint(EndpointName::Token)?;
@@ -234,7 +235,7 @@ fn poll(
         context.clock.sleep(pace.wait().min(left))?;
         let mut form = Form::of_grant(GRANT_TYPE, client);
         form.add_secret("device_code", authorization.device_code.clone());
-        form.add_parameters(client, None);
+        form.add_parameters(client, request.claims_of_token_request(client));
         // The answer may hold the tokens: Ctrl-C waits for it.
         let shield = context.signals.shield();
         let answer = request::post(client, server, endpoint, form, context)?;

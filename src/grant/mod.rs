@@ -29,6 +29,14 @@ pub struct GrantRequest<'a> {
     pub claims: Option<&'a str>,
 }
 
+impl GrantRequest<'_> {
+    /// The claims that the token request of a sign-in repeats. Entra looks for them there too, as in
+    /// each request; elsewhere they belong to the authorization request (OpenID Connect Core §5.5).
+    fn claims_of_token_request(&self, client: &Client) -> Option<&str> {
+        self.claims.filter(|_| client.is_entra())
+    }
+}
+
 /// A configured grant.
 pub trait Grant: Debug {
     /// Its name in the table.
