@@ -50,6 +50,7 @@ mod kubectl_job;
 mod layer;
 mod main_job;
 mod microsoft;
+mod msal;
 mod oidc_browser;
 mod oidc_client;
 mod oidc_ground;

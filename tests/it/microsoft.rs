@@ -15,10 +15,10 @@ use crate::browser_ground::{address_in, install, open, parameter, redirect, send
 use crate::oidc_ground::eventually;
 use crate::scene::{DEVICE_CODE, Scene, access_tokens, at_once, sent, without_note};
 
-const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
+pub(crate) const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
 
 /// A scene whose profile `api` is of `preset = "entra"`, with further keys.
-fn entra(keys: &str) -> Scene {
+pub(crate) fn entra(keys: &str) -> Scene {
     Scene::of(at_once(), |issuer| {
         format!(
             "[profiles.api]\npreset = \"entra\"\nclient_id = \"cli\"\n\

@@ -80,6 +80,12 @@ pub(crate) const CHROMIUM: Tool = Tool {
     install: "apt-get install --no-install-recommends chromium",
 };
 
+/// What programs in Python sign in with, whose requests are compared with ours.
+pub(crate) const MSAL: Tool = Tool {
+    command: "MSAL Python",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
 /// Images without a daemon.
 pub(crate) const PODMAN: Tool = Tool {
     command: "podman",
