@@ -267,6 +267,14 @@ fn add(
     }
     if is_met_nowhere && let Some(profile) = wish.profiles.first() {
         let user = format!("{USER}{}", profile.name);
+        if !profile.urls.is_empty() {
+            plan.notes.push(format!(
+                "no cluster in `{}` has a server in the `urls` of profile `{}`: it gets no token \
+                 for these",
+                document.path.display(),
+                profile.name
+            ));
+        }
         plan.notes.push(format!(
             "to use it: kubectl config set-context --current --user={user}"
         ));

@@ -204,6 +204,11 @@ fn where_no_cluster_is_meant_nothing_is_written() {
     // A profile without `urls` answers for whatever cluster is named.
     let exec = &user(&view(&home), "cred-helper-bare")["exec"];
     assert_eq!(exec["provideClusterInfo"], false, "{exec}");
+    assert!(!said.contains("it gets no token"), "{said}");
+    // One with `urls` does not.
+    let said = home.setup("kubectl -p work").ok();
+    let warning = "has a server in the `urls` of profile `work`: it gets no token for these\n";
+    assert!(said.contains(warning), "{said}");
 }
 
 #[test]
