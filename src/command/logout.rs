@@ -50,7 +50,12 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         })
     };
     if !matches.get_flag("all") {
-        return log_out(&request, shell);
+        let ended = log_out(&request, shell)?;
+        for other in ended.iter().flat_map(|name| sharing(name, shell)) {
+            let told = format!("profile `{other}` had the same sign-in");
+            shell.context.inform(&told);
+        }
+        return Ok(());
     }
     let sources = shell.sources()?;
     let configuration = Configuration::new(&sources)?;
@@ -74,9 +79,10 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     failed.map_or(Ok(()), Err)
 }
 
-fn log_out(request: &Request, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
+/// The profile whose sign-in has ended, if there was one.
+fn log_out(request: &Request, shell: &mut Shell<'_, '_>) -> Result<Option<String>, Error> {
     let Response::Done { profile, accounts } = (shell.answer)(request, None)? else {
-        return Ok(());
+        return Ok(None);
     };
     if accounts.is_empty() {
         let who = request.account.as_deref().map_or_else(
@@ -87,11 +93,28 @@ fn log_out(request: &Request, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             .context
             .inform(&format!("{who} signed in for profile `{profile}`"));
     }
+    let is_ended = !accounts.is_empty();
     for account in accounts {
         let who = account.map_or_else(String::new, |account| format!(" {account}"));
         shell
             .context
             .inform(&format!("signed out{who} for profile `{profile}`"));
     }
-    Ok(())
+    Ok(is_ended.then_some(profile))
+}
+
+/// The other profiles with the sign-in of this one, which their names do not tell. What is wrong
+/// with a file is for other calls to say: the sign-in has ended.
+fn sharing(name: &str, shell: &Shell<'_, '_>) -> Vec<String> {
+    let sources = shell.sources().unwrap_or_default();
+    let Ok(configuration) = Configuration::new(&sources) else {
+        return Vec::new();
+    };
+    let Ok(profile) = configuration.profile(name) else {
+        return Vec::new();
+    };
+    let others = configuration.profiles().filter(|(other, _)| *other != name);
+    let others = others.filter_map(|(other, _)| configuration.profile(other).ok());
+    let same = others.filter(|other| other.identity() == profile.identity());
+    same.map(|other| other.name).collect()
 }

@@ -1,5 +1,7 @@
 //! The end of a sign-in, here and at the authority.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::oidc_ground::{Ground, for_each};
@@ -60,6 +62,28 @@ fn a_local_logout_tells_the_authority_nothing() {
     }
     assert_eq!(ground.sandbox.sessions().len(), 0);
     ground.run(&["get"]).failed(4);
+}
+
+#[test]
+fn logout_names_the_profiles_with_the_same_sign_in() {
+    let ground = Ground::signed_in(json!({}));
+    let path = ground.sandbox.config();
+    let profiles = fs::read_to_string(path).expect("it can be read");
+    let keys = profiles
+        .split_once("[profiles.api]")
+        .expect("it is there")
+        .1;
+    ground.sandbox.write_profiles(&format!(
+        "{profiles}\n[profiles.twin]{keys}\n[profiles.other]{keys}\naudience = \"x\"\n"
+    ));
+    let ran = ground.run(&["logout", "-p", "twin"]);
+    assert_eq!(
+        ran.stderr,
+        "signed out ada@example.test for profile `twin`\n\
+         profile `api` had the same sign-in\n"
+    );
+    let again = ground.run(&["logout", "-p", "api"]);
+    assert!(!again.stderr.contains("the same sign-in"), "{again:?}");
 }
 
 #[test]
