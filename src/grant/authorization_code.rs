@@ -841,6 +841,7 @@ mod tests {
                 url: String::new(),
                 scopes: Vec::new(),
                 opens_for: None,
+                claims: None,
             };
             let visit = Visit {
                 method: "GET".to_owned(),
