@@ -494,7 +494,8 @@ mod tests {
             ("null", None),
             ("\"soon\"", None),
         ] {
-            let body = format!(r#"{{"access_token":"t","expires_in":{expires_in}}}"#);
+            let body =
+                format!(r#"{{"access_token":"t","unknown":[{{}}],"expires_in":{expires_in}}}"#);
             let set = read(200, &body).unwrap();
             assert_eq!(set.expires_at, expires_at.map(Timestamp), "{expires_in}");
         }

@@ -200,3 +200,21 @@ fn a_request_that_is_refused_when_it_is_pushed_opens_no_page() {
         assert!(!ground.sandbox.path().join("page").exists(), "{keys}");
     }
 }
+
+#[test]
+fn a_code_is_redeemed_once_whatever_comes_of_it() {
+    for_each(["lost", "reset", "cut", "garbage"], |fault| {
+        let ground = Ground::new(json!({}));
+        let page = ground.run(&["login", "--start"]).ok();
+        let address = ground.authority.copy_address(page.trim_end(), "ada");
+        ground
+            .authority
+            .fault(json!({ "on": "token", "grant": "authorization_code", "fault": fault }));
+        ground
+            .run_command(finish(&ground.sandbox, &address))
+            .failed(6);
+        assert_eq!(ground.authority.faults_left(), 0, "{fault}");
+        let requests = ground.authority.requests();
+        assert_eq!(requests.token("authorization_code"), 1, "{fault}");
+    });
+}

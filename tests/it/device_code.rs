@@ -50,6 +50,7 @@ fn the_person_is_shown_all_that_the_authority_says_and_scripts_nothing() {
     for part in [
         "profile `api`",
         "Bring the blue token.",
+        "Go on only if you asked for it yourself.",
         &format!("    {uri}\r\n"),
         &format!("    {user_code}\r\n"),
         &format!("    {uri}?user_code={user_code}\r\n"),
