@@ -25,7 +25,7 @@ use crate::oauth::metadata::{self, Server};
 use crate::oauth::request::{self, Form};
 use crate::oauth::response::{self, Failure};
 use crate::secret::Secret;
-use crate::text::printable;
+use crate::text::{printable, shell_word};
 use crate::token::TokenSet;
 
 /// The line in the table.
@@ -232,6 +232,11 @@ impl Grant for AuthorizationCode {
                     format!("the browser's answer cannot be waited for {place}"),
                 )
                 .because(error)
+                .hint(format!(
+                    "end the program that has the port, or sign in with `cred-helper login -p {} \
+                     --start`, which needs none",
+                    shell_word(request.profile)
+                ))
             })?;
         let authority = redirect.authority(Some(visitors.port()));
         let awaited = |by_form| {
@@ -302,12 +307,20 @@ const NOT_THE_ANSWER: &str = "\nThat is not the answer to this sign-in. Copy the
                               page that the browser ended on, which may show an error, and paste \
                               it here:\n";
 
+/// A span of time as the other ways to sign in write it.
+fn in_words(span: Duration) -> String {
+    match (span.as_secs() / 60, span.as_secs() % 60) {
+        (minutes, 0) if minutes > 0 => format!("{minutes} min"),
+        _ => format!("{} s", span.as_secs()),
+    }
+}
+
 fn ran_out(timeout: Duration) -> Error {
     Error::new(
         ErrorKind::LoginRequired,
         format!(
             "nobody came back from the browser within {}",
-            humantime::format_duration(timeout)
+            in_words(timeout)
         ),
     )
     .because(
@@ -662,7 +675,7 @@ fn show(
         ""
     };
     let opens_for = awaited.opens_for.map_or_else(String::new, |opens_for| {
-        let opens_for = humantime::format_duration(opens_for);
+        let opens_for = in_words(opens_for);
         format!("The page has to be opened within {opens_for}. ")
     });
     if let Err(reason) = opened {
@@ -673,7 +686,7 @@ fn show(
          you asked for it yourself.\n",
         request.profile,
         awaited.url,
-        humantime::format_duration(timeout)
+        in_words(timeout)
     );
     context.terminal.show(&text).map_err(|error| {
         Error::new(
