@@ -81,7 +81,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("cfg!(", &[]),
     ("os::unix", &["system/documents.rs", "system/unix.rs"]),
     ("os::linux", &[]),
-    ("os::windows", &[]),
+    ("os::windows", &["system/windows.rs"]),
 ];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
