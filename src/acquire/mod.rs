@@ -551,7 +551,9 @@ fn trade(
         ..traded?
     };
     let mut session = call.store.load_locked(&guard, context)?;
-    let account = session.account_mut(call.account()).ok_or_else(|| {
+    // Whoever signed in meanwhile is somebody else.
+    let whose = call.account().or(credential.account.as_deref());
+    let account = session.account_mut(whose).ok_or_else(|| {
         Error::new(
             ErrorKind::LoginRequired,
             "the session ended while its token was exchanged",

@@ -467,12 +467,15 @@ impl Awaited {
     /// this sign-in.
     fn judge_copied(&self, text: &str, server: &Server) -> Option<Result<Secret, Error>> {
         let text = text.trim();
+        /// How short may a code be? A word that somebody types is none.
+        const SHORTEST_CODE: usize = 16;
         let is_code = |byte: u8| byte.is_ascii_graphic() && !b"?&\"'<>".contains(&byte);
         let parameters = match text.split_once('?') {
             Some((_, query)) => query.split('#').next().unwrap_or_default(),
             None if text.contains("code=") || text.contains("error=") => text,
             // An address without a query is no code.
             None if text.contains("://") || text.is_empty() => return None,
+            None if text.len() < SHORTEST_CODE => return None,
             None => return text.bytes().all(is_code).then(|| Ok(Secret::new(text))),
         };
         let answer = Answer::read(parameters).filter(|answer| self.is_ours(answer))?;

@@ -137,9 +137,11 @@ fn start(command: &[String], url: &str) -> Result<(), String> {
             Err(_) => return Ok(()),
         }
         if clock.sleep(PAUSE).is_err() {
-            return Ok(());
+            break;
         }
     }
+    // Where this process goes on, as `serve` does, the end of the browser is not left lying about.
+    let _thread = std::thread::spawn(move || drop(child.wait()));
     Ok(())
 }
 

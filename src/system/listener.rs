@@ -142,7 +142,11 @@ fn accept(
         if is_over.load(Ordering::SeqCst) {
             return;
         }
-        let Ok(stream) = stream else { continue };
+        let Ok(stream) = stream else {
+            // No file is left to be opened, perhaps: what ends by itself is not waited for in a loop.
+            std::thread::park_timeout(Duration::from_millis(50));
+            continue;
+        };
         if connections.fetch_add(1, Ordering::SeqCst) >= MOST_CONNECTIONS {
             connections.fetch_sub(1, Ordering::SeqCst);
             continue;

@@ -62,7 +62,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("clap_complete::", &["command/completions.rs"]),
     ("toml_edit::", &["setup/cargo.rs"]),
-    ("similar::", &["setup/view.rs"]),
     ("cfg_attr(", &["system/mod.rs"]),
     // What is tested with a shell or with modes.
     (

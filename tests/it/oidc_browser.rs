@@ -495,7 +495,13 @@ fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
     let kept: Value = serde_json::from_str(kept.as_str().expect("it is there")).expect("JSON");
     let verifier = kept["verifier"].as_str().expect("it is there").to_owned();
     let address = ground.authority.copy_address(&page, "ada");
-    for wrong in ["", "what now?", &earlier, &address.replace("code=", "x=")] {
+    for wrong in [
+        "",
+        "what now?",
+        "yes",
+        &earlier,
+        &address.replace("code=", "x="),
+    ] {
         finish(wrong).failed(2);
     }
     let said = finish(&address);
