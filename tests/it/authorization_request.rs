@@ -116,7 +116,7 @@ fn a_request_is_pushed_where_the_authority_demands_it_and_the_page_has_a_referen
             assert_eq!(names, ["client_id", "request_uri"]);
             ground.authority.approve(Some(page.as_str()), "ada");
             let shown = terminal.wait();
-            assert!(shown.contains("has to be opened within 1m"), "{shown}");
+            assert!(shown.contains("has to be opened within 1 min"), "{shown}");
             assert!(shown.contains("Signed in as ada@example.test"), "{shown}");
             ground.learn();
             let answer: Value = serde_json::from_str(&ground.read("answer")).expect("it is JSON");
