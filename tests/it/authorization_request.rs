@@ -60,7 +60,9 @@ fn prompt_and_domain_hint_are_of_the_authorization_request_alone() {
         let sent = parameter(&page, "domain_hint");
         assert_eq!(sent.as_deref(), domain_hint, "{keys}");
         scene.authority.script(Endpoint::Token, token());
-        scene.run_command(finish(&scene.sandbox, "the-code")).ok();
+        scene
+            .run_command(finish(&scene.sandbox, "the-code-of-this-page"))
+            .ok();
         scene.run(&["login", "--grant", "device_code"]).ok();
         let requests = scene.authority.requests();
         assert_eq!(scene.authority.count("/token", None), 2);

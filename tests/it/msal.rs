@@ -161,7 +161,9 @@ fn both_ask_entra_the_same_but_for_what_the_document_names() {
     let ours = {
         let scene = scene();
         let page = scene.run(&["login", "--start"]).ok();
-        scene.run_command(finish(&scene.sandbox, "the-code")).ok();
+        scene
+            .run_command(finish(&scene.sandbox, "the-code-of-this-page"))
+            .ok();
         scene.run(&["login", "--grant", "device_code"]).ok();
         scene.run(&["get", "--force-refresh"]).ok();
         requests(&page, &scene.authority.requests())
