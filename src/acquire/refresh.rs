@@ -128,7 +128,8 @@ fn attempt(
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
     let asked = wanted.asked;
-    match redeem(call, &server, account, asked, &refresh_token)? {
+    let redeemed = redeem(call, &server, account, asked, &refresh_token)?;
+    match redeemed.and_then(|token_set| of_the_same(call, account, token_set)) {
         Ok(token_set) => {
             let now = context.clock.now();
             let account = session.account_mut(wanted.account).ok_or_else(bug)?;
@@ -221,6 +222,27 @@ fn with_scope_hint(call: &Call<'_>, error: Error) -> Error {
         printable(&call.request.scopes.join(" ")),
         call.profile.name
     ))
+}
+
+/// OpenID Connect Core §12.2: whoever is named must be whoever signed in. Entra names guests
+/// differently from tenant to tenant.
+fn of_the_same(
+    call: &Call<'_>,
+    account: &AccountRow,
+    token_set: TokenSet,
+) -> Result<TokenSet, (Failure, bool)> {
+    let subjects = account
+        .subject
+        .as_ref()
+        .zip(token_set.account.subject.as_ref());
+    if call.profile.client.is_entra() || subjects.is_none_or(|(old, new)| old == new) {
+        return Ok(token_set);
+    }
+    let failure = Failure::Unusable {
+        reason: "its ID token is of somebody else than signed in".to_owned(),
+        refresh_token: token_set.refresh_token,
+    };
+    Err((failure, false))
 }
 
 /// Asks for new tokens. An answer that was never read is asked for once more with the same token;

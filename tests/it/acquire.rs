@@ -1121,6 +1121,25 @@ fn where_no_id_token_comes_the_last_one_is_used_while_it_lives() {
 }
 
 #[test]
+fn a_refresh_that_names_somebody_else_is_refused() {
+    let (world, desk) = (World::default(), Desk::new());
+    world
+        .answer(200, device())
+        .answer(200, named(&tokens("first", Some("r-1")), "ada"))
+        .answer(200, named(&tokens("other", Some("r-2")), "eve"))
+        .answer(200, named(&tokens("second", Some("r-3")), "ada"));
+    desk.get(&world).expect("the sign-in goes well");
+    let error = desk.refresh_silently(&world).expect_err("it is eve's");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.to_string().contains("somebody else"), "{error}");
+    let kept = desk.get(&world).expect("ada's is cached still");
+    assert_eq!(kept.access_token.expose(), "first");
+    let again = desk.refresh_silently(&world).expect("it is ada's");
+    assert_eq!(again.access_token.expose(), "second");
+    world.assert_all_asked();
+}
+
+#[test]
 fn a_sign_in_for_other_scopes_is_good_for_the_profile_s_too() {
     let world = World::default();
     let desk = Desk::new();
