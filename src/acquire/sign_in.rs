@@ -219,7 +219,9 @@ pub(super) fn conclude(
     {
         forget::discard(call, token_set);
     }
-    Err(if error.kind() == ErrorKind::LoginRequired {
+    // A person who said no may have meant something else.
+    let may_go_on = is_refusal(&error) && error.next_command().is_empty();
+    Err(if error.kind() == ErrorKind::LoginRequired || may_go_on {
         error.next(call.sign_in_command())
     } else {
         error

@@ -33,8 +33,13 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
         context,
     )?;
     let begun = begun.ok_or_else(|| {
+        // Said by the command line, or by the profile.
+        let kind = match call.request.grant {
+            Some(_) => ErrorKind::Usage,
+            None => ErrorKind::Config,
+        };
         Error::new(
-            ErrorKind::Config,
+            kind,
             format!(
                 "profile `{}` signs in by `{}`, which has no two steps",
                 call.profile.name,

@@ -76,6 +76,10 @@ fn whoever_says_no_in_the_browser_is_denied() {
     assert_eq!(code, Some(5), "{shown}");
     let errors = ground.read("errors");
     assert!(errors.contains("access_denied"), "{errors}");
+    assert!(
+        errors.contains("run `cred-helper login -p api`"),
+        "{errors}"
+    );
     assert!(ground.status()["asked_again_after"].is_string());
 }
 
@@ -540,6 +544,20 @@ fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
     ground.write_session(&session);
     let late = finish(&address).failed(4);
     assert!(late.contains("too long ago"), "{late}");
+}
+
+#[test]
+fn a_grant_without_two_steps_is_a_mistake_of_whoever_chose_it() {
+    for (keys, arguments, code) in [
+        ("", &["--grant", "device_code"][..], 2),
+        ("grant = \"device_code\"\n", &[], 3),
+    ] {
+        let ground = ground(json!({}), keys);
+        let line = [&["login", "--start"], arguments].concat();
+        let said = ground.run(&line).failed(code);
+        assert!(said.contains("which has no two steps"), "{said}");
+        assert!(said.contains("add `--grant authorization_code`"), "{said}");
+    }
 }
 
 #[test]
