@@ -80,7 +80,7 @@ flow = application.initiate_auth_code_flow(
     prompt="select_account",
 )
 print(flow["auth_uri"])
-answer = {"code": "the-code", "state": flow["state"]}
+answer = {"code": "the-code-of-this-page", "state": flow["state"]}
 checked(application.acquire_token_by_auth_code_flow(flow, answer))
 flow = checked(application.initiate_device_flow(scopes))
 checked(application.acquire_token_by_device_flow(flow))
