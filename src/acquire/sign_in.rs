@@ -120,7 +120,7 @@ fn last_sign_in(session: &Session) -> Option<Timestamp> {
 }
 
 /// Reads without a lock; damage counts as nothing, and is set aside when something is written.
-fn read(call: &Call<'_>) -> Result<Session, Error> {
+pub(super) fn read(call: &Call<'_>) -> Result<Session, Error> {
     Ok(match call.store.load()? {
         Loaded::Session(session, _) => session,
         Loaded::Absent | Loaded::Damaged(_) => Session::default(),
@@ -128,7 +128,7 @@ fn read(call: &Call<'_>) -> Result<Session, Error> {
 }
 
 /// Changes the session under its lock.
-fn change(call: &Call<'_>, edit: impl FnOnce(&mut Session)) -> Result<(), Error> {
+pub(super) fn change(call: &Call<'_>, edit: impl FnOnce(&mut Session)) -> Result<(), Error> {
     let guard = call.store.lock(&call.context)?;
     let mut session = call.store.load_locked(&guard, &call.context)?;
     edit(&mut session);

@@ -2,12 +2,11 @@
 //! in, the second is given what the browser ended on.
 
 use super::Call;
-use super::sign_in::conclude;
+use super::sign_in::{change, conclude, read};
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
 use crate::grant::GrantRequest;
 use crate::secret::Secret;
-use crate::store::Loaded;
 use crate::store::session::BegunSignIn;
 
 /// How long is a sign-in kept that was begun, in seconds? No authority keeps its page longer.
@@ -19,9 +18,8 @@ const LIFE: i64 = 3600;
 /// `config` if the profile's grant has no two steps, and as [`super::acquire`].
 pub fn begin(call: &Call<'_>) -> Result<String, Error> {
     let context = &call.context;
-    let guard = call.store.lock(context)?;
-    let mut session = call.store.load_locked(&guard, context)?;
-    let claims = call.claims().or_else(|| session.sign_in.claims.clone());
+    let claims = call.claims().or(read(call)?.sign_in.claims);
+    // The authority may be asked, which must not hold up refreshes.
     let begun = call.grant.begin(
         &call.profile.client,
         &GrantRequest {
@@ -48,12 +46,13 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
         )
         .hint("add `--grant authorization_code`")
     })?;
-    session.sign_in.begun = Some(BegunSignIn {
-        at: context.clock.now(),
-        account: call.account().map(String::from),
-        kept: begun.kept,
-    });
-    call.store.save(&mut session, None, &guard)?;
+    change(call, |session| {
+        session.sign_in.begun = Some(BegunSignIn {
+            at: context.clock.now(),
+            account: call.account().map(String::from),
+            kept: begun.kept,
+        });
+    })?;
     Ok(begun.url)
 }
 
@@ -64,10 +63,7 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
 pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
     let context = &call.context;
     let _guard = call.store.lock_sign_in(context)?;
-    let begun = match call.store.load()? {
-        Loaded::Session(session, _) => session.sign_in.begun,
-        Loaded::Absent | Loaded::Damaged(_) => None,
-    };
+    let begun = read(call)?.sign_in.begun;
     let now = context.clock.now();
     let begun = begun.filter(|begun| (0..LIFE).contains(&now.since(begun.at)));
     let begin_anew = ["cred-helper", "login", "-p", &call.profile.name, "--start"];
