@@ -88,7 +88,7 @@ fn client() -> Client {
         authority: Authority::Explicit,
         endpoints: Endpoints::default(),
         authentication: ClientAuthentication::default(),
-        ca_file: None,
+        tls: cred_helper::context::Tls::default(),
         exact_scopes: false,
         resource: None,
         audience: None,
@@ -104,7 +104,7 @@ pub(crate) fn token_response(bytes: &[u8]) -> Vec<String> {
     for status in [200, 400, 503] {
         let answer = HttpResponse {
             status,
-            retry_after: None,
+            headers: Vec::new(),
             body: bytes.to_vec().into(),
         };
         match response::token_set(&answer, &client(), &Server::default(), Timestamp(1000)) {

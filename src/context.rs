@@ -1,6 +1,7 @@
 //! The effects of the outer world, as traits: everything below the top reaches time, environment,
 //! network, disk cache and terminal through here and nowhere else.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -50,10 +51,31 @@ pub struct HttpRequest {
 pub struct HttpResponse {
     /// The status code.
     pub status: u16,
-    /// `Retry-After` in seconds, where it is a number.
-    pub retry_after: Option<u64>,
+    /// Name in lower case, and value.
+    pub headers: Vec<(String, Secret)>,
     /// The body, of limited size. It may hold tokens: wiped when it is dropped.
     pub body: Zeroizing<Vec<u8>>,
+}
+
+impl HttpResponse {
+    /// The first header of that name, which is written in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(own, _)| own == name)?;
+        Some(value.expose())
+    }
+
+    /// `Retry-After` in seconds, where it is a number.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.header("retry-after")?.trim().parse().ok()
+    }
+}
+
+/// How connections are secured, where not as usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificate authorities instead of the system's: a PEM file.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Why there is no response.
@@ -83,7 +105,7 @@ pub trait Http {
     fn send(
         &self,
         request: &HttpRequest,
-        ca_file: Option<&std::path::Path>,
+        tls: &Tls,
         limit: Duration,
     ) -> Result<HttpResponse, HttpFailure>;
 }

@@ -73,7 +73,7 @@ impl Exchange for Acr {
         let limit = context.request_limit()?;
         let response = context
             .http
-            .send(&request, client.ca_file.as_deref(), limit)
+            .send(&request, &client.tls, limit)
             .map_err(|failure| Failure::from(failure).into_error(&doing))?;
         context.debug(|| {
             let status = response.status;

@@ -398,7 +398,7 @@ impl Pace {
 pub fn decodes(body: &[u8]) -> Option<String> {
     let authorization = Authorization::read(&HttpResponse {
         status: 200,
-        retry_after: None,
+        headers: Vec::new(),
         body: zeroize::Zeroizing::new(body.to_vec()),
     })?;
     Some(authorization.invitation("fuzz"))
@@ -418,7 +418,7 @@ mod tests {
     fn read(body: &str) -> Option<Authorization> {
         Authorization::read(&HttpResponse {
             status: 200,
-            retry_after: None,
+            headers: Vec::new(),
             body: Zeroizing::new(body.as_bytes().to_vec()),
         })
     }

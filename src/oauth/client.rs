@@ -1,9 +1,8 @@
 //! A registered client and the authority it is registered with.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use crate::context::Context;
+use crate::context::{Context, Tls};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::oauth::client_authentication::ClientAuthentication;
@@ -118,8 +117,8 @@ pub struct Client {
     pub endpoints: Endpoints,
     /// How the client proves who it is.
     pub authentication: ClientAuthentication,
-    /// Certificate authorities instead of the system's.
-    pub ca_file: Option<PathBuf>,
+    /// How its connections are secured.
+    pub tls: Tls,
     /// Send the scopes as they are written, without `openid`, `profile` and `offline_access`.
     pub exact_scopes: bool,
     /// `resource` (RFC 8707).

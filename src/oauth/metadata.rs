@@ -143,7 +143,7 @@ fn discover(
 ) -> Result<Server, Error> {
     let now = context.clock.now();
     // What one certificate authority vouched for counts under that one alone.
-    let key = match &client.ca_file {
+    let key = match &client.tls.ca_file {
         Some(ca_file) => format!("{issuer} {}", ca_file.display()),
         None => issuer.to_string(),
     };
@@ -208,7 +208,7 @@ fn fetch(
         let limit = context.request_limit()?;
         let response = context
             .http
-            .send(&request, client.ca_file.as_deref(), limit)
+            .send(&request, &client.tls, limit)
             .map_err(|failure| unavailable(&url, failure.reason()))?;
         match response.status {
             200 => match parse(&response.body, issuer) {

@@ -113,9 +113,7 @@ pub fn post(
         body: Some(form.encode()),
     };
     let limit = context.request_limit()?;
-    let answer = context
-        .http
-        .send(&request, client.ca_file.as_deref(), limit);
+    let answer = context.http.send(&request, &client.tls, limit);
     context.debug(|| match &answer {
         Ok(response) => format!("{endpoint} answered with HTTP status {}", response.status),
         Err(failure) => format!("{endpoint}: {}", printable(failure.reason())),

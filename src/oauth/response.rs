@@ -315,7 +315,7 @@ fn failure_of(response: &HttpResponse, said: Option<Said>) -> Failure {
         reason,
         // A gateway that got no answer does not know either.
         may_have_happened: matches!(status, 200 | 502 | 504),
-        retry_after: response.retry_after,
+        retry_after: response.retry_after(),
         said: said.map(Box::new),
     };
     let troubled_status = matches!(status, 408 | 429 | 500..=599);
@@ -453,7 +453,7 @@ mod tests {
             authority: Authority::Explicit,
             endpoints: Endpoints::default(),
             authentication: ClientAuthentication::default(),
-            ca_file: None,
+            tls: crate::context::Tls::default(),
             exact_scopes: false,
             resource: None,
             audience: None,
@@ -463,7 +463,7 @@ mod tests {
         };
         let response = HttpResponse {
             status,
-            retry_after: None,
+            headers: Vec::new(),
             body: Zeroizing::new(body.as_bytes().to_vec()),
         };
         token_set(&response, &client, &Server::default(), Timestamp(1000))

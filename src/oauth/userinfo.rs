@@ -68,10 +68,7 @@ pub fn account(
         body: None,
     };
     let limit = context.request_limit().ok()?.min(LIMIT);
-    let found = match context
-        .http
-        .send(&request, client.ca_file.as_deref(), limit)
-    {
+    let found = match context.http.send(&request, &client.tls, limit) {
         Ok(response) if response.status == 200 => read(&response.body, &token_set.account),
         Ok(response) => Err(format!("HTTP status {}", response.status)),
         Err(failure) => Err(failure.reason().to_owned()),

@@ -21,6 +21,7 @@ use self::file::{Complaint, Keys, Layer, Place, Source, refuse_complaints};
 use self::preset::{AUTHORITY, PRESETS, Rules};
 use self::route::{Exactness, Mismatch, Nearness, Pattern, Target};
 use crate::claims;
+use crate::context::Tls;
 use crate::credential::TokenKind;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
@@ -279,11 +280,15 @@ impl Profile {
         put("token", (*token == TokenKind::Id).then(|| "id".into()));
         put("username", text(username));
         put("tools", tools.clone().map(toml::Value::from));
-        if let Some(ca_file) = &client.ca_file {
-            let mut tls = toml::Table::new();
-            tls.insert("ca_file".to_owned(), ca_file.display().to_string().into());
-            put("tls", Some(tls.into()));
-        }
+        let Tls { ca_file } = &client.tls;
+        let tls: toml::Table = [("ca_file", ca_file)]
+            .into_iter()
+            .filter_map(|(key, path)| {
+                let path = path.as_ref()?.display().to_string();
+                Some((key.to_owned(), path.into()))
+            })
+            .collect();
+        put("tls", (!tls.is_empty()).then(|| tls.into()));
         table
     }
 }
@@ -982,10 +987,7 @@ fn read_profile(
         read.ok()
     });
     let client_capabilities = keys.texts("client_capabilities");
-    let ca_file = keys.table("tls", |keys| {
-        keys.only(["ca_file"]);
-        keys.path("ca_file")
-    });
+    let tls = keys.table("tls", read_tls).unwrap_or_default();
     let authentication = read_authentication(keys, preset);
     let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
     let urls = read_urls(keys);
@@ -1033,7 +1035,7 @@ fn read_profile(
             authority: authority?,
             endpoints,
             authentication,
-            ca_file: ca_file.flatten(),
+            tls,
             exact_scopes,
             resource,
             audience,
@@ -1233,6 +1235,13 @@ fn read_authentication(
         method,
         basic_encoding: basic_encoding.unwrap_or_default(),
         open_device_authorization: preset.is_some_and(|preset| preset.open_device_authorization),
+    }
+}
+
+fn read_tls(keys: &mut Keys<'_, '_>) -> Tls {
+    keys.only(["ca_file"]);
+    Tls {
+        ca_file: keys.path("ca_file"),
     }
 }
 

@@ -5,7 +5,6 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -14,8 +13,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use zeroize::Zeroizing;
 
-use crate::context::{Http, HttpFailure, HttpRequest, HttpResponse};
+use crate::context::{Http, HttpFailure, HttpRequest, HttpResponse, Tls};
 use crate::endpoint::is_loopback;
+use crate::secret::Secret;
 
 /// How long may a connection take to be made?
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ const LONGEST_BODY: u64 = 1024 * 1024;
 /// What decides how a client is built.
 #[derive(Clone, PartialEq, Eq)]
 struct Settings {
-    ca_file: Option<PathBuf>,
+    tls: Tls,
     is_loopback: bool,
     is_plain: bool,
 }
@@ -57,7 +57,7 @@ impl Network {
         if settings.is_plain {
             // To read the system's certificate authorities takes longer than all the rest.
             builder = builder.tls_certs_only([]);
-        } else if let Some(path) = &settings.ca_file {
+        } else if let Some(path) = &settings.tls.ca_file {
             let pem = fs::read(path)
                 .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem)
@@ -80,7 +80,7 @@ impl Http for Network {
     fn send(
         &self,
         request: &HttpRequest,
-        ca_file: Option<&Path>,
+        tls: &Tls,
         limit: Duration,
     ) -> Result<HttpResponse, HttpFailure> {
         let url = Url::parse(&request.url)
@@ -92,7 +92,7 @@ impl Http for Network {
         }
         let client = self
             .client(Settings {
-                ca_file: ca_file.map(Path::to_owned),
+                tls: tls.clone(),
                 is_loopback,
                 is_plain: url.scheme() == "http",
             })
@@ -124,10 +124,12 @@ impl Http for Network {
                 }
             })?;
         let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let headers = response.headers().iter();
+        let headers = headers.filter_map(|(name, value)| {
+            let value = Secret::new(value.to_str().ok()?);
+            Some((name.as_str().to_owned(), value))
+        });
+        let headers = headers.collect();
         let mut body = Zeroizing::new(Vec::new());
         response
             .take(LONGEST_BODY + 1)
@@ -142,7 +144,7 @@ impl Http for Network {
         }
         Ok(HttpResponse {
             status,
-            retry_after,
+            headers,
             body,
         })
     }

@@ -4,12 +4,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use cred_helper::context::{
     Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse,
-    Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Visitors,
+    Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Tls, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::token::Timestamp;
@@ -133,7 +132,7 @@ impl Http for World {
     fn send(
         &self,
         request: &HttpRequest,
-        _ca_file: Option<&Path>,
+        _tls: &Tls,
         limit: Duration,
     ) -> Result<HttpResponse, HttpFailure> {
         let body = request.body.as_ref().map_or("", |body| body.expose());
@@ -148,7 +147,7 @@ impl Http for World {
         match answer.unwrap_or_else(|| panic!("nothing is scripted for {}", request.url)) {
             Ok((status, body)) => Ok(HttpResponse {
                 status,
-                retry_after: None,
+                headers: Vec::new(),
                 body: body.into_bytes().into(),
             }),
             Err(failure) => {
