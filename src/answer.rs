@@ -1,22 +1,26 @@
 //! From a request to a response: the profile, its session, and what is to be done with them.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::acquire::{self, Call};
-use crate::context::{Context, Terminal};
+use crate::context::{Context, Terminal, Tokens};
 use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::exchange;
-use crate::grant::{GRANTS, Grant};
+use crate::grant::{Asks, GRANTS, Given, Grant};
 use crate::profile::file::{self, Location};
 use crate::profile::narrow::narrow;
 use crate::profile::{Configuration, Profile};
+use crate::secret::Secret;
 use crate::store::SessionStore;
 use crate::text::printable;
 use crate::token::Timestamp;
 
 /// What every request of this process is answered with.
+#[derive(Clone, Copy)]
 pub struct Answerer<'a> {
     /// The effects; the terminal and the deadline are those of the request.
     pub context: Context<'a>,
@@ -42,6 +46,16 @@ impl Answerer<'_> {
         request: &Request,
         channel: Option<&dyn Terminal>,
     ) -> Result<Response, Error> {
+        self.answer_for(request, channel, &[])
+    }
+
+    /// The same for profiles that need each other's tokens: those of `chain` wait for this one.
+    fn answer_for(
+        &self,
+        request: &Request,
+        channel: Option<&dyn Terminal>,
+        chain: &[&str],
+    ) -> Result<Response, Error> {
         let sources = file::read(self.location)?;
         let name = request.profile.clone().or_else(|| self.variable());
         let name = name.as_deref();
@@ -60,14 +74,14 @@ impl Answerer<'_> {
             && let Ok(configuration) = Configuration::new(narrowed)
             && let Ok(profile) = configuration.resolve(name, url)
         {
-            return self.serve(request, channel, &configuration, &profile);
+            return self.serve(request, channel, chain, &configuration, &profile);
         }
         // What is wrong is told of everything that the files say.
         let configuration = Configuration::new(&sources)?;
         let profile = configuration
             .resolve(name, url)
             .map_err(|error| self.with_place(self.with_variable(error, name), &configuration))?;
-        self.serve(request, channel, &configuration, &profile)
+        self.serve(request, channel, chain, &configuration, &profile)
     }
 
     /// Answers a request for this profile.
@@ -75,6 +89,7 @@ impl Answerer<'_> {
         &self,
         request: &Request,
         channel: Option<&dyn Terminal>,
+        chain: &[&str],
         configuration: &Configuration<'_>,
         profile: &Profile,
     ) -> Result<Response, Error> {
@@ -93,6 +108,22 @@ impl Answerer<'_> {
         // The profile's own has its keys.
         let other = request.grant.filter(|name| *name != profile.grant_name);
         let other = other.map(grant).transpose()?;
+        if other.is_some() && profile.grant.asks() != Asks::Person {
+            let message = format!(
+                "profile `{}` signs in by `{}`, and by nothing else",
+                profile.name, profile.grant_name
+            );
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        let mut chain = chain.to_vec();
+        chain.push(&profile.name);
+        let tokens = OtherProfiles {
+            answerer: self,
+            channel,
+            interactive,
+            chain,
+            known: RefCell::default(),
+        };
         let call = Call {
             profile,
             store: &store,
@@ -102,6 +133,7 @@ impl Answerer<'_> {
             context: Context {
                 terminal: channel.unwrap_or(own),
                 deadline: Some(self.context.clock.monotonic() + self.time_limit),
+                tokens: &tokens,
                 ..self.context
             },
         };
@@ -225,6 +257,72 @@ impl Answerer<'_> {
     }
 }
 
+/// The tokens of profiles that another one names as a source.
+struct OtherProfiles<'a> {
+    answerer: &'a Answerer<'a>,
+    channel: Option<&'a dyn Terminal>,
+    interactive: Interactive,
+    /// The profiles that wait for each other; the last one asks.
+    chain: Vec<&'a str>,
+    known: RefCell<BTreeMap<String, Secret>>,
+}
+
+impl Tokens for OtherProfiles<'_> {
+    fn token_of(&self, profile: &str) -> Result<Secret, Error> {
+        if let Some(token) = self.known.borrow().get(profile) {
+            return Ok(token.clone());
+        }
+        if self.chain.contains(&profile) {
+            let circle: Vec<String> = self
+                .chain
+                .iter()
+                .chain([&profile])
+                .map(|name| format!("`{}`", printable(name)))
+                .collect();
+            let message = format!(
+                "profiles need each other's tokens in a circle: {}",
+                circle.join(" needs ")
+            );
+            return Err(
+                Error::new(ErrorKind::Config, message).hint("one of them must sign in by itself")
+            );
+        }
+        let request = Request {
+            profile: Some(profile.to_owned()),
+            interactive: Some(self.interactive),
+            ..Request::new(Action::Get)
+        };
+        // No tool gets this token: whether one may is asked of the profile that needs it.
+        let answerer = Answerer {
+            tool: None,
+            ..*self.answerer
+        };
+        let response = answerer.answer_for(&request, self.channel, &self.chain)?;
+        let Response::Token(credential) = response else {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "BUG: a token was asked for",
+            ));
+        };
+        let token = credential.access_token;
+        let mut known = self.known.borrow_mut();
+        known.insert(profile.to_owned(), token.clone());
+        Ok(token)
+    }
+}
+
+/// Where there are no other profiles: before one was found.
+pub struct NoProfiles;
+
+impl Tokens for NoProfiles {
+    fn token_of(&self, _profile: &str) -> Result<Secret, Error> {
+        Err(Error::new(
+            ErrorKind::Internal,
+            "BUG: a token of another profile outside a call",
+        ))
+    }
+}
+
 /// Where a token came from, and when it ends.
 fn origin(credential: &Credential) -> String {
     let end = credential.expires_at.map(Timestamp::rfc3339);
@@ -239,7 +337,7 @@ fn grant(name: &str) -> Result<Box<dyn Grant>, Error> {
         |reason: String| Error::new(ErrorKind::Internal, "BUG: a grant needs keys").because(reason);
     let entry = GRANTS.iter().find(|entry| entry.name == name);
     let entry = entry.ok_or_else(|| bug(name.to_owned()))?;
-    (entry.parse)(toml::Table::new()).map_err(bug)
+    (entry.parse)(Given::default()).map_err(bug)
 }
 
 /// What a request may do where the environment says `set`: a person is asked only if both permit

@@ -230,6 +230,16 @@ pub trait Documents {
     fn save(&self, key: &str, now: Timestamp, document: &[u8]);
 }
 
+/// Tokens of other profiles.
+pub trait Tokens {
+    /// The token of the profile of that name, which another one names as a source. Asked for once a
+    /// call, before any lock is taken: that profile has locks of its own.
+    ///
+    /// # Errors
+    /// Those of a call for that profile, and `config` where profiles need each other in a circle.
+    fn token_of(&self, profile: &str) -> Result<Secret, Error>;
+}
+
 /// Signals of the operating system.
 pub trait Signals {
     /// From here to the end of the guard Ctrl-C is remembered instead of ending the process.
@@ -263,6 +273,8 @@ pub struct Context<'a> {
     pub notice: &'a dyn Notice,
     /// Public documents on disk.
     pub documents: &'a dyn Documents,
+    /// Other profiles.
+    pub tokens: &'a dyn Tokens,
     /// Ctrl-C.
     pub signals: &'a dyn Signals,
     /// When the call has to be answered, on the monotonic clock; `None` while a person signs in.

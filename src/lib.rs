@@ -113,7 +113,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use answer::Answerer;
+use answer::{Answerer, NoProfiles};
 use cli::{Called, Color, ErrorFormat, Globals};
 use command::Shell;
 use context::{Context, Environment, Level};
@@ -218,6 +218,7 @@ fn dispatch(
         random: &SystemRandomness,
         notice: &notices,
         documents: &documents,
+        tokens: &NoProfiles,
         signals: io.signals,
         deadline: None,
     };

@@ -27,9 +27,19 @@ pub enum SecretSource {
     File(PathBuf),
     /// What a command prints.
     Command(Vec<String>),
+    /// The token of another profile.
+    Profile(String),
 }
 
 impl SecretSource {
+    /// The profile whose token it is.
+    pub fn profile(&self) -> Option<&str> {
+        match self {
+            Self::Profile(name) => Some(name),
+            Self::Literal(_) | Self::Environment(_) | Self::File(_) | Self::Command(_) => None,
+        }
+    }
+
     /// Reads the secret: its text less one trailing line end. `key` is the key that names it.
     ///
     /// # Errors
@@ -59,6 +69,8 @@ impl SecretSource {
                     .map_err(|error| failed(format!("`{shown}`: {error}")))?
             }
             Self::Command(command) => process::output(command, limit).map_err(failed)?,
+            // Its error says more than that the secret cannot be had.
+            Self::Profile(name) => return context.tokens.token_of(name),
         };
         let bare = text.expose();
         let bare = bare
@@ -81,6 +93,7 @@ impl SecretSource {
             Self::Literal(_) => return "(literal, not shown)".into(),
             Self::Environment(name) => ("env", name.clone().into()),
             Self::File(path) => ("file", path.display().to_string().into()),
+            Self::Profile(name) => ("profile", name.clone().into()),
             // Arguments can hold secrets, though they should not.
             Self::Command(command) => {
                 let program = command.iter().take(1).cloned();

@@ -1,6 +1,7 @@
 //! What to do next for one request, decided from what is kept and what time it is. Pure.
 
 use crate::error::ErrorKind;
+use crate::grant::Asks;
 use crate::secret::Secret;
 use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
 use crate::token::Timestamp;
@@ -33,8 +34,10 @@ pub struct Wanted<'a> {
     /// The refresh token that the authority refused during this call. It is not sent again, also
     /// where it is kept: because it is not dead, or because it could not be forgotten.
     pub refused: Option<Secret>,
-    /// Whether the profile's grant asks a person.
-    pub asks_a_person: bool,
+    /// Whom the profile's grant asks.
+    pub asks: Asks,
+    /// Whether it was tried during this call without asking, and a person is needed.
+    pub needs_a_person: bool,
     /// Whether a person may be asked.
     pub may_ask: bool,
     /// Whether a token inside its refresh window is handed out at once and refreshed by another
@@ -68,7 +71,9 @@ pub enum Step<'s> {
         /// Which.
         refresh_token: &'s Secret,
     },
-    /// Run the grant.
+    /// Run the grant without asking anybody, under the session's lock.
+    Silent,
+    /// Run the grant, which asks a person.
     Grant,
     /// A person has to sign in, and may not be asked.
     LoginRequired(Reason),
@@ -151,7 +156,8 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
     let failed = remembered(session, wanted, now);
     let refresh_token = account
         .and_then(|account| account.refresh_token.as_ref().filter(usable))
-        .filter(|_| failed.is_none());
+        .filter(|_| failed.is_none() && wanted.asks != Asks::PersonIfNeeded);
+    let is_silent = wanted.asks != Asks::Person && !wanted.needs_a_person;
     let token = account
         .and_then(|account| account.access_token(wanted.key))
         .filter(|token| match &wanted.force {
@@ -160,7 +166,12 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
             Force::Except(seen) => seen.as_ref() != Some(&token.secret),
         });
     if let (Some(account), Some(token)) = (account, token) {
-        let judged = freshness(token, wanted.min_valid, refresh_token.is_some(), now);
+        let judged = freshness(
+            token,
+            wanted.min_valid,
+            refresh_token.is_some() || is_silent,
+            now,
+        );
         match (judged, refresh_token) {
             (Freshness::Fresh, _) => {
                 return Step::Use {
@@ -174,9 +185,7 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
             }
             // Nobody is asked while there is something valid to hand out.
             (Freshness::Aging, None)
-                if wanted.min_valid.is_none()
-                    && wanted.asks_a_person
-                    && !is_doubtful(token, now) =>
+                if wanted.min_valid.is_none() && !is_silent && !is_doubtful(token, now) =>
             {
                 return Step::Use {
                     account,
@@ -198,8 +207,8 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
     {
         return Step::Remember(failed);
     }
-    if !wanted.asks_a_person {
-        return Step::Grant;
+    if is_silent {
+        return Step::Silent;
     }
     if !wanted.may_ask {
         return Step::LoginRequired(Reason::NobodyToAsk);
@@ -225,7 +234,7 @@ pub fn remembered<'s>(
     let is_it = failed.key == *wanted.asked && failed.is_remembered(now);
     // Whoever may be asked is asked only after one more attempt: it may go well by now.
     let is_mended = failed.error.kind() == ErrorKind::LoginRequired
-        && wanted.asks_a_person
+        && wanted.asks == Asks::Person
         && wanted.may_ask
         && !session.sign_in.is_refused(now);
     // One that failed during this call is no memory.
@@ -255,6 +264,7 @@ pub fn fallback<'s>(
 mod tests {
     use super::{Force, Freshness, Reason, Step, Wanted, fallback, freshness, next};
     use crate::error::{Error, ErrorKind};
+    use crate::grant::Asks;
     use crate::secret::Secret;
     use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
     use crate::token::Timestamp;
@@ -299,7 +309,8 @@ mod tests {
             min_valid: None,
             force: Force::No,
             refused: None,
-            asks_a_person: true,
+            asks: Asks::Person,
+            needs_a_person: false,
             may_ask: true,
             in_background: false,
         }
@@ -311,6 +322,7 @@ mod tests {
             Step::Use { stale: true, .. } => "use stale",
             Step::UseAndRefresh { .. } => "use and refresh",
             Step::Refresh { .. } => "refresh",
+            Step::Silent => "silent",
             Step::Grant => "grant",
             Step::LoginRequired(Reason::NobodyToAsk) => "nobody",
             Step::LoginRequired(Reason::Refused { .. }) => "refused",
@@ -367,7 +379,19 @@ mod tests {
         };
         let plain = || with(|_| {});
         let silent = || with(|wanted| wanted.may_ask = false);
-        let machine = || with(|wanted| wanted.asks_a_person = false);
+        let machine = || with(|wanted| wanted.asks = Asks::Nobody);
+        let plugin = || with(|wanted| wanted.asks = Asks::PersonIfNeeded);
+        let asking = || {
+            with(|wanted| {
+                wanted.asks = Asks::PersonIfNeeded;
+                wanted.needs_a_person = true;
+            })
+        };
+        let unattended = || Wanted {
+            may_ask: false,
+            ..asking()
+        };
+        let endless = || Some(token(-601, None, None));
         let forced = || with(|wanted| wanted.force = Force::All);
         let long = || with(|wanted| wanted.min_valid = Some(1000));
         let background = || with(|wanted| wanted.in_background = true);
@@ -383,12 +407,22 @@ mod tests {
             (line!(), aging(), r, plain(), "refresh"),
             (line!(), aging(), r, background(), "use and refresh"),
             (line!(), aging(), None, plain(), "use stale"),
-            (line!(), aging(), None, machine(), "grant"),
+            (line!(), aging(), None, machine(), "silent"),
             (line!(), expired(), r, silent(), "refresh"),
             (line!(), expired(), r, background(), "refresh"),
             (line!(), expired(), None, plain(), "grant"),
             (line!(), expired(), None, silent(), "nobody"),
-            (line!(), expired(), None, machine(), "grant"),
+            (line!(), expired(), None, machine(), "silent"),
+            (line!(), endless(), None, machine(), "silent"),
+            (line!(), endless(), None, plain(), "use"),
+            // A plugin redeems what it gave itself.
+            (line!(), fresh(), r, plugin(), "use"),
+            (line!(), aging(), r, plugin(), "silent"),
+            (line!(), expired(), r, plugin(), "silent"),
+            (line!(), None, None, plugin(), "silent"),
+            (line!(), aging(), r, asking(), "use stale"),
+            (line!(), expired(), r, asking(), "grant"),
+            (line!(), expired(), r, unattended(), "nobody"),
             (line!(), None, None, plain(), "grant"),
             (line!(), None, r, silent(), "refresh"),
             (line!(), fresh(), r, forced(), "refresh"),
@@ -438,7 +472,7 @@ mod tests {
             ..plain()
         };
         let machine = || Wanted {
-            asks_a_person: false,
+            asks: Asks::Nobody,
             ..silent()
         };
         let forced = || Wanted {
@@ -467,7 +501,7 @@ mod tests {
             (line!(), LoginRequired, None, silent(), -1, "refresh"),
             // It may go well by now, and if not, the person is asked.
             (line!(), LoginRequired, None, plain(), 0, "refresh"),
-            (line!(), LoginRequired, None, machine(), 0, "grant"),
+            (line!(), LoginRequired, None, machine(), 0, "silent"),
             (line!(), LoginRequired, None, forced(), 0, "refresh"),
             (line!(), LoginRequired, None, other(), 0, "refresh"),
             (line!(), LoginRequired, None, tried(), 0, "nobody"),

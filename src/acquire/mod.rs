@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::credential::{Credential, Interactive, Request, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
-use crate::grant::Grant;
+use crate::grant::{Asks, Grant};
 use crate::profile::Profile;
 use crate::profile::route::Target;
 use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
@@ -76,7 +76,7 @@ impl<'a> Call<'a> {
     /// one resource at a time.
     fn scopes_of_sign_in(&self) -> Vec<String> {
         let mut scopes = self.scopes().to_vec();
-        if !self.profile.client.is_entra() && self.grant.asks_a_person() {
+        if !self.profile.client.is_entra() && self.grant.asks() == Asks::Person {
             let further = self.profile.scopes.iter();
             let missing: Vec<_> = further
                 .filter(|scope| !scopes.contains(scope))
@@ -142,7 +142,8 @@ impl<'a> Call<'a> {
                 Force::No
             },
             refused: None,
-            asks_a_person: self.grant.asks_a_person(),
+            asks: self.grant.asks(),
+            needs_a_person: false,
             may_ask,
             in_background: false,
         }
@@ -274,13 +275,14 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
             }
         }
         Step::Remember(failed) if !damaged => Err(remember(failed)),
-        Step::Grant if wanted.asks_a_person && !damaged => sign_in::sign_in(call, &wanted),
+        Step::Grant if !damaged => prepare(call).and_then(|()| sign_in::sign_in(call, &wanted)),
         Step::Use { .. }
         | Step::UseAndRefresh { .. }
         | Step::Refresh { .. }
+        | Step::Silent
         | Step::Grant
         | Step::LoginRequired(_)
-        | Step::Remember(_) => under_lock(call, &wanted, HasAsked::No),
+        | Step::Remember(_) => prepare(call).and_then(|()| under_lock(call, &wanted, HasAsked::No)),
     };
     let error = match result {
         Err(error) if error.kind() != ErrorKind::Interrupted => error,
@@ -295,6 +297,18 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
         }
         None => Err(error),
     }
+}
+
+/// Has the tokens of other profiles at hand that this one needs, before any lock is taken.
+fn prepare(call: &Call<'_>) -> Result<(), Error> {
+    let of_client = call.profile.client.authentication.profiles();
+    for name in of_client.chain(call.grant.profiles()) {
+        let token = call.context.tokens.token_of(name);
+        token.map_err(|error| {
+            error.because(format!("profile `{}` needs its token", call.profile.name))
+        })?;
+    }
+    Ok(())
 }
 
 /// A token is handed out that should have been refreshed.
@@ -376,7 +390,17 @@ fn under_lock(
                     }
                 }
             }
-            Step::Grant if wanted.asks_a_person => {
+            Step::Silent => match sign_in::run_silently(call, &mut session, &guard) {
+                Err(error)
+                    if error.kind() == ErrorKind::LoginRequired
+                        && wanted.asks == Asks::PersonIfNeeded =>
+                {
+                    wanted.needs_a_person = true;
+                    refused = Some(error);
+                }
+                result => return result,
+            },
+            Step::Grant => {
                 // Whoever is at a prompt must not hold up refreshes.
                 drop(guard);
                 let call = &Call {
@@ -385,7 +409,6 @@ fn under_lock(
                 };
                 return sign_in::sign_in(call, &wanted);
             }
-            Step::Grant => return sign_in::run_machine_grant(call, &mut session, &guard),
             Step::LoginRequired(reason) => {
                 if refused.is_some()
                     && request.claims.is_some()
@@ -413,6 +436,7 @@ fn describe(step: &Step<'_>) -> &'static str {
         Step::Use { .. } => "another process has a token",
         Step::UseAndRefresh { .. } => "the token is good enough",
         Step::Refresh { .. } => "the token is refreshed",
+        Step::Silent => "the grant is asked",
         Step::Grant => "a sign-in is needed",
         Step::LoginRequired(_) => "a sign-in is needed, and nobody is asked",
         Step::Remember(_) => "a refresh failed a moment ago",

@@ -1,10 +1,10 @@
 //! A sign-in: one at a time for a session on this machine, remembered if it fails.
 
 use super::decision::{Force, Step, Wanted, next};
-use super::{Call, HasAsked, forget, login_required, refresh, remember, under_lock};
-use crate::credential::{Credential, Interactive};
+use super::{Call, HasAsked, forget, login_required, prepare, refresh, remember, under_lock};
+use crate::credential::{Action, Credential, Interactive};
 use crate::error::{Error, ErrorKind};
-use crate::grant::{Grant, GrantRequest};
+use crate::grant::{Asks, Grant, GrantRequest};
 use crate::oauth::userinfo;
 use crate::store::session::{AccountRow, RowKey, Session};
 use crate::store::{Loaded, SessionGuard, SignInGuard};
@@ -26,7 +26,7 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
             return Err(login_required(call, &reason, &session, wanted));
         }
         Step::Remember(failed) => return Err(remember(failed)),
-        Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } => {
+        Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } | Step::Silent => {
             drop(guard);
             return under_lock(call, wanted, HasAsked::No);
         }
@@ -58,7 +58,12 @@ pub(super) fn wait_for_another(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<C
     match next(&session, wanted, call.context.clock.now()) {
         Step::LoginRequired(reason) => Err(login_required(call, &reason, &session, wanted)),
         Step::Remember(failed) => Err(remember(failed)),
-        Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } | Step::Grant => {
+        Step::Use { .. }
+        | Step::UseAndRefresh { .. }
+        | Step::Refresh { .. }
+        | Step::Silent
+        | Step::Grant => {
+            prepare(call)?;
             under_lock(call, wanted, HasAsked::No)
         }
     }
@@ -73,10 +78,11 @@ pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
         context: call.context.without_deadline(),
         ..*call
     };
-    if !call.grant.asks_a_person() {
+    prepare(call)?;
+    if call.grant.asks() == Asks::Nobody {
         let guard = call.store.lock(&call.context)?;
         let mut session = call.store.load_locked(&guard, &call.context)?;
-        return run_machine_grant(call, &mut session, &guard);
+        return run_silently(call, &mut session, &guard);
     }
     if !call.may_ask() {
         let error = Error::new(
@@ -161,7 +167,8 @@ fn ask(
     let name = chosen
         .as_ref()
         .map_or(call.grant.name(), |grant| grant.name());
-    let granted = chosen.and_then(|grant| run(call, grant));
+    let session = read(call)?;
+    let granted = chosen.and_then(|grant| run(call, grant, call.interactive, &session));
     conclude(call, key, name, granted)
 }
 
@@ -236,7 +243,13 @@ fn is_refusal(error: &Error) -> bool {
         || matches!(said, Some("access_denied" | "authorization_declined"))
 }
 
-fn run(call: &Call<'_>, grant: &dyn Grant) -> Result<TokenSet, Error> {
+fn run(
+    call: &Call<'_>,
+    grant: &dyn Grant,
+    interactive: Interactive,
+    session: &Session,
+) -> Result<TokenSet, Error> {
+    let account = session.account(call.account());
     grant.run(
         &call.profile.client,
         &GrantRequest {
@@ -244,6 +257,9 @@ fn run(call: &Call<'_>, grant: &dyn Grant) -> Result<TokenSet, Error> {
             scopes: &call.scopes_of_sign_in(),
             account: call.account(),
             claims: call.claims().as_deref(),
+            interactive,
+            force_refresh: call.request.force_refresh || call.request.action == Action::Login,
+            refresh_token: account.and_then(|account| account.refresh_token.as_ref()),
         },
         &call.context,
     )
@@ -392,8 +408,8 @@ fn identify(call: &Call<'_>, token_set: &TokenSet, session: &mut Session) {
     }
 }
 
-/// Runs a machine's grant under the session's lock.
-pub(super) fn run_machine_grant(
+/// Runs a grant under the session's lock, which asks nobody.
+pub(super) fn run_silently(
     call: &Call<'_>,
     session: &mut Session,
     guard: &SessionGuard,
@@ -401,7 +417,7 @@ pub(super) fn run_machine_grant(
     let now = call.context.clock.now();
     let (asked, wanted) = (call.asked_key(), call.key());
     let name = call.grant.name();
-    let mut token_set = run(call, call.grant)?;
+    let mut token_set = run(call, call.grant, Interactive::Never, session)?;
     if let Some(wanted) = call.account() {
         check_account(&token_set.account, wanted)?;
     }
@@ -409,14 +425,18 @@ pub(super) fn run_machine_grant(
         // The next call for this account has to find it.
         token_set.account.name = call.account().map(printable);
     }
-    // A machine has one account, with a token for each set of scopes.
-    if let Some(account) = session.account_mut(call.account()) {
+    // An account has a token for each set of scopes; a machine that is not named has one account.
+    let known = match token_set.account.label() {
+        Some(label) => session.account_mut(Some(label)),
+        None => session.account_mut(None),
+    };
+    if let Some(account) = known {
         account.receive(asked.clone(), &token_set, now);
     } else {
         session.sign_in(name, asked.clone(), &token_set, now);
     }
-    let account = session.account(call.account());
-    let answer = account.and_then(|account| {
+    let whose = token_set.account.label();
+    let answer = session.account(whose).and_then(|account| {
         let token = account.access_token(&wanted)?;
         Some(call.credential(account, token, name, false))
     });

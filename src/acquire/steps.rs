@@ -1,8 +1,8 @@
 //! A sign-in in two calls, for those who have no terminal to ask at: the first tells where to sign
 //! in, the second is given what the browser ended on.
 
-use super::Call;
 use super::sign_in::{change, conclude, read};
+use super::{Call, prepare};
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
 use crate::grant::GrantRequest;
@@ -18,6 +18,7 @@ const LIFE: i64 = 3600;
 /// `config` if the profile's grant has no two steps, and as [`super::acquire`].
 pub fn begin(call: &Call<'_>) -> Result<String, Error> {
     let context = &call.context;
+    prepare(call)?;
     let claims = call.claims().or(read(call)?.sign_in.claims);
     // The authority may be asked, which must not hold up refreshes.
     let begun = call.grant.begin(
@@ -27,6 +28,9 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
             scopes: &call.scopes_of_sign_in(),
             account: call.account(),
             claims: claims.as_deref(),
+            interactive: call.interactive,
+            force_refresh: true,
+            refresh_token: None,
         },
         context,
     )?;
@@ -62,6 +66,7 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
 /// `login_required` if none was, `usage` if the answer is none to it, and as [`super::login`].
 pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
     let context = &call.context;
+    prepare(call)?;
     let _guard = call.store.lock_sign_in(context)?;
     let begun = read(call)?.sign_in.begun;
     let now = context.clock.now();

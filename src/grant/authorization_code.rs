@@ -14,7 +14,7 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use super::{Begun, Entry, Grant, GrantRequest};
+use super::{Asks, Begun, Entry, Given, Grant, GrantRequest};
 use crate::context::{Context, LoopbackHost, Visit};
 use crate::digest::sha256;
 use crate::encoding::to_base64url;
@@ -33,6 +33,9 @@ pub(super) const ENTRY: Entry = Entry {
     name: NAME,
     summary: "the person signs in with a browser (RFC 6749 §4.1, PKCE)",
     keys: &["redirect_uri", "timeout"],
+    secrets: &[],
+    tokens: &[],
+    needless: &[],
     parse,
 };
 
@@ -65,7 +68,8 @@ struct Redirect {
     path: String,
 }
 
-fn parse(mut table: toml::Table) -> Result<Box<dyn Grant>, String> {
+fn parse(given: Given) -> Result<Box<dyn Grant>, String> {
+    let mut table = given.plain;
     let mut grant = AuthorizationCode::default();
     if let Some(value) = table.remove("redirect_uri") {
         let text = value.as_str().ok_or("`redirect_uri` is no string")?;
@@ -149,8 +153,8 @@ impl Grant for AuthorizationCode {
         NAME
     }
 
-    fn asks_a_person(&self) -> bool {
-        true
+    fn asks(&self) -> Asks {
+        Asks::Person
     }
 
     fn chosen(&self, _client: &Client, _context: &Context<'_>) -> Result<&dyn Grant, Error> {

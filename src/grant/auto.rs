@@ -2,7 +2,7 @@
 
 use super::authorization_code::AuthorizationCode;
 use super::device_code::DeviceCode;
-use super::{Begun, Entry, Grant, GrantRequest};
+use super::{Asks, Begun, Entry, Grant, GrantRequest};
 use crate::context::Context;
 use crate::error::Error;
 use crate::oauth::client::{Client, EndpointName};
@@ -14,6 +14,9 @@ pub(super) const ENTRY: Entry = Entry {
     name: "auto",
     summary: "the browser where there is one, else the device code, else a page on another machine",
     keys: &[],
+    secrets: &[],
+    tokens: &[],
+    needless: &[],
     parse: |_| Ok(Box::new(Auto::default())),
 };
 
@@ -29,8 +32,8 @@ impl Grant for Auto {
         ENTRY.name
     }
 
-    fn asks_a_person(&self) -> bool {
-        true
+    fn asks(&self) -> Asks {
+        Asks::Person
     }
 
     fn chosen(&self, client: &Client, context: &Context<'_>) -> Result<&dyn Grant, Error> {

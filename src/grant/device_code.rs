@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Entry, Grant, GrantRequest};
+use super::{Asks, Entry, Grant, GrantRequest};
 use crate::context::{Context, HttpResponse};
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Client, EndpointName};
@@ -25,6 +25,9 @@ pub(super) const ENTRY: Entry = Entry {
     name: "device_code",
     summary: "a code is shown, and the person signs in on any device (RFC 8628)",
     keys: &[],
+    secrets: &[],
+    tokens: &[],
+    needless: &[],
     parse: |_| Ok(Box::new(DeviceCode)),
 };
 
@@ -44,8 +47,8 @@ impl Grant for DeviceCode {
         "device_code"
     }
 
-    fn asks_a_person(&self) -> bool {
-        true
+    fn asks(&self) -> Asks {
+        Asks::Person
     }
 
     fn chosen(&self, _client: &Client, _context: &Context<'_>) -> Result<&dyn Grant, Error> {

@@ -6,14 +6,18 @@
 
 pub mod authorization_code;
 pub mod auto;
+mod client_credentials;
 pub mod device_code;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crate::context::Context;
+use crate::credential::Interactive;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::secret::Secret;
+use crate::secret_source::SecretSource;
 use crate::token::TokenSet;
 
 /// What is asked of a grant.
@@ -27,6 +31,12 @@ pub struct GrantRequest<'a> {
     pub account: Option<&'a str>,
     /// A claims request, as JSON text.
     pub claims: Option<&'a str>,
+    /// Whether a person may be asked, for a grant that asks one by itself.
+    pub interactive: Interactive,
+    /// Whether what is cached elsewhere must not be the answer.
+    pub force_refresh: bool,
+    /// The refresh token that this grant gave before, if it redeems its own.
+    pub refresh_token: Option<&'a Secret>,
 }
 
 impl GrantRequest<'_> {
@@ -37,14 +47,31 @@ impl GrantRequest<'_> {
     }
 }
 
+/// Whom a grant asks, which decides where it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// A person: it runs under the sign-in lock, and only where one may be asked.
+    Person,
+    /// Nobody: a machine signs in, under the session's lock.
+    Nobody,
+    /// A person only where it must. It is run under the session's lock first, with
+    /// [`Interactive::Never`] and the refresh token that it gave before: nobody else redeems that
+    /// one. If it answers `login_required`, it is run once more as one that asks a person.
+    PersonIfNeeded,
+}
+
 /// A configured grant.
 pub trait Grant: Debug {
     /// Its name in the table.
     fn name(&self) -> &'static str;
 
-    /// Whether it asks a person, and so runs under the sign-in lock and only where one may be
-    /// asked. A machine's grant runs under the session lock.
-    fn asks_a_person(&self) -> bool;
+    /// Whom it asks.
+    fn asks(&self) -> Asks;
+
+    /// The profiles whose tokens it needs.
+    fn profiles(&self) -> Vec<&str> {
+        Vec::new()
+    }
 
     /// What of its keys decides where a token may go: part of the session's identity.
     fn identity(&self) -> Vec<(&'static str, String)> {
@@ -110,6 +137,15 @@ pub struct Begun {
     pub kept: Secret,
 }
 
+/// A `grant` table as a profile has it.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// The keys that are what they say.
+    pub plain: toml::Table,
+    /// The keys that name where a secret or a token comes from.
+    pub sources: BTreeMap<String, SecretSource>,
+}
+
 /// A grant in the table.
 pub struct Entry {
     /// What a profile's `grant` says.
@@ -118,9 +154,20 @@ pub struct Entry {
     pub summary: &'static str,
     /// Its own keys in the `grant` table.
     pub keys: &'static [&'static str],
+    /// Those of them that name where a secret comes from.
+    pub secrets: &'static [&'static str],
+    /// Those that name where a token comes from, which may be another profile.
+    pub tokens: &'static [&'static str],
+    /// Keys that a profile with this grant can do without.
+    pub needless: &'static [&'static str],
     /// Reads its keys; the error is what is wrong with them.
-    pub parse: fn(toml::Table) -> Result<Box<dyn Grant>, String>,
+    pub parse: fn(Given) -> Result<Box<dyn Grant>, String>,
 }
 
 /// Every grant, by name.
-pub const GRANTS: &[Entry] = &[auto::ENTRY, authorization_code::ENTRY, device_code::ENTRY];
+pub const GRANTS: &[Entry] = &[
+    auto::ENTRY,
+    authorization_code::ENTRY,
+    device_code::ENTRY,
+    client_credentials::ENTRY,
+];

@@ -62,6 +62,16 @@ pub struct ClientAuthentication {
 }
 
 impl ClientAuthentication {
+    /// Whether the client has nothing to prove who it is with.
+    pub fn is_public(&self) -> bool {
+        self.secret.is_none()
+    }
+
+    /// The profiles whose tokens it needs.
+    pub fn profiles(&self) -> impl Iterator<Item = &str> {
+        self.secret.iter().filter_map(SecretSource::profile)
+    }
+
     /// The method for `server`: as configured, else as the metadata list it, Basic first, which
     /// is the default of RFC 8414 §2.
     fn method(&self, server: &Server) -> Method {

@@ -110,6 +110,17 @@ pub fn canonical(authority: &Endpoint) -> String {
     }
 }
 
+/// Whether an authority of Entra names no tenant: people of any may sign in there, and clients as
+/// themselves in none.
+pub fn is_for_any_tenant(authority: &Authority) -> bool {
+    const ANY: [&str; 3] = ["common", "organizations", "consumers"];
+    let Authority::Entra(authority) = authority else {
+        return false;
+    };
+    let tenant = parts(authority).and_then(|(_, path)| path.into_iter().next());
+    tenant.is_some_and(|tenant| ANY.contains(&tenant.to_ascii_lowercase().as_str()))
+}
+
 fn cloud(host: &str) -> Option<&'static str> {
     CLOUDS
         .iter()

@@ -594,6 +594,15 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     /// Where a secret comes from. A literal one is accepted in a file that nobody else can read.
     pub fn secret(&mut self, key: &str) -> Option<SecretSource> {
+        self.source(key, &["env", "file", "command"])
+    }
+
+    /// Where a token comes from: as a secret, or from another profile.
+    pub fn token_source(&mut self, key: &str) -> Option<SecretSource> {
+        self.source(key, &["env", "file", "command", "profile"])
+    }
+
+    fn source(&mut self, key: &str, ways: &[&str]) -> Option<SecretSource> {
         let found = self.find(key)?;
         match found.value.get_ref() {
             DeValue::String(text) => {
@@ -612,7 +621,7 @@ impl<'a, 'c> Keys<'a, 'c> {
                 }
                 Some(SecretSource::Literal(Secret::new(text.as_ref())))
             }
-            DeValue::Table(_) => self.table(key, |keys| keys.secret_table(found))?,
+            DeValue::Table(_) => self.table(key, |keys| keys.secret_table(found, ways))?,
             DeValue::Integer(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)
@@ -624,13 +633,13 @@ impl<'a, 'c> Keys<'a, 'c> {
         }
     }
 
-    fn secret_table(&mut self, found: Found<'a>) -> Option<SecretSource> {
-        const WAYS: [&str; 3] = ["env", "file", "command"];
-        self.only_unseen(&WAYS);
+    fn secret_table(&mut self, found: Found<'a>, ways: &[&str]) -> Option<SecretSource> {
+        self.only_unseen(ways);
         // A layer beneath must not add a second way to the profile's own.
         self.layers.truncate(1);
-        let given: Vec<&str> = WAYS
-            .into_iter()
+        let given: Vec<&str> = ways
+            .iter()
+            .copied()
             .filter(|way| self.find(way).is_some())
             .collect();
         match given.as_slice() {
@@ -638,6 +647,9 @@ impl<'a, 'c> Keys<'a, 'c> {
                 .text("env")
                 .map(|(name, _)| SecretSource::Environment(name)),
             ["file"] => self.path("file").map(SecretSource::File),
+            ["profile"] => self
+                .text("profile")
+                .map(|(name, _)| SecretSource::Profile(name)),
             ["command"] => {
                 let (command, found) = self.texts("command")?;
                 if command.is_empty() {
@@ -647,9 +659,11 @@ impl<'a, 'c> Keys<'a, 'c> {
                 Some(SecretSource::Command(command))
             }
             _ => {
+                let (last, rest) = ways.split_last().expect("there are several ways");
                 let problem = format!(
-                    "`{}` needs exactly one of `env`, `file` and `command`",
+                    "`{}` needs exactly one of `{}` and `{last}`",
                     self.shown_prefix().trim_end_matches('.'),
+                    rest.join("`, `"),
                 );
                 self.complain_at(&found.place(), problem);
                 None

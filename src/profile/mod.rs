@@ -25,7 +25,7 @@ use crate::context::Tls;
 use crate::credential::TokenKind;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
-use crate::grant::{GRANTS, Grant};
+use crate::grant::{Asks, GRANTS, Given, Grant};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::client_authentication::{BasicEncoding, ClientAuthentication, Method};
 use crate::oauth::entra;
@@ -115,6 +115,8 @@ pub struct Profile {
     pub grant: Box<dyn Grant>,
     /// The grant's name in the table, as the profile says it.
     pub grant_name: &'static str,
+    /// The same with its keys, secrets named by their source.
+    pub grant_table: toml::Table,
     /// The preset, by name.
     pub preset: Option<String>,
     /// What it answers for.
@@ -195,6 +197,10 @@ impl Profile {
                 identity.push(("extra", format!("{name}={value}")));
             }
         }
+        if self.grant.asks() != Asks::Person {
+            // What a machine has is not what a person signed in for.
+            identity.push(("grant", self.grant_name.to_owned()));
+        }
         identity.extend(self.grant.identity());
         identity
     }
@@ -208,6 +214,7 @@ impl Profile {
             scopes,
             grant: _,
             grant_name,
+            grant_table,
             preset,
             urls,
             account,
@@ -249,7 +256,11 @@ impl Profile {
             "endpoints",
             (!endpoints.is_empty()).then(|| endpoints.into()),
         );
-        put("grant", Some((*grant_name).into()));
+        let mut grant = grant_table.clone();
+        grant.insert("type".to_owned(), (*grant_name).into());
+        let has_keys = grant.len() > 1;
+        let bare = (*grant_name).into();
+        put("grant", Some(if has_keys { grant.into() } else { bare }));
         let patterns: Vec<&str> = urls.iter().map(Pattern::as_str).collect();
         put("urls", (!urls.is_empty()).then(|| patterns.into()));
         let secret = client.authentication.secret.as_ref();
@@ -947,10 +958,13 @@ fn read_profile(
             keys.complain(found, "scopes", problem);
         }
     }
-    // Those of a sign-in in one way or the other.
+    let asks = grant.as_ref().map(|grant| grant.grant.asks());
+    // Those of a machine, or of a sign-in in one way or the other.
     let has = |name| endpoints.get(name).is_some();
     let has_endpoints = has(EndpointName::Token)
-        && (has(EndpointName::DeviceAuthorization) || has(EndpointName::Authorization));
+        && (asks == Some(Asks::Nobody)
+            || has(EndpointName::DeviceAuthorization)
+            || has(EndpointName::Authorization));
     // A preset that was complained of already may be meant to give these.
     let may_be_preset = preset.is_none() && keys.find("preset").is_some();
     let lacks = |key| !may_be_preset && keys.find(key).is_none();
@@ -968,6 +982,11 @@ fn read_profile(
     ]
     .into_iter()
     .filter_map(|(key, missing)| missing.then_some(key))
+    .filter(|key| {
+        grant
+            .as_ref()
+            .is_none_or(|grant| !grant.needless.contains(key))
+    })
     .collect();
     if !missing.is_empty() {
         // Each was complained of already.
@@ -1031,7 +1050,7 @@ fn read_profile(
         name: name.to_owned(),
         file: path.to_owned(),
         client: Client {
-            client_id: client_id?,
+            client_id: client_id.unwrap_or_default(),
             authority: authority?,
             endpoints,
             authentication,
@@ -1043,9 +1062,10 @@ fn read_profile(
             domain_hint,
             extra,
         },
-        scopes: scopes?.0,
-        grant_name: grant.as_ref()?.1,
-        grant: grant?.0,
+        scopes: scopes.map(|(scopes, _)| scopes).unwrap_or_default(),
+        grant_name: grant.as_ref()?.name,
+        grant_table: grant.as_ref()?.shown.clone(),
+        grant: grant?.grant,
         preset: preset.map(|preset| preset.name.to_owned()),
         urls,
         account,
@@ -1245,44 +1265,93 @@ fn read_tls(keys: &mut Keys<'_, '_>) -> Tls {
     }
 }
 
-/// The grant, and its name as the profile says it.
-fn read_grant(keys: &mut Keys<'_, '_>) -> Option<(Box<dyn Grant>, &'static str)> {
-    let Some(found) = keys.find("grant") else {
-        let auto = &GRANTS[0];
-        return Some(((auto.parse)(toml::Table::new()).ok()?, auto.name));
-    };
-    let (name, table) = match found.value.get_ref() {
-        DeValue::String(name) => (name.to_string(), toml::Table::new()),
-        DeValue::Table(_) => keys.table("grant", |keys| {
-            let name = keys.text("type").map(|(name, _)| name);
-            if keys.find("type").is_none() {
-                keys.complain(found, "type", "a `grant` table needs its `type`");
-            }
-            let name = name?;
-            if let Some(entry) = GRANTS.iter().find(|entry| entry.name == name) {
-                keys.only(entry.keys.iter().copied().chain(["type"]));
-            }
-            Some((name, keys.to_table()))
-        })??,
-        DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_) => {
+/// A profile's grant.
+struct Chosen {
+    grant: Box<dyn Grant>,
+    /// Its name as the profile says it.
+    name: &'static str,
+    /// Its keys, secrets named by their source.
+    shown: toml::Table,
+    /// The keys of the profile that it can do without.
+    needless: &'static [&'static str],
+}
+
+fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Chosen> {
+    let found = keys.find("grant");
+    let value = found.map(|found| (found, found.value.get_ref()));
+    let (name, given) = match value {
+        None => (GRANTS[0].name.to_owned(), Given::default()),
+        Some((_, DeValue::String(name))) => (name.to_string(), Given::default()),
+        Some((found, DeValue::Table(_))) => {
+            keys.table("grant", |keys| read_grant_table(keys, found))??
+        }
+        Some((
+            found,
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_),
+        )) => {
             keys.complain(found, "grant", "it is no name and no table");
             return None;
         }
     };
+    let mut complain = |problem: String| {
+        if let Some(found) = found {
+            keys.complain(found, "grant", problem);
+        }
+    };
     let Some(entry) = GRANTS.iter().find(|entry| entry.name == name) else {
         let names: Vec<_> = GRANTS.iter().map(|entry| entry.name).collect();
-        keys.complain(found, "grant", one_of(&name, &names));
+        complain(one_of(&name, &names));
         return None;
     };
-    match (entry.parse)(table) {
-        Ok(grant) => Some((grant, entry.name)),
+    let mut shown = given.plain.clone();
+    let sources = given.sources.iter();
+    shown.extend(sources.map(|(key, source)| (key.clone(), source.to_toml())));
+    match (entry.parse)(given) {
+        Ok(grant) => Some(Chosen {
+            grant,
+            name: entry.name,
+            shown,
+            needless: entry.needless,
+        }),
         Err(problem) => {
-            keys.complain(found, "grant", problem);
+            complain(problem);
             None
         }
     }
+}
+
+/// The name of a grant, and what its table says.
+fn read_grant_table(keys: &mut Keys<'_, '_>, found: file::Found<'_>) -> Option<(String, Given)> {
+    let name = keys.text("type").map(|(name, _)| name);
+    if keys.find("type").is_none() {
+        keys.complain(found, "type", "a `grant` table needs its `type`");
+    }
+    let name = name?;
+    let mut given = Given::default();
+    let Some(entry) = GRANTS.iter().find(|entry| entry.name == name) else {
+        // It is complained of by whoever looks for it.
+        return Some((name, given));
+    };
+    let all = [entry.keys, entry.secrets, entry.tokens];
+    keys.only(all.into_iter().flatten().copied().chain(["type"]));
+    given.plain = keys.to_table();
+    given.plain.remove("type");
+    let secrets = entry.secrets.iter().map(|key| (*key, false));
+    let tokens = entry.tokens.iter().map(|key| (*key, true));
+    for (key, is_token) in secrets.chain(tokens) {
+        given.plain.remove(key);
+        let source = if is_token {
+            keys.token_source(key)
+        } else {
+            keys.secret(key)
+        };
+        if let Some(source) = source {
+            given.sources.insert(key.to_owned(), source);
+        }
+    }
+    Some((name, given))
 }

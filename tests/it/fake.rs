@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use cred_helper::context::{
     Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse,
-    Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Tls, Visitors,
+    Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
 };
 use cred_helper::error::Error;
+use cred_helper::secret::Secret;
 use cred_helper::token::Timestamp;
 
 /// When every test begins.
@@ -100,6 +101,7 @@ impl World {
             random: self,
             notice: self,
             documents: self,
+            tokens: self,
             signals: self,
             deadline: Some(Duration::from_secs(60)),
         }
@@ -210,6 +212,12 @@ impl Documents for World {
     fn save(&self, key: &str, now: Timestamp, document: &[u8]) {
         let kept = (now, document.to_vec());
         self.documents.borrow_mut().insert(key.to_owned(), kept);
+    }
+}
+
+impl Tokens for World {
+    fn token_of(&self, profile: &str) -> Result<Secret, Error> {
+        panic!("nobody has a token of `{profile}` in this world")
     }
 }
 
