@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::process::Command;
+use std::net::{TcpListener, TcpStream};
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use url::Url;
@@ -60,6 +61,22 @@ pub(crate) fn redirect(page: &Url) -> (Url, String) {
         port.expect("it has one")
     );
     (redirect, host)
+}
+
+/// A port that is free, and that no program is given that asks for any.
+pub(crate) fn free_port() -> u16 {
+    /// Where no system begins to give ports away.
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 10_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test processes that run side by side begin elsewhere.
+    let own = u16::try_from(process::id() % u32::from(COUNT)).expect("it is less");
+    let mut ports = (0..COUNT).map(|_| {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        FIRST + own.wrapping_add(next) % COUNT
+    });
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).expect("a port is free")
 }
 
 /// Sends bytes to the port of a redirect URI; the status of the answer, and all of it.

@@ -35,6 +35,7 @@ mod git_lfs;
 mod git_mail;
 mod git_setup;
 mod git_target;
+mod glewlwyd_browser;
 mod glewlwyd_client;
 mod glewlwyd_device;
 mod glewlwyd_job;

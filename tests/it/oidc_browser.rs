@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::browser_ground::{address_in, finish, install, open, parameter, redirect, send};
+use crate::browser_ground::{
+    address_in, finish, free_port, install, open, parameter, redirect, send,
+};
 use crate::oidc_ground::{Ground, eventually, for_each};
 
 /// A ground with a browser.
@@ -316,10 +318,7 @@ fn ctrl_c_ends_a_sign_in_with_a_browser() {
 
 #[test]
 fn a_program_shows_each_sign_in_and_the_port_is_free_again_for_the_next() {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let port = free.local_addr().expect("it has one").port();
-    drop(free);
-    let uri = format!("http://127.0.0.1:{port}/");
+    let uri = format!("http://127.0.0.1:{}/", free_port());
     let ground = ground(
         json!({}),
         &format!("grant = {{ type = \"authorization_code\", redirect_uri = \"{uri}\" }}\n"),

@@ -190,18 +190,18 @@ async function configure(port, { issuer, options, serviceSecret, inspector }) {
     });
   }
   for (const client of clients(serviceSecret, inspector)) {
-    await post('client', { name: client.client_id, enabled: true, redirect_uri: [], ...client });
+    await post('client', { name: client.client_id, enabled: true, redirect_uri: options.redirectUris, ...client });
   }
   await post('mod/plugin', { module: 'oidc', name: PLUGIN, display_name: PLUGIN, parameters: plugin(issuer, options) });
 }
 
 function clients(serviceSecret, inspector) {
-  const DEVICE = 'device_authorization';
+  const PERSON = ['device_authorization', 'code', 'refresh_token'];
   return [
-    { client_id: 'cli', confidential: false, authorization_type: [DEVICE, 'refresh_token'], scope: [] },
+    { client_id: 'cli', confidential: false, authorization_type: PERSON, scope: [] },
     {
       client_id: 'service', confidential: true, client_secret: serviceSecret, scope: API_SCOPES,
-      authorization_type: [DEVICE, 'refresh_token', 'client_credentials'],
+      authorization_type: [...PERSON, 'client_credentials'],
       token_endpoint_auth_method: ['client_secret_basic', 'client_secret_post'],
     },
     {
@@ -229,6 +229,8 @@ function plugin(issuer, options) {
     'refresh-token-one-use': options.rotate ? 'always' : 'never',
     'refresh-token-rolling': true,
     'code-duration': 60,
+    'pkce-allowed': true,
+    'pkce-required': true,
     'device-authorization-expiration': options.deviceCodeTtl,
     'device-authorization-interval': options.interval,
     'allow-non-oidc': true,

@@ -15,12 +15,13 @@ const API_SCOPES = ['api:read', 'api:write'];
 const LOOPBACK_REDIRECTS = ['127.0.0.1', '[::1]', 'localhost']
   .flatMap((host) => ['', '/', '/callback'].map((path) => `http://${host}${path}`));
 
-function clients(serviceSecret) {
+function clients(serviceSecret, redirectUris) {
+  const redirect_uris = [...LOOPBACK_REDIRECTS, ...redirectUris];
   const service = {
     client_secret: serviceSecret,
     application_type: 'native',
     grant_types: [DEVICE_CODE, 'refresh_token', 'client_credentials', 'authorization_code'],
-    redirect_uris: LOOPBACK_REDIRECTS,
+    redirect_uris,
   };
   return [
     {
@@ -29,7 +30,7 @@ function clients(serviceSecret) {
       application_type: 'native',
       token_endpoint_auth_method: 'none',
       grant_types: [DEVICE_CODE, 'refresh_token', 'authorization_code'],
-      redirect_uris: LOOPBACK_REDIRECTS,
+      redirect_uris,
     },
     { client_id: 'service', token_endpoint_auth_method: 'client_secret_basic', ...service },
     { client_id: 'service-post', token_endpoint_auth_method: 'client_secret_post', ...service },
@@ -56,7 +57,7 @@ export function startOidcProvider({ issuer, options, serviceSecret, traffic }) {
 
   const provider = new Provider(issuer, {
     adapter: memory.MemoryAdapter,
-    clients: clients(serviceSecret),
+    clients: clients(serviceSecret, options.redirectUris),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     // Made at every start: nothing that looks like a secret lies in the source.
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] },

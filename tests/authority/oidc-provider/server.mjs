@@ -52,11 +52,13 @@ const DEFAULTS = {
   revocation: true,
   /** An authorization request has to be pushed first (RFC 9126); else it may be. */
   requirePushedRequests: false,
+  /** Where a browser may come back to, besides any port of loopback, which only oidc-provider takes. */
+  redirectUris: [],
   /** Path of the issuer, such as `/realms/x`. */
   path: '',
 };
 
-const GLEWLWYD_OPTIONS = ['server', 'accessTokenTtl', 'refreshTokenTtl', 'deviceCodeTtl', 'interval', 'rotate'];
+const GLEWLWYD_OPTIONS = ['server', 'accessTokenTtl', 'refreshTokenTtl', 'deviceCodeTtl', 'interval', 'rotate', 'redirectUris'];
 
 function parseOptions(text) {
   const given = JSON.parse(text || '{}');
