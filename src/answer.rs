@@ -107,7 +107,8 @@ impl Answerer<'_> {
         let store = self.store(configuration, profile);
         // The profile's own has its keys.
         let other = request.grant.filter(|name| *name != profile.grant_name);
-        let other = other.map(grant).transpose()?;
+        let other = other.map(|name| grant(name, &profile.grant_table));
+        let other = other.transpose()?;
         if other.is_some() && profile.grant.asks() != Asks::Person {
             let message = format!(
                 "profile `{}` signs in by `{}`, and by nothing else",
@@ -331,13 +332,19 @@ fn origin(credential: &Credential) -> String {
     format!("profile `{profile}`: the token comes from `{source}`{end}")
 }
 
-/// A grant without keys of its own, instead of the profile's.
-fn grant(name: &str) -> Result<Box<dyn Grant>, Error> {
+/// A grant that needs no keys, instead of the profile's, with those `keys` of the latter that it knows.
+fn grant(name: &str, keys: &toml::Table) -> Result<Box<dyn Grant>, Error> {
     let bug =
         |reason: String| Error::new(ErrorKind::Internal, "BUG: a grant needs keys").because(reason);
     let entry = GRANTS.iter().find(|entry| entry.name == name);
     let entry = entry.ok_or_else(|| bug(name.to_owned()))?;
-    (entry.parse)(Given::default()).map_err(bug)
+    let mut given = Given {
+        plain: keys.clone(),
+        ..Given::default()
+    };
+    let known = |key: &str| entry.keys.contains(&key);
+    given.plain.retain(|key, _| known(key));
+    (entry.parse)(given).map_err(bug)
 }
 
 /// What a request may do where the environment says `set`: a person is asked only if both permit

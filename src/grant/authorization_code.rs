@@ -14,7 +14,7 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use super::{Asks, Begun, Entry, Given, Grant, GrantRequest};
+use super::{Asks, Begun, Entry, Grant, GrantRequest};
 use crate::context::{Context, LoopbackHost, Visit};
 use crate::digest::sha256;
 use crate::encoding::to_base64url;
@@ -32,14 +32,17 @@ use crate::token::TokenSet;
 pub(super) const ENTRY: Entry = Entry {
     name: NAME,
     summary: "the person signs in with a browser (RFC 6749 §4.1, PKCE)",
-    keys: &["redirect_uri", "timeout"],
+    keys: KEYS,
     secrets: &[],
     tokens: &[],
     needless: &[],
-    parse,
+    parse: |given| Ok(Box::new(AuthorizationCode::parse(given.plain)?)),
 };
 
 const NAME: &str = "authorization_code";
+
+/// Its own keys, and those of whoever chooses it.
+pub(super) const KEYS: &[&str] = &["redirect_uri", "timeout"];
 
 /// How long has a person for a sign-in, with a second factor and a password that is looked up?
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -68,20 +71,22 @@ struct Redirect {
     path: String,
 }
 
-fn parse(given: Given) -> Result<Box<dyn Grant>, String> {
-    let mut table = given.plain;
-    let mut grant = AuthorizationCode::default();
-    if let Some(value) = table.remove("redirect_uri") {
-        let text = value.as_str().ok_or("`redirect_uri` is no string")?;
-        let redirect = Redirect::parse(text);
-        grant.redirect = Some(redirect.map_err(|reason| format!("`redirect_uri`: {reason}"))?);
+impl AuthorizationCode {
+    /// Reads [`KEYS`]; the error is what is wrong with them.
+    pub(super) fn parse(mut table: toml::Table) -> Result<Self, String> {
+        let mut grant = Self::default();
+        if let Some(value) = table.remove("redirect_uri") {
+            let text = value.as_str().ok_or("`redirect_uri` is no string")?;
+            let redirect = Redirect::parse(text);
+            grant.redirect = Some(redirect.map_err(|reason| format!("`redirect_uri`: {reason}"))?);
+        }
+        if let Some(value) = table.remove("timeout") {
+            let text = value.as_str().unwrap_or_default();
+            let timeout = humantime::parse_duration(text);
+            grant.timeout = timeout.map_err(|_| "`timeout` is no time like \"10m\"")?;
+        }
+        Ok(grant)
     }
-    if let Some(value) = table.remove("timeout") {
-        let text = value.as_str().unwrap_or_default();
-        let timeout = humantime::parse_duration(text);
-        grant.timeout = timeout.map_err(|_| "`timeout` is no time like \"10m\"")?;
-    }
-    Ok(Box::new(grant))
 }
 
 impl Redirect {
@@ -329,8 +334,7 @@ fn ran_out(timeout: Duration) -> Error {
     )
     .because(
         "if the page there says that the redirect URI is wrong, register it for the client, or \
-         name the one that is registered: `grant = { type = \"authorization_code\", redirect_uri = \
-         \"…\" }`",
+         name the one that is registered: `grant = { type = \"auto\", redirect_uri = \"…\" }`",
     )
 }
 

@@ -1,6 +1,6 @@
 //! The default: the way to sign in that works on this machine.
 
-use super::authorization_code::AuthorizationCode;
+use super::authorization_code::{self, AuthorizationCode};
 use super::device_code::DeviceCode;
 use super::{Asks, Begun, Entry, Grant, GrantRequest};
 use crate::context::Context;
@@ -13,15 +13,21 @@ use crate::token::TokenSet;
 pub(super) const ENTRY: Entry = Entry {
     name: "auto",
     summary: "the browser where there is one, else the device code, else a page on another machine",
-    keys: &[],
+    keys: authorization_code::KEYS,
     secrets: &[],
     tokens: &[],
     needless: &[],
-    parse: |_| Ok(Box::new(Auto::default())),
+    parse: |given| {
+        let browser = AuthorizationCode::parse(given.plain)?;
+        Ok(Box::new(Auto {
+            browser,
+            device: DeviceCode,
+        }))
+    },
 };
 
 /// Chooses among the grants that ask a person.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Auto {
     browser: AuthorizationCode,
     device: DeviceCode,

@@ -39,7 +39,7 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const LONGEST_INTERVAL: u64 = 60;
 
 /// The device authorization grant.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct DeviceCode;
 
 impl Grant for DeviceCode {

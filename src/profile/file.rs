@@ -453,6 +453,20 @@ impl<'a, 'c> Keys<'a, 'c> {
         self.complaints.clear();
     }
 
+    /// Leaves out the tables beneath in which `key` has another value than the one that counts: what
+    /// they say belongs to that.
+    pub fn leave_out_others(&mut self, key: &str) {
+        let text = |layer: &Layer<'a>| {
+            layer
+                .table
+                .get(key)
+                .and_then(|value| value.get_ref().as_str())
+        };
+        let counting = self.layers.iter().find_map(text);
+        self.layers
+            .retain(|layer| text(layer).is_none_or(|text| Some(text) == counting));
+    }
+
     /// The value of a key.
     pub fn find(&self, key: &str) -> Option<Found<'a>> {
         self.layers.iter().find_map(|layer| {

@@ -1326,6 +1326,7 @@ fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Chosen> {
 
 /// The name of a grant, and what its table says.
 fn read_grant_table(keys: &mut Keys<'_, '_>, found: file::Found<'_>) -> Option<(String, Given)> {
+    keys.leave_out_others("type");
     let name = keys.text("type").map(|(name, _)| name);
     if keys.find("type").is_none() {
         keys.complain(found, "type", "a `grant` table needs its `type`");

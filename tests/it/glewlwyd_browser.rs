@@ -2,21 +2,25 @@
 //! glewlwyd takes, and oidc-provider beside it.
 
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::browser_ground::{finish, free_port, install, open, parameter};
 use crate::oidc_ground::{Ground, for_each};
 use crate::oidc_provider::http;
 use crate::tool::servers;
 
+const AUTHORIZATION_CODE: &str = "authorization_code";
+
 /// A ground for each real server that is there, at which one redirect URI is registered, and that.
-fn grounds(keys: &str) -> Vec<(Ground, String)> {
+/// The profile has the keys, and the grant of that type.
+fn grounds(keys: &str, grant: &str) -> Vec<(Ground, String)> {
     let uri = || format!("http://127.0.0.1:{}/callback", free_port());
     servers(&json!({}))
         .into_iter()
         .map(|mut options| {
             let uri = uri();
             options["redirectUris"] = json!([uri]);
-            let grant = format!("{{ type = \"authorization_code\", redirect_uri = \"{uri}\" }}");
+            let grant = format!("{{ type = \"{grant}\", redirect_uri = \"{uri}\" }}");
             let keys =
                 format!("client_id = \"cli\"\nscopes = [\"api:read\"]\n{keys}grant = {grant}\n");
             let ground = Ground::with_profile(options, &keys);
@@ -28,7 +32,7 @@ fn grounds(keys: &str) -> Vec<(Ground, String)> {
 
 #[test]
 fn a_browser_that_comes_back_to_the_registered_port_signs_in_and_then_all_is_silent() {
-    for_each(grounds(""), |(ground, uri)| {
+    for_each(grounds("", AUTHORIZATION_CODE), |(ground, uri)| {
         let (terminal, page) = open(&ground.sandbox, "cred-helper get -o json >answer");
         assert_eq!(parameter(&page, "redirect_uri"), Some(uri));
         ground.authority.approve(Some(page.as_str()), "ada");
@@ -57,29 +61,32 @@ fn a_browser_that_comes_back_to_the_registered_port_signs_in_and_then_all_is_sil
 
 #[test]
 fn an_authority_that_says_no_in_the_browser_is_believed_and_nothing_is_redeemed() {
-    for_each(grounds("prompt = \"none\"\n"), |(ground, _)| {
-        let (terminal, page) = open(
-            &ground.sandbox,
-            "cred-helper get --error-format json 2>errors",
-        );
-        ground.authority.approve(Some(page.as_str()), "ada");
-        let (_, error) = ground.end_failed(terminal, 4);
-        assert_eq!(error["kind"], "login_required", "{error}");
-        let said = error["oauth"]["error"].as_str().unwrap_or_default();
-        assert!(
-            ["login_required", "interaction_required"].contains(&said),
-            "{error}"
-        );
-        assert_eq!(error["next"], json!(["cred-helper", "login", "-p", "api"]));
-        let requests = ground.authority.requests();
-        assert!(requests.token.is_empty(), "{requests:?}");
-        assert_eq!(ground.accounts(), Vec::<Value>::new());
-    });
+    for_each(
+        grounds("prompt = \"none\"\n", AUTHORIZATION_CODE),
+        |(ground, _)| {
+            let (terminal, page) = open(
+                &ground.sandbox,
+                "cred-helper get --error-format json 2>errors",
+            );
+            ground.authority.approve(Some(page.as_str()), "ada");
+            let (_, error) = ground.end_failed(terminal, 4);
+            assert_eq!(error["kind"], "login_required", "{error}");
+            let said = error["oauth"]["error"].as_str().unwrap_or_default();
+            assert!(
+                ["login_required", "interaction_required"].contains(&said),
+                "{error}"
+            );
+            assert_eq!(error["next"], json!(["cred-helper", "login", "-p", "api"]));
+            let requests = ground.authority.requests();
+            assert!(requests.token.is_empty(), "{requests:?}");
+            assert_eq!(ground.accounts(), Vec::<Value>::new());
+        },
+    );
 }
 
 #[test]
 fn trouble_while_a_code_is_redeemed_keeps_nothing_and_holds_nothing_against_anybody() {
-    for_each(grounds(""), |(ground, _)| {
+    for_each(grounds("", AUTHORIZATION_CODE), |(ground, _)| {
         for name in [
             "status", "reset", "garbage", "lost", "cut", "large", "redirect",
         ] {
@@ -114,7 +121,7 @@ fn trouble_while_a_code_is_redeemed_keeps_nothing_and_holds_nothing_against_anyb
 
 #[test]
 fn a_redirect_uri_that_is_not_registered_ends_on_the_authority_s_page_and_the_error_says_so() {
-    for (ground, uri) in grounds("") {
+    for (ground, uri) in grounds("", AUTHORIZATION_CODE) {
         let other = uri.replace("/callback", "/elsewhere");
         ground.set_profile(&format!(
             "client_id = \"cli\"\nscopes = [\"api:read\"]\n\
@@ -132,7 +139,7 @@ fn a_redirect_uri_that_is_not_registered_ends_on_the_authority_s_page_and_the_er
 
 #[test]
 fn a_sign_in_in_two_calls_needs_no_port_and_a_code_counts_once() {
-    for_each(grounds(""), |(ground, _)| {
+    for_each(grounds("", AUTHORIZATION_CODE), |(ground, _)| {
         let page = ground.run(&["login", "--start"]).ok();
         let address = ground.authority.copy_address(page.trim_end(), "ada");
         let said = ground.run_command(finish(&ground.sandbox, &address));
@@ -147,5 +154,52 @@ fn a_sign_in_in_two_calls_needs_no_port_and_a_code_counts_once() {
             .failed(4);
         assert_eq!(ground.session_bytes(), session);
         assert_eq!(ground.get_json(&[])["source"], "cache");
+    });
+}
+
+#[test]
+fn auto_takes_the_registered_port_where_it_chooses_the_browser_and_grants_by_name_keep_it() {
+    for_each(grounds("", "auto"), |(ground, uri)| {
+        for line in [
+            "cred-helper get >answer",
+            "cred-helper login",
+            "cred-helper login --grant authorization_code",
+        ] {
+            ground.authority.reset_requests();
+            let (terminal, page) = open(&ground.sandbox, line);
+            assert_eq!(
+                parameter(&page, "redirect_uri").as_ref(),
+                Some(&uri),
+                "{line}"
+            );
+            ground.authority.approve(Some(page.as_str()), "ada");
+            terminal.wait();
+            ground.learn();
+            let requests = ground.authority.requests();
+            assert_eq!(
+                requests.token(AUTHORIZATION_CODE),
+                1,
+                "{line}: {requests:?}"
+            );
+        }
+        // Without a browser the same profile shows a code.
+        ground.authority.reset_requests();
+        ground.sign_in("ada");
+        let requests = ground.authority.requests();
+        assert_eq!(requests.device_authorization, 1, "{requests:?}");
+        // And a page elsewhere comes back to the same address.
+        let page = ground.run(&["login", "--start"]).ok();
+        let page = Url::parse(page.trim_end()).expect("it is a URL");
+        assert_eq!(parameter(&page, "redirect_uri"), Some(uri));
+    });
+}
+
+#[test]
+fn who_asks_for_auto_by_name_keeps_the_profile_s_redirect_uri() {
+    for_each(grounds("", AUTHORIZATION_CODE), |(ground, uri)| {
+        let (terminal, page) = open(&ground.sandbox, "cred-helper login --grant auto");
+        assert_eq!(parameter(&page, "redirect_uri"), Some(uri));
+        ground.authority.approve(Some(page.as_str()), "ada");
+        terminal.wait();
     });
 }

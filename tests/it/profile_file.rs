@@ -659,6 +659,66 @@ tls = { ca_file = "ca.pem" }
 }
 
 #[test]
+fn the_keys_of_a_grant_are_understood_by_each_that_has_them_and_are_shown() {
+    for (grant, shown) in [
+        ("", json!("auto")),
+        ("grant = \"auto\"\n", json!("auto")),
+        (
+            "[profiles.api.grant]\ntype = \"auto\"\nredirect_uri = \"http://localhost:8400\"\n\
+             timeout = \"90s\"\n",
+            json!({ "type": "auto", "redirect_uri": "http://localhost:8400", "timeout": "90s" }),
+        ),
+        (
+            "grant = { type = \"authorization_code\", redirect_uri = \"http://[::1]/a\" }\n",
+            json!({ "type": "authorization_code", "redirect_uri": "http://[::1]/a" }),
+        ),
+        // What a preset says of one grant is not said of another.
+        (
+            "preset = \"cognito\"\ngrant = { type = \"device_code\" }\n",
+            json!("device_code"),
+        ),
+        (
+            "preset = \"cognito\"\ngrant = { timeout = \"1m\" }\n",
+            json!({
+                "type": "authorization_code", "redirect_uri": "http://localhost:8400/",
+                "timeout": "1m",
+            }),
+        ),
+    ] {
+        let sandbox = Sandbox::new(&format!("{}{grant}", profile("api", NOBODY)));
+        let ran = sandbox.run(&["profile", "show", "api", "-o", "json"]);
+        assert_eq!(ran.json()["grant"], shown, "{grant}");
+        // What is shown may be written.
+        let shown = sandbox.run(&["profile", "show", "api"]).ok();
+        sandbox.write_profiles(&shown);
+        sandbox.run(&["profile", "check"]).ok();
+    }
+    for (grant, problem) in [
+        (
+            "{ type = \"auto\", redirect_uri = \"https://corp.example/\" }",
+            "`profiles.api.grant`: `redirect_uri`: it does not begin with `http://`",
+        ),
+        (
+            "{ type = \"auto\", redirect_url = \"http://localhost\" }",
+            "unknown key `profiles.api.grant.redirect_url`; did you mean `redirect_uri`?",
+        ),
+        (
+            "{ type = \"auto\", timeout = 5 }",
+            "`profiles.api.grant`: `timeout` is no time like \"10m\"",
+        ),
+        (
+            "{ type = \"device_code\", timeout = \"5m\" }",
+            "unknown key `profiles.api.grant.timeout`",
+        ),
+    ] {
+        let grant = format!("grant = {grant}\n");
+        let sandbox = Sandbox::new(&format!("{}{grant}", profile("api", NOBODY)));
+        let error = sandbox.run(&["profile", "check"]).failed(3);
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
 fn a_mistake_in_one_profile_does_not_stop_another() {
     let sandbox = Sandbox::new(&format!(
         "{}urls = [\"https://api.example/\"]\n[profiles.wrong]\nclient_id = 7\nurl = 3\n\
