@@ -80,7 +80,7 @@ pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
         Error::new(ErrorKind::LoginRequired, message).next(begin_anew)
     })?;
     let mut request = call.request.clone();
-    request.account = request.account.or(begun.account);
+    request.account = request.account.or_else(|| begun.account.clone());
     let call = &Call {
         request: &request,
         ..*call
@@ -92,6 +92,25 @@ pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
         granted => granted,
     };
     let name = call.grant.name();
-    let (credential, kept) = conclude(call, &call.asked_key(), name, granted)?;
+    let (credential, kept) =
+        conclude(call, &call.asked_key(), name, granted).inspect_err(|error| {
+            // It is decided: no further answer makes it good. Trouble decides nothing.
+            if matches!(error.kind(), ErrorKind::Denied | ErrorKind::LoginRequired) {
+                forget(call, &begun);
+            }
+        })?;
     kept.map(|()| credential)
+}
+
+/// Forgets what was begun, unless something else has been begun since.
+fn forget(call: &Call<'_>, begun: &BegunSignIn) {
+    let noted = change(call, |session| {
+        if session.sign_in.begun.as_ref() == Some(begun) {
+            session.sign_in.begun = None;
+        }
+    });
+    if let Err(error) = noted {
+        call.context
+            .debug(|| format!("what was begun could not be forgotten: {error}"));
+    }
 }

@@ -530,6 +530,30 @@ fn a_sign_in_in_two_calls_wants_the_answer_to_the_first() {
     finish(&address).failed(4);
     assert_eq!(ground.get_json(&[])["source"], "cache", "nothing was lost");
 
+    // What the authority refused is over too: no other answer makes it good.
+    let page = start();
+    finish(&"no-code-of-this-authority".repeat(2)).failed(4);
+    let late = ground.authority.copy_address(&page, "ada");
+    let none = finish(&late).failed(4);
+    assert!(none.contains("no sign-in was begun"), "{none}");
+    let denied = format!("{}&error=access_denied", late.replace("code=", "x="));
+    start();
+    finish(&denied).failed(2);
+    let page = Url::parse(&start()).expect("it is a URL");
+    let state = parameter(&page, "state").expect("it is there");
+    let iss = ground.authority.issuer();
+    let denied = format!("http://127.0.0.1/?error=access_denied&state={state}&iss={iss}");
+    finish(&denied).failed(5);
+    finish(&denied).failed(4);
+
+    // Trouble decides nothing.
+    let address = ground.authority.copy_address(&start(), "ada");
+    ground
+        .authority
+        .fault(json!({ "on": "token", "fault": "status" }));
+    finish(&address).failed(6);
+    finish(&address).ok();
+
     // The code alone does, and no refusal to it counts for another.
     let address = ground.authority.copy_address(&start(), "ada");
     let code = parameter(&Url::parse(&address).expect("it is a URL"), "code");
