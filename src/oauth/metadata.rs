@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::entra;
-use crate::oauth::response::trouble_hint;
+use crate::oauth::response::{text, texts, trouble_hint};
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -55,23 +55,32 @@ impl Server {
     }
 }
 
-/// The wire form of both kinds of metadata; what we do not know is ignored (RFC 8414 §3.2).
-#[derive(Deserialize)]
+/// The wire form of both kinds of metadata; what we do not know is ignored (RFC 8414 §3.2). A member
+/// that is of another kind than it should be, such as null, counts as missing: it is no reason to
+/// refuse the rest.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Document {
-    issuer: String,
+    #[serde(deserialize_with = "text")]
+    issuer: Option<String>,
+    #[serde(deserialize_with = "text")]
     authorization_endpoint: Option<String>,
+    #[serde(deserialize_with = "text")]
     pushed_authorization_request_endpoint: Option<String>,
+    #[serde(deserialize_with = "text")]
     token_endpoint: Option<String>,
+    #[serde(deserialize_with = "text")]
     device_authorization_endpoint: Option<String>,
+    #[serde(deserialize_with = "text")]
     revocation_endpoint: Option<String>,
+    #[serde(deserialize_with = "text")]
     userinfo_endpoint: Option<String>,
-    #[serde(default)]
-    scopes_supported: Vec<String>,
+    #[serde(deserialize_with = "texts")]
+    scopes_supported: Option<Vec<String>>,
+    #[serde(deserialize_with = "texts")]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
-    // `true`, or nothing: whatever else stands there is no reason to refuse the rest.
-    #[serde(default)]
+    // `true`, or nothing.
     authorization_response_iss_parameter_supported: serde_json::Value,
-    #[serde(default)]
     require_pushed_authorization_requests: serde_json::Value,
 }
 
@@ -279,10 +288,13 @@ fn is_issuer(written: &str, asked: &str) -> bool {
 fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
     let document: Document =
         serde_json::from_slice(document).map_err(|error| format!("it is no metadata: {error}"))?;
-    if !is_issuer(&document.issuer, issuer.as_str()) {
+    let named = document
+        .issuer
+        .ok_or("it is no metadata: it names no issuer")?;
+    if !is_issuer(&named, issuer.as_str()) {
         return Err(format!(
             "it is of the issuer `{}`, not of `{issuer}`",
-            printable(&document.issuer)
+            printable(&named)
         ));
     }
     let mut endpoints = Endpoints::default();
@@ -322,9 +334,9 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
         }
     }
     Ok(Server {
-        issuer: Some(document.issuer),
+        issuer: Some(named),
         endpoints,
-        scopes_supported: document.scopes_supported,
+        scopes_supported: document.scopes_supported.unwrap_or_default(),
         token_endpoint_auth_methods: document.token_endpoint_auth_methods_supported,
         names_issuer_in_answers: document.authorization_response_iss_parameter_supported == true,
         wants_pushed_requests: document.require_pushed_authorization_requests == true,
@@ -385,6 +397,34 @@ mod tests {
             let server = parse(document.as_bytes(), &asked).expect(written);
             assert_eq!(server.names_issuer_in_answers, expected, "{written}");
             assert_eq!(server.wants_pushed_requests, expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_none_of_its_kind_is_missing() {
+        let asked = issuer("https://id.example");
+        for odd in ["null", "{}", "7", "[null,7]"] {
+            let document = format!(
+                r#"{{"issuer":"https://id.example","token_endpoint":"https://id.example/t",
+                    "scopes_supported":{odd},"token_endpoint_auth_methods_supported":{odd},
+                    "authorization_endpoint":{odd},"pushed_authorization_request_endpoint":{odd},
+                    "device_authorization_endpoint":{odd},"revocation_endpoint":{odd},
+                    "userinfo_endpoint":{odd}}}"#
+            );
+            let server = parse(document.as_bytes(), &asked).expect(odd);
+            assert!(server.endpoints.token.is_some(), "{odd}");
+            assert!(server.scopes_supported.is_empty(), "{odd}");
+            let methods = server.token_endpoint_auth_methods.unwrap_or_default();
+            assert_eq!(methods, Vec::<String>::new(), "{odd}");
+            assert!(server.endpoints.device_authorization.is_none(), "{odd}");
+        }
+        let document = br#"{"issuer":"https://id.example","scopes_supported":["openid",null]}"#;
+        let server = parse(document, &asked).expect("it is of this issuer");
+        assert_eq!(server.scopes_supported, ["openid"]);
+        for odd in ["null", "7", "[]"] {
+            let document = format!(r#"{{"issuer":{odd}}}"#);
+            let error = parse(document.as_bytes(), &asked).expect_err(odd);
+            assert!(error.contains("names no issuer"), "{error}");
         }
     }
 

@@ -254,6 +254,16 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
+/// The strings of an array; what is no array counts as absent.
+pub(super) fn texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let text = |item: &serde_json::Value| item.as_str().map(String::from);
+    let items = value.as_array();
+    Ok(items.map(|items| items.iter().filter_map(text).collect()))
+}
+
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     Ok(text(deserializer)?
         .filter(|text| !text.is_empty())
