@@ -352,7 +352,7 @@ fn may_ask(environment: &dyn Environment) -> bool {
         let number = value.parse::<i64>();
         is_one_of(value, &["true", "yes", "on"]) || number.is_ok_and(|number| number != 0)
     };
-    let is_no = |value: &str| is_one_of(value, &["0", "false", "no", "off", "never"]);
+    let is_no = |value: &str| is_one_of(value, &["", "0", "false", "no", "off", "never"]);
     let variable = environment.variable(PROMPT);
     if environment.is_set_to_nothing(PROMPT) || variable.is_some_and(|value| !is_yes(&value)) {
         return false;

@@ -30,6 +30,8 @@ fn whoever_tells_git_not_to_ask_is_not_asked_at_a_terminal_either() {
             "GIT_TERMINAL_PROMPT= git clone",
             "git -c credential.interactive=false clone",
             "git -c credential.interactive=never clone",
+            "git -c credential.interactive= clone",
+            "git -c credential.interactive=yes -c credential.interactive=no clone",
             "CRED_HELPER_INTERACTIVE=never git clone",
         ];
         lines.map(|line| (git.clone(), line))
