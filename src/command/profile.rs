@@ -187,6 +187,13 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
                 ));
             }
         }
+        if profile.tools.as_ref().is_some_and(Vec::is_empty) {
+            shell.context.warn(&format!(
+                "{}: `profiles.{name}.tools` is empty: no tool may use the profile; without the key, \
+                 all may",
+                path.display()
+            ));
+        }
         let secret = &profile.client.authentication.secret;
         if matches!(secret, Some(SecretSource::Literal(_))) {
             shell.context.warn(&format!(

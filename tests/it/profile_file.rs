@@ -868,6 +868,21 @@ fn a_pattern_of_two_profiles_is_warned_of() {
 }
 
 #[test]
+fn a_profile_that_no_tool_may_use_is_warned_of() {
+    let sandbox = Sandbox::new(&format!("{}tools = []\n", profile("api", NOBODY)));
+    let ran = sandbox.run(&["profile", "check"]);
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "warning: {}: `profiles.api.tools` is empty: no tool may use the profile; without the \
+             key, all may\n",
+            sandbox.config().display()
+        )
+    );
+    ran.ok();
+}
+
+#[test]
 fn a_file_that_is_not_utf_8_is_named_with_the_place() {
     let sandbox = Sandbox::new("");
     fs::write(sandbox.config(), b"# a\n# \xc3\xbc \xfc\n").expect("it is ours");
