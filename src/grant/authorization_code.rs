@@ -407,10 +407,7 @@ impl Awaited {
         let is_refresh_token_wanted = scopes.iter().any(|scope| scope == "offline_access");
         if let Some(prompt) = &client.prompt {
             form.add("prompt", prompt);
-        } else if is_refresh_token_wanted
-            && !client.is_entra()
-            && !client.extra.contains_key("prompt")
-        {
+        } else if is_refresh_token_wanted && !client.is_entra() {
             // OpenID Connect Core §11: without it no refresh token comes.
             form.add("prompt", "consent");
         }

@@ -1206,12 +1206,19 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
         "scope",
         "state",
     ];
+    /// What goes with the page of a sign-in alone, and has a key that says so.
+    const OF_THE_PAGE: [&str; 2] = ["prompt", "domain_hint"];
     let mut extra = BTreeMap::new();
     for name in keys.names() {
         if OWN.contains(&name)
             && let Some(found) = keys.find(name)
         {
             keys.complain(found, name, "it is a parameter of the grant's own");
+        } else if OF_THE_PAGE.contains(&name)
+            && let Some(found) = keys.find(name)
+        {
+            let problem = format!("it goes with no token request; say it with the key `{name}`");
+            keys.complain(found, name, problem);
         } else if let Some((value, _)) = keys.text(name) {
             extra.insert(name.to_owned(), value);
         }

@@ -47,12 +47,7 @@ fn prompt_and_domain_hint_are_of_the_authorization_request_alone() {
             Some("select_account"),
             Some("contoso.example"),
         ),
-        ("extra = { prompt = \"login\" }\n", Some("login"), None),
-        (
-            "prompt = \"none\"\nextra = { prompt = \"login\" }\n",
-            Some("none"),
-            None,
-        ),
+        ("prompt = \"none\"\n", Some("none"), None),
     ] {
         let scene = scene(keys);
         let page = start(&scene);
@@ -69,9 +64,7 @@ fn prompt_and_domain_hint_are_of_the_authorization_request_alone() {
         assert_eq!(scene.authority.count("/device_authorization", None), 1);
         for request in requests {
             assert_eq!(request.parameter("domain_hint"), None, "{keys}");
-            if !keys.contains("extra") {
-                assert_eq!(request.parameter("prompt"), None, "{keys}");
-            }
+            assert_eq!(request.parameter("prompt"), None, "{keys}");
         }
     }
 }

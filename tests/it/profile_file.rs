@@ -939,6 +939,10 @@ fn an_authority_is_what_requests_are_built_of_and_extra_is_what_nobody_else_send
             "authority = \"https://id.example\"\nextra = { scope = \"all\" }\n",
             "`profiles.x.extra.scope`: it is a parameter of the grant's own",
         ),
+        (
+            "authority = \"https://id.example\"\nextra = { prompt = \"login\" }\n",
+            "`profiles.x.extra.prompt`: it goes with no token request; say it with the key `prompt`",
+        ),
     ] {
         let sandbox = Sandbox::new(&format!(
             "[profiles.x]\nclient_id = \"c\"\nscopes = [\"s\"]\n{keys}"
