@@ -47,6 +47,11 @@ pub fn account(
     asked: &[String],
     context: &Context<'_>,
 ) -> Option<Account> {
+    let end = context.clock.monotonic() + LIMIT;
+    let context = &Context {
+        deadline: Some(context.deadline.map_or(end, |deadline| deadline.min(end))),
+        ..*context
+    };
     // The sign-in has just used the same document: as a rule nothing is asked for anew.
     let server = metadata::find(client, &[EndpointName::Token], context).ok()?;
     let endpoint = server.endpoints.get(EndpointName::Userinfo)?;
@@ -67,7 +72,7 @@ pub fn account(
         ],
         body: None,
     };
-    let limit = context.request_limit().ok()?.min(LIMIT);
+    let limit = context.request_limit().ok()?;
     let found = match context.http.send(&request, &client.tls, limit) {
         Ok(response) if response.status == 200 => read(&response.body, &token_set.account),
         Ok(response) => Err(format!("HTTP status {}", response.status)),

@@ -11,12 +11,12 @@ use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKin
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::exchange::Exchange;
 use cred_helper::oauth::client::{Client, EndpointName};
-use cred_helper::oauth::metadata;
+use cred_helper::oauth::{metadata, userinfo};
 use cred_helper::profile::file::Source;
 use cred_helper::profile::{Configuration, Profile};
 use cred_helper::secret::Secret;
 use cred_helper::store::SessionStore;
-use cred_helper::token::{Account, TokenSet};
+use cred_helper::token::{Account, Timestamp, TokenSet};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -817,19 +817,21 @@ fn a_named_account_is_found_again_where_the_authority_names_nobody() {
     assert_eq!(desk.get(&world).expect("it is refreshed").source, "refresh");
 }
 
-#[test]
-fn metadata_are_asked_for_once_a_day_and_again_for_an_endpoint_they_lacked() {
-    let world = World::default();
+/// The profile of an authority whose endpoints are not known.
+fn of_an_issuer() -> Profile {
     let text =
         "[profiles.api]\nclient_id = \"cli\"\nscopes = []\nauthority = \"https://id.example\"\n";
     let mut source = Source::built_in("profiles.toml", text);
     source.profiles_count = true;
     let sources = [source];
     let configuration = Configuration::new(&sources).expect("the file is good");
-    let client = configuration
-        .profile("api")
-        .expect("the profile is good")
-        .client;
+    configuration.profile("api").expect("the profile is good")
+}
+
+#[test]
+fn metadata_are_asked_for_once_a_day_and_again_for_an_endpoint_they_lacked() {
+    let world = World::default();
+    let client = of_an_issuer().client;
     let context = world.context().without_deadline();
     let find = |needed: &[EndpointName]| metadata::find(&client, needed, &context);
     let mut document =
@@ -850,6 +852,27 @@ fn metadata_are_asked_for_once_a_day_and_again_for_an_endpoint_they_lacked() {
     world.answer(503, "");
     find(&[EndpointName::Token]).expect("an old document beats none");
     world.assert_all_asked();
+}
+
+#[test]
+fn a_name_is_waited_for_a_few_seconds_whatever_has_to_be_asked_for_it() {
+    let document = json!({"issuer": "https://id.example", "token_endpoint": "https://id.example/token",
+                          "userinfo_endpoint": "https://id.example/userinfo"});
+    for before in [None, Some(document)] {
+        let world = World::default();
+        if let Some(document) = before {
+            world.answer(200, document);
+        }
+        world.fail(HttpFailure::NotAnswered("it is silent".into()));
+        let context = world.context().without_deadline();
+        let token_set = token_set("token", world.context().clock.now());
+        let asked = ["openid".to_owned()];
+        let client = of_an_issuer().client;
+        let account = userinfo::account(&client, &token_set, &asked, &context);
+        assert_eq!(account, None);
+        assert_eq!(context.clock.monotonic().as_secs(), 5);
+        world.assert_all_asked();
+    }
 }
 
 #[test]
@@ -894,19 +917,28 @@ impl Exchange for Trade {
         if let Some((kind, _)) = self.fails.filter(|(_, token)| *token == given) {
             return Err(Error::new(kind, "it is not traded"));
         }
+        let traded = format!("traded-{}", credential.access_token.expose());
         Ok(TokenSet {
-            access_token: Secret::new(format!("traded-{}", credential.access_token.expose())),
-            token_type: "Bearer".into(),
-            issued_at: context.clock.now(),
-            expires_at: Some(context.clock.now().plus(3600)),
-            refresh_at: None,
             refresh_token: Some(Secret::new("not the session's")),
-            refresh_expires_at: None,
-            id_token: None,
-            id_token_expires_at: None,
-            scopes: None,
-            account: Account::default(),
+            ..token_set(&traded, context.clock.now())
         })
+    }
+}
+
+/// An access token of an hour, and nothing with it.
+fn token_set(access: &str, now: Timestamp) -> TokenSet {
+    TokenSet {
+        access_token: Secret::new(access),
+        token_type: "Bearer".into(),
+        issued_at: now,
+        expires_at: Some(now.plus(3600)),
+        refresh_at: None,
+        refresh_token: None,
+        refresh_expires_at: None,
+        id_token: None,
+        id_token_expires_at: None,
+        scopes: None,
+        account: Account::default(),
     }
 }
 
