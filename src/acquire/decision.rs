@@ -3,7 +3,7 @@
 use crate::error::ErrorKind;
 use crate::grant::Asks;
 use crate::secret::Secret;
-use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
+use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
 use crate::token::Timestamp;
 
 /// Which cached tokens must not be handed out.
@@ -77,8 +77,8 @@ pub enum Step<'s> {
     Grant,
     /// A person has to sign in, and may not be asked.
     LoginRequired(Reason),
-    /// A refresh failed a moment ago, and would fail again.
-    Remember(&'s FailedRefresh),
+    /// A request failed a moment ago, and would fail again.
+    Remember(&'s Failed),
 }
 
 /// Why a person has to sign in elsewhere.
@@ -223,14 +223,15 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
     Step::Grant
 }
 
-/// The refresh that failed a moment ago, where it is not tried again for what is wanted.
+/// What failed a moment ago, where it is not tried again for what is wanted.
 pub fn remembered<'s>(
     session: &'s Session,
     wanted: &Wanted<'_>,
     now: Timestamp,
-) -> Option<&'s FailedRefresh> {
-    let account = session.account(wanted.account)?;
-    let failed = account.failed_refresh.as_ref()?;
+) -> Option<&'s Failed> {
+    let account = session.account(wanted.account);
+    let of_account = account.and_then(|account| account.failed_refresh.as_ref());
+    let failed = of_account.or(session.failed_grant.as_ref())?;
     let is_it = failed.key == *wanted.asked && failed.is_remembered(now);
     // Whoever may be asked is asked only after one more attempt: it may go well by now.
     let is_mended = failed.error.kind() == ErrorKind::LoginRequired
@@ -238,7 +239,8 @@ pub fn remembered<'s>(
         && wanted.may_ask
         && !session.sign_in.is_refused(now);
     // One that failed during this call is no memory.
-    let is_tried = wanted.refused.is_some() && wanted.refused == account.refresh_token;
+    let refresh_token = account.and_then(|account| account.refresh_token.as_ref());
+    let is_tried = wanted.refused.is_some() && wanted.refused.as_ref() == refresh_token;
     (is_it && !is_mended && !is_tried && wanted.force == Force::No).then_some(failed)
 }
 
@@ -266,7 +268,7 @@ mod tests {
     use crate::error::{Error, ErrorKind};
     use crate::grant::Asks;
     use crate::secret::Secret;
-    use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
+    use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
     use crate::token::Timestamp;
 
     const NOW: Timestamp = Timestamp(10_000);
@@ -521,7 +523,7 @@ mod tests {
             (line!(), Unavailable, fresh(), plain(), 0, "use"),
         ] {
             let mut kept = session(token, Some("refresh"));
-            kept.accounts[0].failed_refresh = Some(FailedRefresh {
+            kept.accounts[0].failed_refresh = Some(Failed {
                 key: key.clone(),
                 at: NOW,
                 until: NOW.plus(60),
@@ -537,7 +539,7 @@ mod tests {
         let key = RowKey::default();
         let mut kept = session(None, Some("refresh"));
         kept.sign_in.refuse(NOW, "no");
-        kept.accounts[0].failed_refresh = Some(FailedRefresh {
+        kept.accounts[0].failed_refresh = Some(Failed {
             key: key.clone(),
             at: NOW,
             until: NOW.plus(60),

@@ -26,7 +26,7 @@ use crate::exchange::Exchange;
 use crate::grant::{Asks, Grant};
 use crate::profile::Profile;
 use crate::profile::route::Target;
-use crate::store::session::{AccessTokenRow, AccountRow, FailedRefresh, RowKey, Session};
+use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
 use crate::store::{Loaded, SessionStore};
 use crate::text::printable;
 use crate::token::{Account, Timestamp, TokenSet};
@@ -444,7 +444,7 @@ fn describe(step: &Step<'_>) -> &'static str {
 }
 
 /// What was answered when a refresh failed, and until when that counts.
-fn remember(failed: &FailedRefresh) -> Error {
+fn remember(failed: &Failed) -> Error {
     failed.error.clone().because(format!(
         "that was at {}; the authority is asked again from {} on, or at once with `--force-refresh`",
         failed.at.rfc3339(),

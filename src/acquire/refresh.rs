@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::decision::Wanted;
 use super::{Call, claims_of, row_key};
+use crate::context::Context;
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::EndpointName;
@@ -14,7 +15,7 @@ use crate::oauth::metadata::{self, Server};
 use crate::oauth::request::{self, Form};
 use crate::oauth::response::{self, Failure};
 use crate::secret::Secret;
-use crate::store::session::{AccountRow, FailedRefresh, RowKey, Session};
+use crate::store::session::{AccountRow, Failed, RowKey, Session};
 use crate::store::{Proof, SessionGuard};
 use crate::text::printable;
 use crate::token::TokenSet;
@@ -44,28 +45,48 @@ pub(super) fn refresh(
     session: &mut Session,
     guard: &SessionGuard,
 ) -> Result<Refreshed, Error> {
-    let clock = call.context.clock;
-    let began = clock.monotonic();
+    let began = call.context.clock.monotonic();
     let account = session.account(wanted.account);
     let sent = account.and_then(|account| account.refresh_token.clone());
     let result = attempt(call, wanted, session, guard);
-    if let Some((error, seconds)) = lesson(&result, clock.monotonic().saturating_sub(began))
-        && let Err(error) = note(call, wanted, session, sent.as_ref(), error, seconds, guard)
-    {
-        let context = &call.context;
-        context.debug(|| format!("the failed refresh could not be noted: {error}"));
+    if let Some((error, seconds)) = lesson(&result, has_taken_long(&call.context, began)) {
+        note(call, session, guard, |session| {
+            let account = session.account_mut(wanted.account);
+            // Its token may be gone meanwhile.
+            let row = account.filter(|row| sent.is_some() && row.refresh_token == sent);
+            if let Some(row) = row {
+                row.failed_refresh = Some(failed(call, wanted.asked, error, seconds));
+            }
+        });
     }
     result
 }
 
+/// How late may it be noticed that trouble is over?
+pub(super) const TROUBLE: i64 = 10;
+
+/// Whether what began then was waited for so long that trouble with it is worth remembering.
+pub(super) fn has_taken_long(context: &Context<'_>, began: Duration) -> bool {
+    /// How long is that?
+    const LONG: Duration = Duration::from_secs(5);
+    context.clock.monotonic().saturating_sub(began) > LONG
+}
+
+/// What is kept of a request that failed.
+pub(super) fn failed(call: &Call<'_>, asked: &RowKey, error: Error, seconds: i64) -> Failed {
+    let at = call.context.clock.now();
+    Failed {
+        key: asked.clone(),
+        at,
+        until: at.plus(seconds),
+        error,
+    }
+}
+
 /// What the next calls are told instead of trying again, and for how many seconds.
-fn lesson(result: &Result<Refreshed, Error>, took: Duration) -> Option<(Error, i64)> {
+fn lesson(result: &Result<Refreshed, Error>, has_taken_long: bool) -> Option<(Error, i64)> {
     /// How long does one command of a tool start us again and again?
     const REFUSAL: i64 = 60;
-    /// How late may it be noticed that trouble is over?
-    const TROUBLE: i64 = 10;
-    /// How long must trouble have been waited for, to be worth remembering?
-    const LONG: Duration = Duration::from_secs(5);
     match result {
         Ok(Refreshed::Done(_)) => None,
         Ok(Refreshed::Refused { error, .. }) => {
@@ -75,37 +96,32 @@ fn lesson(result: &Result<Refreshed, Error>, took: Duration) -> Option<(Error, i
         Err(error) if error.oauth_error().is_some_and(response::is_policy) => {
             Some((error.clone(), REFUSAL))
         }
-        Err(error) if error.kind() == ErrorKind::Unavailable && took > LONG => {
+        Err(error) if error.kind() == ErrorKind::Unavailable && has_taken_long => {
             Some((error.clone(), TROUBLE))
         }
         Err(_) => None,
     }
 }
 
-/// Notes that a refresh failed, unless its token is gone meanwhile.
-fn note(
+/// Notes in the session that something failed.
+pub(super) fn note(
     call: &Call<'_>,
-    wanted: &Wanted<'_>,
     session: &mut Session,
-    sent: Option<&Secret>,
-    error: Error,
-    seconds: i64,
     guard: &SessionGuard,
-) -> Result<(), Error> {
-    *session = call.store.load_locked(guard, &call.context)?;
-    let account = session.account_mut(wanted.account);
-    let Some(account) = account.filter(|row| sent.is_some() && row.refresh_token.as_ref() == sent)
-    else {
-        return Ok(());
-    };
-    let at = call.context.clock.now();
-    account.failed_refresh = Some(FailedRefresh {
-        key: wanted.asked.clone(),
-        at,
-        until: at.plus(seconds),
-        error,
-    });
-    call.store.save(session, None, guard)
+    edit: impl FnOnce(&mut Session),
+) {
+    let noted = call
+        .store
+        .load_locked(guard, &call.context)
+        .and_then(|read| {
+            *session = read;
+            edit(session);
+            call.store.save(session, None, guard)
+        });
+    if let Err(error) = noted {
+        let context = &call.context;
+        context.debug(|| format!("a failure could not be noted: {error}"));
+    }
 }
 
 fn attempt(

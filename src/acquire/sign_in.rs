@@ -417,7 +417,20 @@ pub(super) fn run_silently(
     let now = call.context.clock.now();
     let (asked, wanted) = (call.asked_key(), call.key());
     let name = call.grant.name();
-    let mut token_set = run(call, call.grant, Interactive::Never, session)?;
+    let began = call.context.clock.monotonic();
+    let granted = run(call, call.grant, Interactive::Never, session);
+    if let Err(error) = &granted
+        && call.grant.asks() == Asks::Nobody
+        && error.kind() == ErrorKind::Unavailable
+        && refresh::has_taken_long(&call.context, began)
+    {
+        // Jobs that were started together would wait for it one after the other.
+        refresh::note(call, session, guard, |session| {
+            let failed = refresh::failed(call, &asked, error.clone(), refresh::TROUBLE);
+            session.failed_grant = Some(failed);
+        });
+    }
+    let mut token_set = granted?;
     if let Some(wanted) = call.account() {
         check_account(&token_set.account, wanted)?;
     }
@@ -425,6 +438,7 @@ pub(super) fn run_silently(
         // The next call for this account has to find it.
         token_set.account.name = call.account().map(printable);
     }
+    session.failed_grant = None;
     // An account has a token for each set of scopes; a machine that is not named has one account.
     let known = match token_set.account.label() {
         Some(label) => session.account_mut(Some(label)),

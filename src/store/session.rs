@@ -18,6 +18,9 @@ pub struct Session {
     pub accounts: Vec<AccountRow>,
     /// What happened when a person was asked.
     pub sign_in: SignIn,
+    /// The last time that a machine could not sign in, if the next one would soon fail as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_grant: Option<Failed>,
 }
 
 /// Somebody who is signed in.
@@ -43,14 +46,15 @@ pub struct AccountRow {
     pub last_refreshed_at: Option<Timestamp>,
     /// Its access tokens, and the last ID token under [`RowKey::id_token`].
     pub access_tokens: Vec<AccessTokenRow>,
-    /// The last refresh, if it failed so that the next one would soon fail as well.
+    /// The last refresh, if it failed so that the next one would soon fail as well, and left the
+    /// refresh token as good as it was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed_refresh: Option<FailedRefresh>,
+    pub failed_refresh: Option<Failed>,
 }
 
-/// A refresh that failed, and left the refresh token as good as it was.
+/// A request that failed, and is not tried again for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedRefresh {
+pub struct Failed {
     /// What was asked for.
     pub key: RowKey,
     /// When.
@@ -192,7 +196,7 @@ impl SignIn {
     }
 }
 
-impl FailedRefresh {
+impl Failed {
     /// Whether it is remembered still. A clock that was set back does not make it longer than it was
     /// meant.
     pub fn is_remembered(&self, now: Timestamp) -> bool {
@@ -383,7 +387,7 @@ fn expose_optional<S: Serializer>(
 
 #[cfg(test)]
 mod tests {
-    use super::{FailedRefresh, RowKey, Session, SignIn};
+    use super::{Failed, RowKey, Session, SignIn};
     use crate::error::{Error, ErrorKind, OAuthError};
     use crate::secret::Secret;
     use crate::token::{Account, Timestamp, TokenSet};
@@ -517,7 +521,7 @@ mod tests {
             serde_json::from_str::<Session>(&text).unwrap()
         };
         assert_eq!(read(&session), session);
-        session.accounts[0].failed_refresh = Some(FailedRefresh {
+        session.accounts[0].failed_refresh = Some(Failed {
             key: key("a"),
             at: Timestamp(100),
             until: Timestamp(160),

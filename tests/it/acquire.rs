@@ -680,6 +680,58 @@ fn trouble_that_was_waited_for_long_is_remembered_for_ten_seconds() {
 }
 
 #[test]
+fn a_machine_asks_for_each_token_and_once_where_its_authority_hangs() {
+    let mut world = World::without_terminal();
+    world.variables.insert("SECRET", "robot's".to_owned());
+    let desk = Desk::with("grant = \"client_credentials\"\nclient_secret = { env = \"SECRET\" }\n");
+    let get = || {
+        let answer = desk.get(&world);
+        answer.map(|credential| {
+            (
+                credential.access_token.expose().to_owned(),
+                credential.stale,
+            )
+        })
+    };
+    let token = |name: &str, stale| Ok((name.to_owned(), stale));
+    world.answer(200, tokens("first", Some("never-used")));
+    assert_eq!(get(), token("first", false));
+    world.pass(3290);
+    assert_eq!(get(), token("first", false), "it is cached");
+    world.pass(20);
+    world.answer(200, tokens("second", None));
+    assert_eq!(
+        get(),
+        token("second", false),
+        "it is asked for anew in time"
+    );
+    assert_eq!(world.count("client_credentials"), 2);
+    world.pass(3500);
+    world.fail(HttpFailure::NotSent("operation timed out".into()));
+    for _ in 0..2 {
+        assert_eq!(get(), token("second", true));
+    }
+    // The first of them has waited for thirty seconds.
+    world.pass(70);
+    world.fail(HttpFailure::NotSent("operation timed out".into()));
+    let first = get().expect_err("it is over");
+    let again = get().expect_err("it is over");
+    assert_eq!(again.kind(), ErrorKind::Unavailable);
+    assert_eq!(again.message(), first.message());
+    assert_eq!(world.count("client_credentials"), 4);
+    world.pass(10);
+    // What is to be mended in the profile is not remembered.
+    for _ in 0..2 {
+        world.answer(401, refusal("invalid_client"));
+        let error = get().expect_err("it is refused");
+        assert_eq!(error.kind(), ErrorKind::Denied);
+    }
+    world.answer(200, tokens("third", None));
+    assert_eq!(get(), token("third", false));
+    world.assert_all_asked();
+}
+
+#[test]
 fn the_refresh_token_of_an_answer_that_is_unusable_otherwise_is_kept() {
     let world = World::default();
     let desk = Desk::signed_in(&world);
