@@ -118,8 +118,10 @@ impl Answerer<'_> {
         }
         let mut chain = chain.to_vec();
         chain.push(&profile.name);
+        let deadline = self.context.clock.monotonic() + self.time_limit;
         let tokens = OtherProfiles {
             answerer: self,
+            deadline,
             channel,
             interactive,
             chain,
@@ -133,7 +135,7 @@ impl Answerer<'_> {
             interactive,
             context: Context {
                 terminal: channel.unwrap_or(own),
-                deadline: Some(self.context.clock.monotonic() + self.time_limit),
+                deadline: Some(deadline),
                 tokens: &tokens,
                 ..self.context
             },
@@ -261,6 +263,8 @@ impl Answerer<'_> {
 /// The tokens of profiles that another one names as a source.
 struct OtherProfiles<'a> {
     answerer: &'a Answerer<'a>,
+    /// When this call has to be answered.
+    deadline: Duration,
     channel: Option<&'a dyn Terminal>,
     interactive: Interactive,
     /// The profiles that wait for each other; the last one asks.
@@ -293,9 +297,11 @@ impl Tokens for OtherProfiles<'_> {
             interactive: Some(self.interactive),
             ..Request::new(Action::Get)
         };
+        let now = self.answerer.context.clock.monotonic();
         // No tool gets this token: whether one may is asked of the profile that needs it.
         let answerer = Answerer {
             tool: None,
+            time_limit: self.deadline.saturating_sub(now),
             ..*self.answerer
         };
         let response = answerer.answer_for(&request, self.channel, &self.chain)?;

@@ -275,14 +275,16 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
             }
         }
         Step::Remember(failed) if !damaged => Err(remember(failed)),
-        Step::Grant if !damaged => prepare(call).and_then(|()| sign_in::sign_in(call, &wanted)),
+        Step::Grant if !damaged => prepare(call).and_then(|call| sign_in::sign_in(&call, &wanted)),
         Step::Use { .. }
         | Step::UseAndRefresh { .. }
         | Step::Refresh { .. }
         | Step::Silent
         | Step::Grant
         | Step::LoginRequired(_)
-        | Step::Remember(_) => prepare(call).and_then(|()| under_lock(call, &wanted, HasAsked::No)),
+        | Step::Remember(_) => {
+            prepare(call).and_then(|call| under_lock(&call, &wanted, HasAsked::No))
+        }
     };
     let error = match result {
         Err(error) if error.kind() != ErrorKind::Interrupted => error,
@@ -299,8 +301,9 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
     }
 }
 
-/// Has the tokens of other profiles at hand that this one needs, before any lock is taken.
-fn prepare(call: &Call<'_>) -> Result<(), Error> {
+/// Has the tokens of other profiles at hand that this one needs, before any lock is taken. Where a
+/// person signed in for one of them, the call goes on all the same.
+fn prepare<'a>(call: &Call<'a>) -> Result<Call<'a>, Error> {
     let of_client = call.profile.client.authentication.profiles();
     for name in of_client.chain(call.grant.profiles()) {
         let token = call.context.tokens.token_of(name);
@@ -308,7 +311,15 @@ fn prepare(call: &Call<'_>) -> Result<(), Error> {
             error.because(format!("profile `{}` needs its token", call.profile.name))
         })?;
     }
-    Ok(())
+    let is_over = call.context.time_left().is_some_and(|left| left.is_zero());
+    Ok(Call {
+        context: if is_over {
+            call.context.with_time_for_a_request()
+        } else {
+            call.context
+        },
+        ..*call
+    })
 }
 
 /// A token is handed out that should have been refreshed.

@@ -62,10 +62,7 @@ pub(super) fn wait_for_another(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<C
         | Step::UseAndRefresh { .. }
         | Step::Refresh { .. }
         | Step::Silent
-        | Step::Grant => {
-            prepare(call)?;
-            under_lock(call, wanted, HasAsked::No)
-        }
+        | Step::Grant => under_lock(&prepare(call)?, wanted, HasAsked::No),
     }
 }
 

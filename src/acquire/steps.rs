@@ -17,8 +17,8 @@ const LIFE: i64 = 3600;
 /// # Errors
 /// `config` if the profile's grant has no two steps, and as [`super::acquire`].
 pub fn begin(call: &Call<'_>) -> Result<String, Error> {
+    let call = &prepare(call)?;
     let context = &call.context;
-    prepare(call)?;
     let claims = call.claims().or(read(call)?.sign_in.claims);
     // The authority may be asked, which must not hold up refreshes.
     let begun = call.grant.begin(
@@ -65,8 +65,8 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
 /// # Errors
 /// `login_required` if none was, `usage` if the answer is none to it, and as [`super::login`].
 pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
+    let call = &prepare(call)?;
     let context = &call.context;
-    prepare(call)?;
     let _guard = call.store.lock_sign_in(context)?;
     let begun = read(call)?.sign_in.begun;
     let now = context.clock.now();
