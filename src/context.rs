@@ -32,6 +32,12 @@ pub trait Environment {
     fn is_set_to_nothing(&self, _name: &str) -> bool {
         false
     }
+
+    /// Whether this is continuous integration, where there is no person.
+    fn is_ci(&self) -> bool {
+        let variable = self.variable("CI");
+        variable.is_some_and(|value| value != "false" && value != "0")
+    }
 }
 
 /// An HTTP request. Its headers and body may hold secrets, so it is not `Debug`.
@@ -156,8 +162,11 @@ pub trait Visitors {
 
 /// The person's browser on this machine.
 pub trait Browser {
-    /// Why there is none; `None` if there is one.
-    fn missing(&self) -> Option<String>;
+    /// What there is, and what tells it.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn found(&self) -> Result<String, String>;
     /// Opens a URL.
     ///
     /// # Errors

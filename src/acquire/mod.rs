@@ -151,14 +151,11 @@ impl<'a> Call<'a> {
 
     /// Whether a person may be asked now, and would see it.
     fn may_ask(&self) -> bool {
-        let is_ci = || {
-            let variable = self.context.environment.variable("CI");
-            variable.is_some_and(|value| value != "false" && value != "0")
-        };
+        let context = &self.context;
         match self.interactive {
             Interactive::Never => false,
-            Interactive::Auto => !is_ci() && self.context.terminal.is_available(),
-            Interactive::Always => self.context.terminal.is_available(),
+            Interactive::Auto => !context.environment.is_ci() && context.terminal.is_available(),
+            Interactive::Always => context.terminal.is_available(),
         }
     }
 

@@ -254,7 +254,7 @@ impl Grant for AuthorizationCode {
                 client, &server, request, &redirect, authority, by_form, context,
             )
         };
-        let mut opened = context.browser.missing().map_or(Ok(()), Err);
+        let mut opened = context.browser.found().map(drop);
         let mut page = awaited(opened.is_ok())?;
         if opened.is_ok() {
             opened = context.browser.open(&page.url);

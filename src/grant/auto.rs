@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::oauth::client::{Client, EndpointName};
 use crate::oauth::metadata;
+use crate::text::printable;
 use crate::token::TokenSet;
 
 /// The line in the table.
@@ -45,22 +46,25 @@ impl Grant for Auto {
     fn chosen(&self, client: &Client, context: &Context<'_>) -> Result<&dyn Grant, Error> {
         let server = metadata::find(client, &[EndpointName::Token], context)?;
         let has = |name| server.endpoints.get(name).is_some();
-        let reason = if !has(EndpointName::Authorization) {
-            Some("the authority has no authorization endpoint".to_owned())
-        } else {
-            context.browser.missing()
-        };
-        let (chosen, reason): (&dyn Grant, _) = match reason {
-            None => (&self.browser, "there is a browser".to_owned()),
-            Some(reason)
-                if !has(EndpointName::DeviceAuthorization) && has(EndpointName::Authorization) =>
-            {
-                let reason = format!("{reason}, and the authority has no device code");
+        let found = has(EndpointName::Authorization).then(|| context.browser.found());
+        let (chosen, reason): (&dyn Grant, _) = match found {
+            None => {
+                let reason = "the authority has no authorization endpoint";
+                (&self.device, reason.to_owned())
+            }
+            Some(Ok(found)) => (&self.browser, format!("there is a browser: {found}")),
+            Some(Err(reason)) if has(EndpointName::DeviceAuthorization) => {
+                (&self.device, format!("no browser: {reason}"))
+            }
+            Some(Err(reason)) => {
+                let reason = format!("no browser: {reason}; and the authority has no device code");
                 (&self.browser, reason)
             }
-            Some(reason) => (&self.device, reason),
         };
-        context.debug(|| format!("the sign-in is by {}: {reason}", chosen.name()));
+        context.debug(|| {
+            let reason = printable(&reason);
+            format!("the sign-in is by `{}`: {reason}", chosen.name())
+        });
         Ok(chosen)
     }
 

@@ -12,39 +12,70 @@ use crate::context::{Browser, Clock, Environment, LoopbackHost, Visitors};
 /// The browser that the environment and the operating system name.
 pub struct SystemBrowser<'a> {
     environment: &'a dyn Environment,
+    /// The file that tells that this is a container.
+    container_mark: fn() -> Option<&'static str>,
+}
+
+/// What may open a URL.
+struct Found {
+    /// Its commands, best first.
+    commands: Vec<Vec<String>>,
+    /// What tells that there is something.
+    told_by: String,
 }
 
 impl<'a> SystemBrowser<'a> {
     /// The browser of whoever has this environment.
     pub fn new(environment: &'a dyn Environment) -> Self {
-        Self { environment }
+        Self {
+            environment,
+            container_mark: platform::container_mark,
+        }
     }
 
-    /// The commands that may open a URL, best first, or why there is none.
-    fn commands(&self) -> Result<Vec<Vec<String>>, String> {
+    /// What may open a URL, or why there is nothing.
+    fn look(&self) -> Result<Found, String> {
         let variable = |name: &str| self.environment.variable(name);
+        let found = |commands: &[&str], told_by: String| Found {
+            commands: commands.iter().map(|command| words(command)).collect(),
+            told_by,
+        };
         match variable("CRED_HELPER_BROWSER").as_deref() {
             Some("none") => return Err("CRED_HELPER_BROWSER is `none`".to_owned()),
-            Some(command) => return Ok(vec![words(command)]),
+            Some(command) => return Ok(found(&[command], "CRED_HELPER_BROWSER".to_owned())),
             None => {}
         }
         if let Some(list) = variable("BROWSER") {
-            return Ok(list.split(platform::LIST_SEPARATOR).map(words).collect());
+            let commands: Vec<&str> = list.split(platform::LIST_SEPARATOR).collect();
+            return Ok(found(&commands, "BROWSER".to_owned()));
         }
         for name in ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"] {
             if variable(name).is_some() {
-                return Err(format!("{name} is set: the person is elsewhere"));
+                return Err(format!("this is SSH ({name} is set)"));
             }
         }
-        let is_windows_below = variable("WSL_DISTRO_NAME").is_some();
-        if is_windows_below {
-            return Ok(vec![
-                words("wslview"),
-                words("rundll32.exe url.dll,FileProtocolHandler"),
-            ]);
+        if self.environment.is_ci() {
+            return Err("this is CI (CI is set)".to_owned());
         }
-        let commands = platform::browsers(self.environment)?;
-        Ok(commands.iter().copied().map(words).collect())
+        if let Some(distribution) = variable("WSL_DISTRO_NAME") {
+            let commands = ["wslview", "rundll32.exe url.dll,FileProtocolHandler"];
+            return Ok(found(&commands, format!("WSL, `{distribution}`")));
+        }
+        // A container can be part of a desktop: then there is a display.
+        let (commands, told_by) =
+            platform::browsers(self.environment).map_err(|reason| match self.container() {
+                Some(mark) => format!("this is a container ({mark}), and {reason}"),
+                None => format!("there is no desktop: {reason}"),
+            })?;
+        Ok(found(commands, told_by))
+    }
+
+    /// What tells that this is a container.
+    fn container(&self) -> Option<String> {
+        // Set by systemd and podman, as <https://systemd.io/CONTAINER_INTERFACE> has it.
+        let name = || Some(format!("`{}`", self.environment.variable("container")?));
+        let mark = (self.container_mark)().map(|mark| format!("`{mark}`"));
+        mark.or_else(name)
     }
 
     fn is_there(&self, command: &[String]) -> bool {
@@ -67,23 +98,22 @@ fn words(command: &str) -> Vec<String> {
 }
 
 impl Browser for SystemBrowser<'_> {
-    fn missing(&self) -> Option<String> {
-        match self.commands() {
-            Err(reason) => Some(reason),
-            Ok(commands) if commands.iter().any(|command| self.is_there(command)) => None,
-            Ok(commands) => {
-                let names: Vec<&str> = commands
-                    .iter()
-                    .filter_map(|command| command.first().map(String::as_str))
-                    .collect();
-                Some(format!("there is no `{}`", names.join("` and no `")))
+    fn found(&self) -> Result<String, String> {
+        let Found { commands, told_by } = self.look()?;
+        let program = |command: &Vec<String>| command.first().cloned().unwrap_or_default();
+        match commands.iter().find(|command| self.is_there(command)) {
+            Some(command) => Ok(format!("`{}`, {told_by}", program(command))),
+            None => {
+                let names: Vec<String> = commands.iter().map(program).collect();
+                let names = names.join("` and no `");
+                Err(format!("there is no `{names}` ({told_by})"))
             }
         }
     }
 
     fn open(&self, url: &str) -> Result<(), String> {
         let mut problem = "there is no browser".to_owned();
-        for command in self.commands()? {
+        for command in self.look()?.commands {
             if !self.is_there(&command) {
                 continue;
             }
@@ -160,40 +190,88 @@ mod tests {
         }
     }
 
+    /// What there is in this environment, on a machine that is a container or not.
+    fn look(
+        variables: &[(&'static str, &'static str)],
+        is_container: bool,
+    ) -> Result<String, String> {
+        let environment = Variables(variables.iter().copied().collect());
+        let browser = SystemBrowser {
+            environment: &environment,
+            container_mark: if is_container {
+                || Some("/.dockerenv")
+            } else {
+                || None
+            },
+        };
+        let found = browser.look()?;
+        let lines: Vec<String> = found.commands.iter().map(|words| words.join(" ")).collect();
+        Ok(format!("{}; {}", lines.join("|"), found.told_by))
+    }
+
     #[test]
     fn the_environment_says_whether_there_is_a_browser_and_which() {
         for (variables, expected) in [
             (
-                &[("CRED_HELPER_BROWSER", "firefox -P work")][..],
-                Ok("firefox -P work"),
+                &[("CRED_HELPER_BROWSER", "firefox -P work"), ("CI", "true")][..],
+                Ok("firefox -P work; CRED_HELPER_BROWSER"),
             ),
             (
                 &[("CRED_HELPER_BROWSER", "none"), ("BROWSER", "x")],
-                Err("`none`"),
+                Err("CRED_HELPER_BROWSER is `none`"),
             ),
             (
                 &[("BROWSER", "one:two %s"), ("SSH_TTY", "/dev/pts/1")],
-                Ok("one|two %s"),
+                Ok("one|two %s; BROWSER"),
             ),
             (
                 &[("SSH_CONNECTION", "a"), ("DISPLAY", ":0")],
-                Err("SSH_CONNECTION"),
+                Err("this is SSH (SSH_CONNECTION is set)"),
             ),
             (
-                &[("WSL_DISTRO_NAME", "Debian")],
-                Ok("wslview|rundll32.exe url.dll,FileProtocolHandler"),
+                &[("SSH_TTY", "/dev/pts/1"), ("WSL_DISTRO_NAME", "Debian")],
+                Err("this is SSH (SSH_TTY is set)"),
+            ),
+            (
+                &[("CI", "1"), ("DISPLAY", ":0")],
+                Err("this is CI (CI is set)"),
+            ),
+            (
+                &[("CI", "false"), ("WSL_DISTRO_NAME", "Debian")],
+                Ok("wslview|rundll32.exe url.dll,FileProtocolHandler; WSL, `Debian`"),
             ),
         ] {
-            let environment = Variables(variables.iter().copied().collect());
-            let found = SystemBrowser::new(&environment).commands();
-            let found = found.map(|commands| {
-                let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
-                lines.join("|")
-            });
-            match expected {
-                Ok(line) => assert_eq!(found.as_deref(), Ok(line)),
-                Err(reason) => assert!(found.is_err_and(|error| error.contains(reason))),
+            // Whoever says it does so in a container too.
+            for is_container in [false, true] {
+                let found = look(variables, is_container);
+                let found = found.as_deref().map_err(String::as_str);
+                assert_eq!(found, expected, "{variables:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_display_tells_of_a_desktop_and_without_one_a_container_is_named() {
+        const UNSET: &str = "neither WAYLAND_DISPLAY nor DISPLAY is set";
+        let desktop = |told_by| Ok(format!("xdg-open|sensible-browser; {told_by}"));
+        let container = |mark| Err(format!("this is a container (`{mark}`), and {UNSET}"));
+        for (variables, is_container, expected) in [
+            (&[("DISPLAY", ":0")][..], false, desktop("display `:0`")),
+            (
+                &[("DISPLAY", ":0"), ("WAYLAND_DISPLAY", "wayland-1")],
+                false,
+                desktop("Wayland display `wayland-1`"),
+            ),
+            (&[("DISPLAY", ":0")], true, desktop("display `:0`")),
+            (&[], false, Err(format!("there is no desktop: {UNSET}"))),
+            (&[], true, container("/.dockerenv")),
+            (&[("container", "podman")], false, container("podman")),
+            (&[("container", "podman")], true, container("/.dockerenv")),
+        ] {
+            let is_mac = std::env::consts::OS == "macos";
+            let of_mac = || Ok("/usr/bin/open; macOS".to_owned());
+            let expected = if is_mac { of_mac() } else { expected };
+            assert_eq!(look(variables, is_container), expected, "{variables:?}");
         }
     }
 
@@ -203,16 +281,18 @@ mod tests {
             let variables = [("BROWSER", browser), ("PATH", "/usr/bin:/bin")];
             let environment = Variables(variables.into_iter().collect());
             let browser = SystemBrowser::new(&environment);
-            (browser.missing(), browser.open("https://id.example/"))
+            (browser.found(), browser.open("https://id.example/"))
         };
-        assert_eq!(found("true"), (None, Ok(())));
-        assert_eq!(found("nowhere:true"), (None, Ok(())));
-        assert_eq!(found("false:true"), (None, Ok(())));
-        let (missing, opened) = found("false");
-        assert_eq!(missing, None);
+        let named = |program| Ok(format!("`{program}`, BROWSER"));
+        assert_eq!(found("true"), (named("true"), Ok(())));
+        assert_eq!(found("nowhere:true"), (named("true"), Ok(())));
+        assert_eq!(found("false:true"), (named("false"), Ok(())));
+        let (there, opened) = found("false");
+        assert_eq!(there, named("false"));
         assert!(opened.is_err_and(|reason| reason.contains("`false` failed")));
-        let (missing, opened) = found("nowhere");
-        assert!(missing.is_some_and(|reason| reason.contains("nowhere")));
+        let (there, opened) = found("nowhere:x");
+        let none = "there is no `nowhere` and no `x` (BROWSER)";
+        assert_eq!(there, Err(none.to_owned()));
         assert!(opened.is_err());
     }
 }

@@ -45,7 +45,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     (
         "CI",
-        "if set and not `false`, a person is asked only with --interactive always",
+        "if set and not `false`, a person is asked only with --interactive always, and without a browser",
     ),
     (
         "CRED_HELPER_BROWSER",
@@ -60,6 +60,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "if one is set, there is no browser unless BROWSER names it",
     ),
     ("WSL_DISTRO_NAME", "if it is set, Windows opens the browser"),
+    (
+        "WAYLAND_DISPLAY, DISPLAY",
+        "if one is set, there is a desktop, and so a browser (Linux and other Unix systems)",
+    ),
+    (
+        "container",
+        "that this is a container, for whoever asks why there is no browser",
+    ),
     (
         "GIT_TERMINAL_PROMPT",
         "if `0`, `false` or empty, git does not have a person asked",

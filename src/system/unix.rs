@@ -83,19 +83,32 @@ impl Drop for Keyboard {
 /// What stands between the commands of `BROWSER`.
 pub const LIST_SEPARATOR: char = ':';
 
-/// The commands that open a URL on this desktop, or why there is none.
+/// The commands that open a URL on this desktop, and what tells that there is one.
 ///
 /// # Errors
 /// Why there is no desktop.
-pub fn browsers(environment: &dyn Environment) -> Result<&'static [&'static str], String> {
+pub fn browsers(
+    environment: &dyn Environment,
+) -> Result<(&'static [&'static str], String), String> {
     if std::env::consts::OS == "macos" {
-        return Ok(&["/usr/bin/open"]);
+        return Ok((&["/usr/bin/open"], "macOS".to_owned()));
     }
-    let is_set = |name| environment.variable(name).is_some();
-    if is_set("WAYLAND_DISPLAY") || is_set("DISPLAY") {
-        return Ok(&["xdg-open", "sensible-browser"]);
+    for (name, kind) in [
+        ("WAYLAND_DISPLAY", "Wayland display"),
+        ("DISPLAY", "display"),
+    ] {
+        if let Some(display) = environment.variable(name) {
+            let commands = &["xdg-open", "sensible-browser"];
+            return Ok((commands, format!("{kind} `{display}`")));
+        }
     }
-    Err("neither WAYLAND_DISPLAY nor DISPLAY is set: there is no desktop".to_owned())
+    Err("neither WAYLAND_DISPLAY nor DISPLAY is set".to_owned())
+}
+
+/// The file that tells that this is a container, of podman or of docker, which say it so.
+pub fn container_mark() -> Option<&'static str> {
+    let marks = ["/run/.containerenv", "/.dockerenv"];
+    marks.into_iter().find(|mark| Path::new(mark).exists())
 }
 
 /// Has a program started beyond the reach of this terminal's Ctrl-C.

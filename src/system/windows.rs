@@ -59,12 +59,20 @@ impl Read for Keyboard {
 /// What stands between the commands of `BROWSER`.
 pub const LIST_SEPARATOR: char = ';';
 
-/// The command that opens a URL.
+/// The command that opens a URL, and what tells that there is one.
 ///
 /// # Errors
 /// None: there always is one.
-pub fn browsers(_environment: &dyn Environment) -> Result<&'static [&'static str], String> {
-    Ok(&["rundll32.exe url.dll,FileProtocolHandler"])
+pub fn browsers(
+    _environment: &dyn Environment,
+) -> Result<(&'static [&'static str], String), String> {
+    let commands = &["rundll32.exe url.dll,FileProtocolHandler"];
+    Ok((commands, "Windows".to_owned()))
+}
+
+/// The file that tells that this is a container: here there is none.
+pub fn container_mark() -> Option<&'static str> {
+    None
 }
 
 /// Has a program started beyond the reach of this console's Ctrl-C.

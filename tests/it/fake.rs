@@ -162,8 +162,8 @@ impl Http for World {
 }
 
 impl Browser for World {
-    fn missing(&self) -> Option<String> {
-        Some("there is none in this world".to_owned())
+    fn found(&self) -> Result<String, String> {
+        Err("there is none in this world".to_owned())
     }
 
     fn open(&self, _url: &str) -> Result<(), String> {

@@ -93,6 +93,7 @@ fn without_a_browser_or_where_it_is_asked_for_a_code_is_shown() {
         "BROWSER=browser cred-helper login --grant device_code",
         "DISPLAY=:0 SSH_CONNECTION='a b' cred-helper login",
         "BROWSER=nowhere cred-helper login",
+        "DISPLAY=:0 CI=true cred-helper login --interactive always",
         "cred-helper login",
     ] {
         let ground = ground(json!({}), "");
@@ -102,6 +103,41 @@ fn without_a_browser_or_where_it_is_asked_for_a_code_is_shown() {
         assert!(shown.contains("enter the code"), "{line}: {shown}");
         assert!(!ground.sandbox.path().join("page").exists(), "{line}");
     }
+}
+
+#[test]
+fn who_asks_is_told_what_was_found_of_a_browser_and_so_why_a_way_was_taken() {
+    let browser = "`authorization_code`: there is a browser: ";
+    let none = "`device_code`: no browser: ";
+    for_each(
+        [
+            ("BROWSER=browser", browser, "`browser`, BROWSER"),
+            ("DISPLAY=:7", browser, "`xdg-open`, display `:7`"),
+            ("SSH_TTY=x DISPLAY=:7", none, "this is SSH (SSH_TTY is set)"),
+            ("container=podman", none, "this is a container ("),
+            (
+                "CRED_HELPER_BROWSER=none",
+                none,
+                "CRED_HELPER_BROWSER is `none`",
+            ),
+        ],
+        |(variables, way, found)| {
+            let ground = ground(json!({}), "");
+            ground.sandbox.script("xdg-open", "exec browser \"$1\"\n");
+            let line = format!("{variables} cred-helper login -v 2>errors");
+            let terminal = ground.sandbox.in_terminal(&line);
+            let page = (way == browser).then(|| {
+                let path = ground.sandbox.path().join("page");
+                eventually("the browser opens", || path.exists());
+                ground.read("page")
+            });
+            ground.authority.approve(page.as_deref(), "ada");
+            terminal.wait();
+            let errors = ground.read("errors");
+            let expected = format!("debug: the sign-in is by {way}{found}");
+            assert!(errors.contains(&expected), "{errors}");
+        },
+    );
 }
 
 #[test]
