@@ -237,7 +237,7 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
     let loaded = call.store.load()?;
     let empty = Session::default();
     let (session, damaged) = match &loaded {
-        Loaded::Session(session, _) => (session, false),
+        Loaded::Session(session, _) => (session.as_ref(), false),
         Loaded::Absent => (&empty, false),
         // Only under the lock can a second look tell damage from a write that is under way.
         Loaded::Damaged(_) => (&empty, true),

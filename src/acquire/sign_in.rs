@@ -125,7 +125,7 @@ fn last_sign_in(session: &Session) -> Option<Timestamp> {
 /// Reads without a lock; damage counts as nothing, and is set aside when something is written.
 pub(super) fn read(call: &Call<'_>) -> Result<Session, Error> {
     Ok(match call.store.load()? {
-        Loaded::Session(session, _) => session,
+        Loaded::Session(session, _) => *session,
         Loaded::Absent | Loaded::Damaged(_) => Session::default(),
     })
 }

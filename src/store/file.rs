@@ -47,7 +47,7 @@ pub enum Loaded {
     /// Nothing.
     Absent,
     /// A session, and the name of its seal.
-    Session(Session, &'static str),
+    Session(Box<Session>, &'static str),
     /// Something that is no session; why.
     Damaged(String),
 }
@@ -345,7 +345,7 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Loaded, Error> {
     };
     let content = seal.open(envelope.seal.parameters, envelope.content.get())?;
     match serde_json::from_str(&content) {
-        Ok(session) => Ok(Loaded::Session(session, seal.name())),
+        Ok(session) => Ok(Loaded::Session(Box::new(session), seal.name())),
         Err(error) => Ok(Loaded::Damaged(position(&error))),
     }
 }
@@ -405,7 +405,7 @@ mod tests {
         let written = encode(&Session::default(), seal::for_new_files("none")).unwrap();
         assert!(matches!(
             decode(written.as_bytes(), Path::new("x")),
-            Ok(Loaded::Session(session, "none")) if session == Session::default()
+            Ok(Loaded::Session(session, "none")) if *session == Session::default()
         ));
         for damaged in [
             "",

@@ -182,7 +182,7 @@ impl SessionStore {
     ) -> Result<Session, Error> {
         let own = self.own_store();
         match own.file.load()? {
-            Loaded::Session(session, _) => Ok(session),
+            Loaded::Session(session, _) => Ok(*session),
             Loaded::Absent => Ok(Session::default()),
             Loaded::Damaged(reason) => {
                 let path = own.file.path();
