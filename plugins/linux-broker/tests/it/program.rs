@@ -1,0 +1,1 @@
+//! The plugin behind cred-helper.
