@@ -31,6 +31,9 @@ _cred__helper() {
             cred__helper,git)
                 cmd="cred__helper__subcmd__git"
                 ;;
+            cred__helper,google)
+                cmd="cred__helper__subcmd__google"
+                ;;
             cred__helper,help)
                 cmd="cred__helper__subcmd__help"
                 ;;
@@ -69,6 +72,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,git)
                 cmd="cred__helper__subcmd__help__subcmd__git"
+                ;;
+            cred__helper__subcmd__help,google)
+                cmd="cred__helper__subcmd__help__subcmd__google"
                 ;;
             cred__helper__subcmd__help,help)
                 cmd="cred__helper__subcmd__help__subcmd__help"
@@ -152,7 +158,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl login logout status profile setup completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,8 +381,42 @@ _cred__helper() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cred__helper__subcmd__google)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl login logout status profile setup completions help"
+            opts="get serve git cargo docker kubectl google login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -446,6 +486,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__git)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__google)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -997,7 +1051,7 @@ _cred__helper() {
                     return 0
                     ;;
                 --tool)
-                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl request exec" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google request exec" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -419,6 +419,7 @@ mod tests {
             time_limit: Duration::ZERO,
             flags: &[],
             verbs: &[],
+            is_mute: false,
             serve: PROTOCOLS[0].serve,
         }];
         for (program, expected) in [

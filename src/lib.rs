@@ -196,7 +196,9 @@ fn dispatch(
     }
     let clock = SystemClock::new();
     let log = environment.variable("CRED_HELPER_LOG");
+    let is_mute = matches!(called, Called::Protocol(entry, ..) if entry.is_mute);
     let shown = globals.shown.unwrap_or(Level::Information);
+    let shown = (!is_mute).then_some(shown);
     let notices = Notices::new(&clock, shown, log.as_deref())?;
     let http = Network::default();
     let browser = SystemBrowser::new(environment);

@@ -28,6 +28,7 @@ pub(super) const ENTRY: Entry = Entry {
     time_limit: Duration::from_secs(60),
     flags: FLAGS,
     verbs: &[],
+    is_mute: false,
     serve,
 };
 

@@ -31,6 +31,7 @@ pub(super) const ENTRY: Entry = Entry {
     time_limit: Duration::from_secs(60),
     flags: &[PROFILE],
     verbs: &["get", "store", "erase", "capability"],
+    is_mute: false,
     serve,
 };
 

@@ -8,6 +8,7 @@ pub mod cargo;
 pub mod docker;
 pub mod get;
 pub mod git;
+pub mod google;
 pub mod json;
 pub mod kubectl;
 mod line;
@@ -42,6 +43,9 @@ pub struct Entry {
     /// What the tool may want done, as its one operand; empty if it takes none. A tool may come
     /// up with others.
     pub verbs: &'static [&'static str],
+    /// Whether the tool reads stderr together with stdout, so that nothing may go there beside an error
+    /// that ends the call.
+    pub is_mute: bool,
     /// Serves a call. `Ok` is the exit code of a call whose answer was written; an error is one
     /// that a person reads on stderr.
     pub serve: fn(&Arguments, &mut Io<'_>, &Answer<'_>) -> Result<u8, Error>,
@@ -55,6 +59,7 @@ pub const PROTOCOLS: &[Entry] = &[
     cargo::ENTRY,
     docker::ENTRY,
     kubectl::ENTRY,
+    google::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.

@@ -12,6 +12,7 @@ pub mod listener;
 pub mod notice;
 pub mod process;
 pub mod random;
+pub mod replacement;
 pub mod signal;
 pub mod terminal;
 

@@ -12,17 +12,21 @@ use crate::error::{Error, ErrorKind};
 /// Where notices of which level go.
 pub struct Notices<'a> {
     clock: &'a dyn Clock,
-    shown: Level,
+    shown: Option<Level>,
     log: Option<(Level, Option<PathBuf>)>,
     file: OnceCell<Option<File>>,
 }
 
 impl<'a> Notices<'a> {
-    /// Shows `shown` and above on stderr, and logs as `setting` (`LEVEL[,FILE]`) says.
+    /// Shows `shown` and above on stderr, nothing if there is none, and logs as `setting` (`LEVEL[,FILE]`) says.
     ///
     /// # Errors
     /// `usage` if the setting cannot be read.
-    pub fn new(clock: &'a dyn Clock, shown: Level, setting: Option<&str>) -> Result<Self, Error> {
+    pub fn new(
+        clock: &'a dyn Clock,
+        shown: Option<Level>,
+        setting: Option<&str>,
+    ) -> Result<Self, Error> {
         let log = setting
             .map(|setting| {
                 let (level, file) = match setting.split_once(',') {
@@ -66,7 +70,7 @@ impl<'a> Notices<'a> {
                 opened
                     .inspect_err(|error| {
                         // Whoever set it waits for a file that does not come.
-                        if self.shown >= Level::Warning {
+                        if self.shown >= Some(Level::Warning) {
                             show(
                                 "warning: ",
                                 &format!(
@@ -93,7 +97,7 @@ fn show(word: &str, line: &str) {
 
 impl Notice for Notices<'_> {
     fn is_wanted(&self, level: Level) -> bool {
-        level <= self.shown
+        Some(level) <= self.shown
             || self
                 .log
                 .as_ref()
@@ -101,8 +105,8 @@ impl Notice for Notices<'_> {
     }
 
     fn write(&self, level: Level, line: &str) {
-        let to_standard_error =
-            level <= self.shown || matches!(&self.log, Some((logged, None)) if level <= *logged);
+        let to_standard_error = Some(level) <= self.shown
+            || matches!(&self.log, Some((logged, None)) if level <= *logged);
         if to_standard_error {
             let word = match level {
                 Level::Error => "error: ",
