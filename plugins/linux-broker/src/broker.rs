@@ -20,14 +20,6 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::GetAccounts => "getAccounts",
-            Self::AcquireTokenSilently => "acquireTokenSilently",
-            Self::AcquireTokenInteractively => "acquireTokenInteractively",
-        }
-    }
-
     /// `AuthorizationType` of Microsoft's runtime.
     fn authorization_type(self) -> u8 {
         match self {
@@ -338,64 +330,13 @@ fn meaning(status: i64) -> (Kind, &'static str) {
     }
 }
 
-/// Which errors of the bus say that nobody is there?
-const NOBODY: &[&str] = &["ServiceUnknown", "NameHasNoOwner"];
-
-/// An error of the bus, or one that the broker raised there, by its D-Bus name.
-pub(crate) fn raised(method: Method, name: &str, text: &str) -> Failure {
-    let text = told(text);
-    let short = name.strip_prefix("org.freedesktop.DBus.Error.");
-    let method = method.name();
-    match short.unwrap_or("") {
-        // `Spawn.…`: the bus tried to start it.
-        short if short.starts_with("Spawn.") || NOBODY.contains(&short) => Failure::new(
-            Kind::Unavailable,
-            format!("no identity broker answers on the session bus: {text}"),
-        )
-        .hint(
-            "install microsoft-identity-broker or Himmelblau and sign in to it, or let the \
-             profile have another `grant`",
-        ),
-        "NoReply" | "Timeout" | "TimedOut" | "Disconnected" | "IOError" => Failure::new(
-            Kind::Unavailable,
-            format!("the identity broker ended in the middle of `{method}`: {text}"),
-        ),
-        "UnknownMethod" | "UnknownInterface" | "UnknownObject" => Failure::new(
-            Kind::Unavailable,
-            format!("the identity broker knows no `{method}`: {text}"),
-        ),
-        "AccessDenied" | "AuthFailed" => Failure::new(
-            Kind::Denied,
-            format!("the session bus does not let us ask for `{method}`: {text}"),
-        ),
-        _ => Failure::new(
-            himmelblau(&text),
-            format!("the identity broker failed at `{method}`: {text}"),
-        ),
-    }
-}
-
-/// The kind of an error of Himmelblau, which has one name for all of them.
-fn himmelblau(text: &str) -> Kind {
-    const ROWS: &[(&str, Kind)] = &[
-        ("Interactive authentication failed", Kind::Denied),
-        ("Failed to authenticate user", Kind::LoginRequired),
-        ("Unable to find account", Kind::LoginRequired),
-        ("Missing account", Kind::LoginRequired),
-        ("Invalid request for user", Kind::Denied),
-    ];
-    ROWS.iter()
-        .find(|(start, _)| text.starts_with(start))
-        .map_or(Kind::Unavailable, |(_, kind)| *kind)
-}
-
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
 
-    use super::{Client, Method, Wish, accounts, accounts_request, raised, token, token_request};
+    use super::{Client, Method, Wish, accounts, accounts_request, token, token_request};
     use crate::account::Account;
     use crate::failure::Kind;
     use crate::secret::Secret;
@@ -612,52 +553,5 @@ mod tests {
         for text in ["{", "[]", r#"{"accounts":1}"#] {
             assert!(accounts(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn an_error_on_the_bus_has_the_kind_of_its_name() {
-        for (name, text, kind, has_hint) in [
-            ("ServiceUnknown", "", Kind::Unavailable, true),
-            ("NameHasNoOwner", "", Kind::Unavailable, true),
-            ("Spawn.ChildExited", "", Kind::Unavailable, true),
-            ("NoReply", "", Kind::Unavailable, false),
-            ("UnknownMethod", "", Kind::Unavailable, false),
-            ("AccessDenied", "", Kind::Denied, false),
-            ("Failed", "broker socket connect", Kind::Unavailable, false),
-            (
-                "Failed",
-                "Failed to authenticate user",
-                Kind::LoginRequired,
-                false,
-            ),
-            (
-                "Failed",
-                "Unable to find account",
-                Kind::LoginRequired,
-                false,
-            ),
-            (
-                "Failed",
-                "Missing account username in request",
-                Kind::LoginRequired,
-                false,
-            ),
-            ("Failed", "Invalid request for user!", Kind::Denied, false),
-            (
-                "Failed",
-                "Interactive authentication failed: PAM",
-                Kind::Denied,
-                false,
-            ),
-        ] {
-            let name = format!("org.freedesktop.DBus.Error.{name}");
-            let failure = raised(Method::GetAccounts, &name, text);
-            assert_eq!(failure.kind, kind, "{name} {text}");
-            assert_eq!(failure.hint.is_some(), has_hint, "{name} {text}");
-            assert!(failure.message.ends_with(text), "{}", failure.message);
-        }
-        let failure = raised(Method::GetAccounts, "org.example.Odd", "\u{9b}2Jodd");
-        assert_eq!(failure.kind, Kind::Unavailable);
-        assert!(failure.message.ends_with("2Jodd"), "{}", failure.message);
     }
 }
