@@ -44,7 +44,7 @@ pub trait Environment {
 pub struct HttpRequest {
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Absolute; `https`, or `http` on loopback.
+    /// Absolute; `https`, or `http` on loopback. To a platform's own service, see [`Tls`].
     pub url: String,
     /// Name and value.
     pub headers: Vec<(&'static str, Secret)>,
@@ -82,6 +82,12 @@ impl HttpResponse {
 pub struct Tls {
     /// Certificate authorities instead of the system's: a PEM file.
     pub ca_file: Option<PathBuf>,
+    /// The only certificate that counts, by its SHA-1, whoever issued it and whatever it says.
+    pub thumbprint: Option<[u8; 20]>,
+    /// Whether the peer is what the platform that this machine is part of answers with: it is reached
+    /// without a proxy, quickly or not at all, and also by `http` where its address
+    /// [`is_beside_this_machine`](crate::endpoint::is_beside_this_machine).
+    pub is_of_platform: bool,
 }
 
 /// Why there is no response.

@@ -6,6 +6,12 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     digest.as_ref().to_vec()
 }
 
+/// SHA-1 of `bytes`, for the thumbprint of a certificate alone.
+pub fn sha1(bytes: &[u8]) -> Vec<u8> {
+    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
+    digest.as_ref().to_vec()
+}
+
 /// SHA-256 of `bytes` in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = [

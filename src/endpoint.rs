@@ -1,7 +1,7 @@
 //! A URL that tokens and secrets may be sent to: `https`, or `http` on this machine.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::text::is_unsafe;
 
@@ -16,6 +16,31 @@ impl Endpoint {
     /// # Errors
     /// What is wrong with it, to be put behind the name of the key and the value.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
+        Self::read(
+            text,
+            is_loopback,
+            "`http` is allowed on loopback only; use `https`",
+        )
+    }
+
+    /// The same for what the platform that this machine is part of names in its own variables: also
+    /// `http` to an address that [`is_beside_this_machine`].
+    ///
+    /// # Errors
+    /// What is wrong with it, to be put behind the name of the variable.
+    pub fn of_platform(text: &str) -> Result<Self, &'static str> {
+        Self::read(
+            text,
+            |host| is_loopback(host) || is_beside_this_machine(host),
+            "`http` is allowed on loopback, and to addresses below 169.254.0.0/16 and 172.16.0.0/12",
+        )
+    }
+
+    fn read(
+        text: &str,
+        is_plain: impl Fn(&str) -> bool,
+        otherwise: &'static str,
+    ) -> Result<Self, &'static str> {
         let is_foreign = |character: char| {
             character.is_whitespace() || character == '\\' || is_unsafe(character)
         };
@@ -42,8 +67,8 @@ impl Endpoint {
         }
         match url.scheme() {
             "https" => Ok(Self(text.to_owned())),
-            "http" if is_loopback(host) => Ok(Self(text.to_owned())),
-            "http" => Err("`http` is allowed on loopback only; use `https`"),
+            "http" if is_plain(host) => Ok(Self(text.to_owned())),
+            "http" => Err(otherwise),
             _ => Err("only `https` is allowed"),
         }
     }
@@ -73,6 +98,17 @@ pub fn is_loopback(host: &str) -> bool {
         || bare
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a host, as a URL writes it, is an address beside this machine, where a cloud answers for it
+/// in plain `http`: link-local (169.254.0.0/16), which no router passes on
+/// ([RFC 3927 §2.7](https://www.rfc-editor.org/rfc/rfc3927#section-2.7)), or the host of a container
+/// (172.16.0.0/12), where Azure App Service has it. Never a name: that can be anybody.
+pub fn is_beside_this_machine(host: &str) -> bool {
+    host.parse::<Ipv4Addr>().is_ok_and(|address| {
+        let [first, second, ..] = address.octets();
+        address.is_link_local() || (first == 172 && second & 0xf0 == 16)
+    })
 }
 
 #[cfg(test)]
@@ -105,6 +141,32 @@ mod tests {
             "",
         ] {
             assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+    #[test]
+    fn a_platform_is_asked_in_plain_http_beside_this_machine_alone() {
+        for (url, is_good) in [
+            ("http://169.254.169.254", true),
+            ("http://169.254.129.2:8081/msi/token", true),
+            ("http://172.16.1.3:8081/msi/token", true),
+            ("http://172.31.255.1/", true),
+            ("http://127.0.0.1:41741/msi/token/", true),
+            ("https://10.0.0.4:2377/metadata/identity/oauth2/token", true),
+            ("http://10.0.0.4/", false),
+            ("http://172.32.0.1/", false),
+            ("http://192.168.0.1/", false),
+            ("http://169.254.169.254.evil.example/", false),
+            ("http://metadata.example/", false),
+            ("http://user@169.254.169.254/", false),
+            ("ftp://169.254.169.254/", false),
+        ] {
+            assert_eq!(Endpoint::of_platform(url).is_ok(), is_good, "{url}");
+            if url.starts_with("http://1") && !url.contains("//127.") {
+                assert!(
+                    Endpoint::parse(url).is_err(),
+                    "{url} is the platform's alone"
+                );
+            }
         }
     }
 }

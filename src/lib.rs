@@ -69,7 +69,9 @@
 //!    Nothing below this file ends the process, but for Ctrl-C where nothing is shielded. No
 //!    unsafe code.
 //! 9. Whatever a server sends and a person sees is stripped of control characters; bodies have
-//!    size limits; redirects are not followed; https only, except loopback.
+//!    size limits; redirects are not followed; https only, except loopback and what the platform
+//!    that this machine is part of answers with beside it ([`endpoint::is_beside_this_machine`]):
+//!    only `grant/managed_identity` asks for that.
 //!
 //! # How one adds …
 //!

@@ -291,7 +291,11 @@ impl Profile {
         put("token", (*token == TokenKind::Id).then(|| "id".into()));
         put("username", text(username));
         put("tools", tools.clone().map(toml::Value::from));
-        let Tls { ca_file } = &client.tls;
+        let Tls {
+            ca_file,
+            thumbprint: _,
+            is_of_platform: _,
+        } = &client.tls;
         let tls: toml::Table = [("ca_file", ca_file)]
             .into_iter()
             .filter_map(|(key, path)| {
@@ -1269,6 +1273,7 @@ fn read_tls(keys: &mut Keys<'_, '_>) -> Tls {
     keys.only(["ca_file"]);
     Tls {
         ca_file: keys.path("ca_file"),
+        ..Tls::default()
     }
 }
 

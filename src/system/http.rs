@@ -1,4 +1,4 @@
-//! The network: the only file that names reqwest and rustls.
+//! The network: the only file that names reqwest, and beside [`pinned`] the only one that names rustls.
 //!
 //! The client is built when the first request is due; a silent answer never pays for it.
 
@@ -14,11 +14,14 @@ use reqwest::redirect::Policy;
 use zeroize::Zeroizing;
 
 use crate::context::{Http, HttpFailure, HttpRequest, HttpResponse, Tls};
-use crate::endpoint::is_loopback;
+use crate::endpoint::{is_beside_this_machine, is_loopback};
 use crate::secret::Secret;
+use crate::system::pinned;
 
 /// How long may a connection take to be made?
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long may one to the platform's own service take? Where there is none, nobody refuses it.
+const CONNECT_LIMIT_OF_PLATFORM: Duration = Duration::from_secs(2);
 /// How large may an answer be? Metadata and token answers are a few kilobytes.
 const LONGEST_BODY: u64 = 1024 * 1024;
 
@@ -26,7 +29,8 @@ const LONGEST_BODY: u64 = 1024 * 1024;
 #[derive(Clone, PartialEq, Eq)]
 struct Settings {
     tls: Tls,
-    is_loopback: bool,
+    /// Whether no proxy stands between.
+    is_direct: bool,
     is_plain: bool,
 }
 
@@ -47,14 +51,20 @@ impl Network {
         let mut builder = Client::builder()
             .user_agent(concat!("cred-helper/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
-            .connect_timeout(CONNECT_LIMIT)
+            .connect_timeout(if settings.tls.is_of_platform {
+                CONNECT_LIMIT_OF_PLATFORM
+            } else {
+                CONNECT_LIMIT
+            })
             // A connection kept open may be closed by the other side at the moment it is used
             // again, and then nobody knows whether the request was read.
             .pool_max_idle_per_host(0);
-        if settings.is_loopback {
+        if settings.is_direct {
             builder = builder.no_proxy();
         }
-        if settings.is_plain {
+        if let Some(thumbprint) = settings.tls.thumbprint {
+            builder = builder.tls_backend_preconfigured(pinned::configuration(thumbprint)?);
+        } else if settings.is_plain {
             // To read the system's certificate authorities takes longer than all the rest.
             builder = builder.tls_certs_only([]);
         } else if let Some(path) = &settings.tls.ca_file {
@@ -87,13 +97,16 @@ impl Http for Network {
             .map_err(|error| HttpFailure::NotSent(format!("the URL cannot be read: {error}")))?;
         let is_loopback = url.host_str().is_some_and(is_loopback);
         // Checked where each URL is read; this is the last gate before a secret leaves.
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+        let may_be_plain = tls.thumbprint.is_none()
+            && (is_loopback
+                || tls.is_of_platform && url.host_str().is_some_and(is_beside_this_machine));
+        if url.scheme() != "https" && !(url.scheme() == "http" && may_be_plain) {
             return Err(HttpFailure::NotSent("only https is allowed".to_owned()));
         }
         let client = self
             .client(Settings {
                 tls: tls.clone(),
-                is_loopback,
+                is_direct: is_loopback || tls.is_of_platform,
                 is_plain: url.scheme() == "http",
             })
             .map_err(HttpFailure::NotSent)?;

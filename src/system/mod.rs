@@ -10,6 +10,7 @@ pub mod environment;
 pub mod http;
 pub mod listener;
 pub mod notice;
+mod pinned;
 pub mod process;
 pub mod random;
 pub mod replacement;

@@ -40,7 +40,7 @@ const RANKS: &[(&str, u32)] = &[
 /// What these places alone may name, and do: crates, and what not every operating system has.
 const CONFINED: &[(&str, &[&str])] = &[
     ("reqwest::", &["system/http.rs"]),
-    ("rustls::", &["system/http.rs"]),
+    ("rustls::", &["system/http.rs", "system/pinned.rs"]),
     ("fs2::", &["store/lock.rs"]),
     ("signal_hook::", &["system/signal.rs"]),
     ("directories::ProjectDirs", &["system/directories.rs"]),

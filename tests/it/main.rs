@@ -63,6 +63,7 @@ mod oidc_serve;
 mod oidc_sign_in;
 mod oidc_trouble;
 mod output;
+mod platform_network;
 mod policy;
 mod preset;
 mod preset_browser;
