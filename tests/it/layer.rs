@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cred_helper::grant::GRANTS;
 use cred_helper::protocol::PROTOCOLS;
 use cred_helper::setup::SETUPS;
 
@@ -249,4 +250,33 @@ fn a_tool_is_named_in_its_own_files_alone() {
         .map(|(tool, file)| ((*tool).to_owned(), (*file).to_owned()))
         .collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_grant_is_one_file_and_its_line_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let table = root.join("grant/mod.rs");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let is_grant = |file: &&PathBuf| file.starts_with(root.join("grant")) && **file != table;
+    let count = files.iter().filter(is_grant).count();
+    assert_eq!(count, GRANTS.len(), "each file is a grant's");
+    for grant in GRANTS.iter().map(|entry| entry.name) {
+        let own = root.join(format!("grant/{grant}.rs"));
+        assert!(files.contains(&own), "{} is not there", own.display());
+        let (part, module) = (format!("{grant}::"), format!("mod {grant};"));
+        let mut lines = Vec::new();
+        for file in files.iter().filter(|file| **file != own) {
+            // One grant chooses among two others.
+            let is_chooser = file.ends_with("grant/auto.rs");
+            let text = fs::read_to_string(file).expect("a source can be read");
+            let named = text
+                .lines()
+                .filter(|line| !is_chooser && (line.contains(&part) || line.contains(&module)));
+            lines.extend(named.map(|line| format!("{}: {}", file.display(), line.trim())));
+        }
+        let is_in_table = |line: &String| line.starts_with(&format!("{}: ", table.display()));
+        assert!(lines.iter().all(is_in_table), "{lines:#?}");
+        assert_eq!(lines.len(), 2, "its module, and its entry: {lines:#?}");
+    }
 }
