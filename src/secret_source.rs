@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::context::Context;
+use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::system::attempt::within;
@@ -37,6 +38,20 @@ impl SecretSource {
         match self {
             Self::Profile(name) => Some(name),
             Self::Literal(_) | Self::Environment(_) | Self::File(_) | Self::Command(_) => None,
+        }
+    }
+
+    /// What tells this source from others, without what it gives: part of a session's identity.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Literal(secret) => format!("literal {}", digest(secret.expose().as_bytes())),
+            Self::Environment(name) => format!("env {name}"),
+            Self::File(path) => format!("file {}", path.display()),
+            // Arguments can hold secrets, though they should not.
+            Self::Command(command) => {
+                format!("command {}", digest(command.join("\0").as_bytes()))
+            }
+            Self::Profile(name) => format!("profile {name}"),
         }
     }
 

@@ -71,12 +71,15 @@ impl Account {
     }
 }
 
+/// `token_type` of a token that is no access token ([RFC 8693 §2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1)).
+pub const NOT_APPLICABLE: &str = "N_A";
+
 /// What a token endpoint answered, with every time made absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSet {
     /// The access token, opaque to us.
     pub access_token: Secret,
-    /// `Bearer`, as the authority wrote it.
+    /// `Bearer`, or [`NOT_APPLICABLE`].
     pub token_type: String,
     /// When the answer was read.
     pub issued_at: Timestamp,

@@ -8,6 +8,7 @@ pub mod authorization_code;
 pub mod auto;
 mod client_credentials;
 pub mod device_code;
+mod token_exchange;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -170,4 +171,5 @@ pub const GRANTS: &[Entry] = &[
     authorization_code::ENTRY,
     device_code::ENTRY,
     client_credentials::ENTRY,
+    token_exchange::ENTRY,
 ];

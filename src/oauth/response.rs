@@ -13,7 +13,7 @@ use crate::oauth::id_token;
 use crate::oauth::metadata::Server;
 use crate::secret::Secret;
 use crate::text::printable;
-use crate::token::{Account, Timestamp, TokenSet};
+use crate::token::{Account, NOT_APPLICABLE, Timestamp, TokenSet};
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ fn hint(said: &OAuthError) -> Option<&'static str> {
             Some("enable the device flow in the settings of the app, then sign in again")
         }
         "invalid_scope" => Some("check the profile's `scopes`"),
-        "invalid_target" => Some("check the profile's `resource`"),
+        "invalid_target" => Some("check the profile's `resource` and `audience`"),
         _ => None,
     })
 }
@@ -198,6 +198,8 @@ struct Members {
     scope: Option<String>,
     #[serde(deserialize_with = "text")]
     client_info: Option<String>,
+    #[serde(deserialize_with = "text")]
+    issued_token_type: Option<String>,
 }
 
 /// The members of an error response.
@@ -363,6 +365,82 @@ pub fn token_set(
     server: &Server,
     now: Timestamp,
 ) -> Result<TokenSet, Failure> {
+    read(response, client, server, &Expected::AccessToken, now)
+}
+
+/// Reads the answer to a token exchange ([RFC 8693 §2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1));
+/// `requested` is the type that was asked for, if one was.
+///
+/// # Errors
+/// As [`token_set`], and for a token of another type.
+pub fn exchanged_token_set(
+    response: &HttpResponse,
+    client: &Client,
+    server: &Server,
+    requested: Option<&str>,
+    now: Timestamp,
+) -> Result<TokenSet, Failure> {
+    read(
+        response,
+        client,
+        server,
+        &Expected::Exchanged(requested),
+        now,
+    )
+}
+
+/// What an answer is to hold.
+enum Expected<'a> {
+    /// A bearer token.
+    AccessToken,
+    /// A token of the type that was asked for.
+    Exchanged(Option<&'a str>),
+}
+
+impl Expected<'_> {
+    /// What is wrong with a token of this `token_type` and `issued_token_type`.
+    fn problem(&self, token_type: &str, issued: Option<&str>) -> Option<String> {
+        /// Types of tokens that a bearer token can be of: they are told apart by nobody who is given one.
+        const ACCESS_TOKENS: [&str; 2] = [
+            "urn:ietf:params:oauth:token-type:access_token",
+            "urn:ietf:params:oauth:token-type:jwt",
+        ];
+        let requested = match self {
+            Self::AccessToken => None,
+            Self::Exchanged(requested) => {
+                let requested = requested.unwrap_or(ACCESS_TOKENS[0]);
+                // The member is required, and some leave it out: then it is what was asked for.
+                let issued = issued.unwrap_or(requested);
+                let is_access_token = |kind| ACCESS_TOKENS.contains(&kind);
+                if issued != requested && !(is_access_token(issued) && is_access_token(requested)) {
+                    return Some(format!(
+                        "it is a token of the type `{}`, and `{requested}` was asked for",
+                        printable(issued)
+                    ));
+                }
+                Some(requested).filter(|requested| *requested != ACCESS_TOKENS[0])
+            }
+        };
+        // RFC 8693 §2.2.1: `N_A` is the type of what is no access token.
+        let is_known = token_type.eq_ignore_ascii_case("bearer")
+            || requested.is_some() && token_type.eq_ignore_ascii_case(NOT_APPLICABLE);
+        // RFC 6749 §7.1: a token of a type that is not understood must not be used.
+        (!is_known).then(|| {
+            format!(
+                "its token type is `{}`, and only bearer tokens are understood",
+                printable(token_type)
+            )
+        })
+    }
+}
+
+fn read(
+    response: &HttpResponse,
+    client: &Client,
+    server: &Server,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<TokenSet, Failure> {
     let Ok(members) = serde_json::from_slice::<Members>(&response.body) else {
         return Err(failure_of(response, None));
     };
@@ -375,12 +453,9 @@ pub fn token_set(
         refresh_token: members.refresh_token.clone(),
     };
     let token_type = members.token_type.unwrap_or_else(|| "Bearer".to_owned());
-    if !token_type.eq_ignore_ascii_case("bearer") {
-        // RFC 6749 §7.1: a token of a type that is not understood must not be used.
-        return Err(unusable(format!(
-            "its token type is `{}`, and only bearer tokens are understood",
-            printable(&token_type)
-        )));
+    let issued = members.issued_token_type.as_deref();
+    if let Some(problem) = expected.problem(&token_type, issued) {
+        return Err(unusable(problem));
     }
     let is_sendable = |token: &Secret| {
         token
@@ -412,8 +487,13 @@ pub fn token_set(
     };
     Ok(TokenSet {
         access_token,
-        // As RFC 6750 writes it, whatever the authority's case: it may be put into a header.
-        token_type: "Bearer".to_owned(),
+        // As the RFCs write it, whatever the authority's case: it may be put into a header.
+        token_type: if token_type.eq_ignore_ascii_case("bearer") {
+            "Bearer"
+        } else {
+            NOT_APPLICABLE
+        }
+        .to_owned(),
         issued_at: now,
         expires_at: members.expires_in.map(|seconds| now.plus(seconds)),
         refresh_at: members.refresh_in.map(|seconds| now.plus(seconds)),

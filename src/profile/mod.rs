@@ -234,7 +234,11 @@ impl Profile {
         };
         let text = |value: &Option<String>| value.clone().map(toml::Value::from);
         put("preset", text(preset));
-        put("client_id", Some(client.client_id.clone().into()));
+        let has_client_id = !client.client_id.is_empty();
+        put(
+            "client_id",
+            has_client_id.then(|| client.client_id.clone().into()),
+        );
         match &client.authority {
             Authority::Entra(authority)
             | Authority::Adfs(authority)
@@ -986,11 +990,7 @@ fn read_profile(
     ]
     .into_iter()
     .filter_map(|(key, missing)| missing.then_some(key))
-    .filter(|key| {
-        grant
-            .as_ref()
-            .is_none_or(|grant| !grant.needless.contains(key))
-    })
+    .filter(|key| !needless(keys).contains(key))
     .collect();
     if !missing.is_empty() {
         // Each was complained of already.
@@ -1193,7 +1193,9 @@ fn read_prompt(keys: &mut Keys<'_, '_>) -> Option<String> {
 
 fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
     /// What the grants and the client's authentication send themselves.
-    const OWN: [&str; 15] = [
+    const OWN: [&str; 23] = [
+        "actor_token",
+        "actor_token_type",
         "assertion",
         "client_assertion",
         "client_assertion_type",
@@ -1203,12 +1205,18 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
         "code_verifier",
         "device_code",
         "grant_type",
+        "password",
         "redirect_uri",
         "refresh_token",
         "request_uri",
+        "requested_token_type",
+        "requested_token_use",
         "response_type",
         "scope",
         "state",
+        "subject_token",
+        "subject_token_type",
+        "username",
     ];
     /// What goes with the page of a sign-in alone, and has a key that says so.
     const OF_THE_PAGE: [&str; 2] = ["prompt", "domain_hint"];
@@ -1284,8 +1292,19 @@ struct Chosen {
     name: &'static str,
     /// Its keys, secrets named by their source.
     shown: toml::Table,
-    /// The keys of the profile that it can do without.
-    needless: &'static [&'static str],
+}
+
+/// The keys that a profile with this grant can do without, also where something else is wrong with
+/// the grant.
+fn needless(keys: &Keys<'_, '_>) -> &'static [&'static str] {
+    let grant = keys.find("grant").map(|found| found.value.get_ref());
+    let name = grant.and_then(|grant| match grant.as_table() {
+        Some(table) => table.get("type")?.get_ref().as_str(),
+        None => grant.as_str(),
+    });
+    let mut grants = GRANTS.iter();
+    let entry = grants.find(|entry| Some(entry.name) == name);
+    entry.map_or(&[], |entry| entry.needless)
 }
 
 fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Chosen> {
@@ -1327,7 +1346,6 @@ fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Chosen> {
             grant,
             name: entry.name,
             shown,
-            needless: entry.needless,
         }),
         Err(problem) => {
             complain(problem);
@@ -1362,8 +1380,11 @@ fn read_grant_table(keys: &mut Keys<'_, '_>, found: file::Found<'_>) -> Option<(
         } else {
             keys.secret(key)
         };
-        if let Some(source) = source {
-            given.sources.insert(key.to_owned(), source);
+        match source {
+            Some(source) => drop(given.sources.insert(key.to_owned(), source)),
+            None if keys.find(key).is_none() => {}
+            // It was complained of, and must not be missed besides.
+            None => return None,
         }
     }
     Some((name, given))

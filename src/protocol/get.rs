@@ -11,6 +11,7 @@ use super::{Answer, Entry};
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
+use crate::token::NOT_APPLICABLE;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -27,6 +28,9 @@ pub(super) const ENTRY: Entry = Entry {
 
 /// The format that prints another token.
 const ID_TOKEN: &str = "id-token";
+
+/// The formats that say what the token is.
+const BEARER: [&str; 3] = ["bearer", "header", "headers"];
 
 const FLAGS: &[Flag] = &[
     PROFILE,
@@ -133,6 +137,13 @@ fn render(
     format: &str,
     variable: &str,
 ) -> Result<Zeroizing<String>, Error> {
+    if credential.token_type == NOT_APPLICABLE && BEARER.contains(&format) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("the token is no bearer token, which `{format}` would make of it"),
+        )
+        .hint("it was exchanged for one of another type; take it as it is: `-o token`"));
+    }
     let token = credential.access_token.expose();
     let mut text = Zeroizing::new(String::with_capacity(token.len() + 256));
     match format {

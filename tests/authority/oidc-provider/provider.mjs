@@ -4,6 +4,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 
 import Provider, { errors } from 'oidc-provider';
 
+import { PASSWORD, TOKEN_EXCHANGE, registerGrants } from './grant.mjs';
 import { createMemory } from './memory.mjs';
 import { createPerson } from './person.mjs';
 import { createTokens } from './token.mjs';
@@ -20,7 +21,9 @@ function clients(serviceSecret, redirectUris) {
   const service = {
     client_secret: serviceSecret,
     application_type: 'native',
-    grant_types: [DEVICE_CODE, 'refresh_token', 'client_credentials', 'authorization_code'],
+    grant_types: [
+      DEVICE_CODE, 'refresh_token', 'client_credentials', 'authorization_code', TOKEN_EXCHANGE, PASSWORD,
+    ],
     redirect_uris,
   };
   return [
@@ -29,7 +32,7 @@ function clients(serviceSecret, redirectUris) {
       client_name: 'The command line',
       application_type: 'native',
       token_endpoint_auth_method: 'none',
-      grant_types: [DEVICE_CODE, 'refresh_token', 'authorization_code'],
+      grant_types: [DEVICE_CODE, 'refresh_token', 'authorization_code', TOKEN_EXCHANGE, PASSWORD],
       redirect_uris,
     },
     { client_id: 'service', token_endpoint_auth_method: 'client_secret_basic', ...service },
@@ -111,6 +114,7 @@ export function startOidcProvider({ issuer, options, serviceSecret, traffic }) {
     },
   });
 
+  registerGrants(provider, findAccount);
   provider.silent = !process.env.DEBUG;
   // oidc-provider has no setting for it.
   provider.on('device_authorization.success', (_context, body) => {
