@@ -37,7 +37,7 @@
 //! | 4 | profile, exchange | run anything (profile); know stores (exchange) |
 //! | 3 | grant | store, profile, stdout |
 //! | 2 | oauth, store; protocol beside them | each other; protocol knows no oauth, store, profile, acquire |
-//! | 1 | system; credential, token, context, endpoint, claims, io, secret_source | know OAuth (system) |
+//! | 1 | system; credential, token, context, endpoint, claims, io, secret_source, signing_key | know OAuth (system) |
 //! | 0 | error, secret, text, digest, encoding | anything of ours |
 //!
 //! What differs between operating systems is in `system/unix.rs` and `system/windows.rs`, and
@@ -105,6 +105,7 @@ pub mod protocol;
 pub mod secret;
 pub mod secret_source;
 pub mod setup;
+pub mod signing_key;
 pub mod store;
 pub mod system;
 pub mod text;

@@ -26,6 +26,7 @@ const RANKS: &[(&str, u32)] = &[
     ("secret_source", 14),
     ("system", 13),
     ("io", 12),
+    ("signing_key", 12),
     ("context", 11),
     ("credential", 11),
     ("token", 10),
@@ -49,7 +50,15 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("lexopt::", &["protocol/argument.rs"]),
     (
         "ring::",
-        &["digest.rs", "system/http.rs", "system/random.rs"],
+        &[
+            "digest.rs",
+            "signing_key/certificate.rs",
+            "signing_key/encryption.rs",
+            "signing_key/mod.rs",
+            "signing_key/pfx.rs",
+            "system/http.rs",
+            "system/random.rs",
+        ],
     ),
     ("httparse::", &["system/listener.rs"]),
     (

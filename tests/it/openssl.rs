@@ -1,0 +1,76 @@
+//! Keys and certificates in every form that OpenSSL writes, made anew for each test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A directory in which OpenSSL works.
+pub(crate) struct OpenSsl {
+    directory: PathBuf,
+}
+
+impl OpenSsl {
+    /// Works in that directory.
+    pub(crate) fn new(directory: &Path) -> Self {
+        let config = "[req]\ndistinguished_name = dn\n[dn]\n";
+        fs::write(directory.join("openssl.cnf"), config).expect("the directory is the test's");
+        Self {
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// A file in the directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// What it holds.
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Its text.
+    pub(crate) fn text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).expect("PEM is text")
+    }
+
+    /// Writes a file of the text of others.
+    pub(crate) fn join(&self, name: &str, parts: &[&str]) -> PathBuf {
+        let text: String = parts.iter().map(|part| self.text(part)).collect();
+        fs::write(self.file(name), text).expect("the directory is the test's");
+        self.file(name)
+    }
+
+    /// Runs a line, whose names of files are in the directory.
+    pub(crate) fn run(&self, line: &str) {
+        assert!(self.succeeds(line), "{line}");
+    }
+
+    /// Whether a line ends well.
+    pub(crate) fn succeeds(&self, line: &str) -> bool {
+        let output = Command::new("openssl")
+            .args(line.split(' '))
+            .current_dir(&self.directory)
+            .output()
+            .expect("openssl starts");
+        output.status.success()
+    }
+
+    /// Makes a key, `NAME.key` as PKCS#8, and `NAME.pem`, its certificate for that many days.
+    pub(crate) fn make(&self, name: &str, kind: &str, days: i32) {
+        self.run(&format!("genpkey -out {name}.key {kind}"));
+        self.certify(name, name, days);
+    }
+
+    /// Makes a further certificate for a key.
+    pub(crate) fn certify(&self, key: &str, name: &str, days: i32) {
+        self.run(&format!(
+            "req -x509 -config openssl.cnf -key {key}.key -subj /CN={name} -days {days} -out {name}.pem"
+        ));
+    }
+}
+
+/// Kinds of keys, for [`OpenSsl::make`].
+pub(crate) const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
+pub(crate) const P256: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+pub(crate) const P384: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-384";
