@@ -316,6 +316,13 @@ impl Tokens for OtherProfiles<'_> {
         known.insert(profile.to_owned(), token.clone());
         Ok(token)
     }
+
+    fn secret_variables(&self) -> Result<Vec<String>, Error> {
+        let sources = file::read(self.answerer.location)?;
+        let own = self.chain.last().copied().unwrap_or_default();
+        let variables = Configuration::secret_variables(&sources, own);
+        Ok(variables.into_iter().collect())
+    }
 }
 
 /// Where there are no other profiles: before one was found.
@@ -327,6 +334,10 @@ impl Tokens for NoProfiles {
             ErrorKind::Internal,
             "BUG: a token of another profile outside a call",
         ))
+    }
+
+    fn secret_variables(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
     }
 }
 

@@ -245,7 +245,7 @@ pub trait Documents {
     fn save(&self, key: &str, now: Timestamp, document: &[u8]);
 }
 
-/// Tokens of other profiles.
+/// Other profiles.
 pub trait Tokens {
     /// The token of the profile of that name, which another one names as a source. Asked for once a
     /// call, before any lock is taken: that profile has locks of its own.
@@ -253,6 +253,12 @@ pub trait Tokens {
     /// # Errors
     /// Those of a call for that profile, and `config` where profiles need each other in a circle.
     fn token_of(&self, profile: &str) -> Result<Secret, Error>;
+
+    /// The environment variables that other profiles than the call's take a secret from.
+    ///
+    /// # Errors
+    /// `config`, if the files of the profiles cannot be read any more.
+    fn secret_variables(&self) -> Result<Vec<String>, Error>;
 }
 
 /// Signals of the operating system.

@@ -37,7 +37,7 @@
 //! | 4 | profile, exchange | run anything (profile); know stores (exchange) |
 //! | 3 | grant | store, profile, stdout |
 //! | 2 | oauth, store; protocol beside them | each other; protocol knows no oauth, store, profile, acquire |
-//! | 1 | system; credential, token, context, endpoint, claims, io, secret_source, signing_key | know OAuth (system) |
+//! | 1 | system; credential, token, context, endpoint, claims, io, line, secret_source, signing_key | know OAuth (system) |
 //! | 0 | error, secret, text, digest, encoding | anything of ours |
 //!
 //! What differs between operating systems is in `system/unix.rs` and `system/windows.rs`, and
@@ -99,6 +99,7 @@ pub mod error;
 pub mod exchange;
 pub mod grant;
 pub mod io;
+pub mod line;
 pub mod oauth;
 pub mod profile;
 pub mod protocol;

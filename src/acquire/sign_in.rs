@@ -246,14 +246,19 @@ fn run(
     interactive: Interactive,
     session: &Session,
 ) -> Result<TokenSet, Error> {
-    let account = session.account(call.account());
+    // It is redeemed under the session's lock alone, where nobody is asked.
+    let account = session
+        .account(call.account())
+        .filter(|_| interactive == Interactive::Never);
     grant.run(
         &call.profile.client,
         &GrantRequest {
             profile: &call.profile.name,
             scopes: &call.scopes_of_sign_in(),
             account: call.account(),
+            profile_keys: call.profile.to_toml(),
             claims: call.claims().as_deref(),
+            min_valid: call.min_valid(),
             interactive,
             force_refresh: call.request.force_refresh || call.request.action == Action::Login,
             refresh_token: account.and_then(|account| account.refresh_token.as_ref()),
@@ -291,7 +296,8 @@ fn account_of(call: &Call<'_>, token_set: &TokenSet, wanted: &str) -> Result<Acc
 /// The account as the tokens tell it, else as the userinfo endpoint does.
 fn told(call: &Call<'_>, token_set: &TokenSet) -> Account {
     let known = || token_set.account.clone();
-    if token_set.account.name.is_some() {
+    // A plugin's token may be for anything; the authority is not shown it.
+    if token_set.account.name.is_some() || call.grant.asks() != Asks::Person {
         return known();
     }
     let (client, asked) = (&call.profile.client, call.scopes_of_sign_in());
@@ -415,6 +421,16 @@ pub(super) fn run_silently(
     let (asked, wanted) = (call.asked_key(), call.key());
     let name = call.grant.name();
     let began = call.context.clock.monotonic();
+    // The grant may redeem the refresh token that it gave before: as with a refresh, there must be
+    // room for what it brings, and Ctrl-C waits for it.
+    let account = session.account(call.account());
+    let redeems = account.is_some_and(|account| account.refresh_token.is_some());
+    let mut proof = None;
+    let mut shield = None;
+    if redeems {
+        proof = Some(call.store.prove_writable(guard)?);
+        shield = Some(call.context.signals.shield());
+    }
     let granted = run(call, call.grant, Interactive::Never, session);
     if let Err(error) = &granted
         && call.grant.asks() == Asks::Nobody
@@ -428,6 +444,7 @@ pub(super) fn run_silently(
         });
     }
     let mut token_set = granted?;
+    let _shield = shield.unwrap_or_else(|| call.context.signals.shield());
     if let Some(wanted) = call.account() {
         check_account(&token_set.account, wanted)?;
     }
@@ -451,6 +468,6 @@ pub(super) fn run_silently(
         let token = account.access_token(&wanted)?;
         Some(call.credential(account, token, name, false))
     });
-    refresh::save(call, session, None, guard);
+    refresh::save(call, session, proof, guard);
     answer.ok_or_else(|| call.missing(&wanted))
 }

@@ -8,6 +8,7 @@ pub mod authorization_code;
 pub mod auto;
 mod client_credentials;
 pub mod device_code;
+pub mod plugin;
 mod token_exchange;
 
 use std::collections::BTreeMap;
@@ -30,8 +31,12 @@ pub struct GrantRequest<'a> {
     pub scopes: &'a [String],
     /// Who should sign in.
     pub account: Option<&'a str>,
+    /// The profile's keys, secrets named by their source, for a grant that hands them on.
+    pub profile_keys: toml::Table,
     /// A claims request, as JSON text.
     pub claims: Option<&'a str>,
+    /// How many seconds the token should be valid at least.
+    pub min_valid: Option<i64>,
     /// Whether a person may be asked, for a grant that asks one by itself.
     pub interactive: Interactive,
     /// Whether what is cached elsewhere must not be the answer.
@@ -77,6 +82,11 @@ pub trait Grant: Debug {
     /// What of its keys decides where a token may go: part of the session's identity.
     fn identity(&self) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    /// Whether what it gives may depend on the profile's name, so that no two profiles share it.
+    fn knows_profile(&self) -> bool {
+        false
     }
 
     /// The grant that is run: this one, unless it chooses among others. What was done is what an
@@ -153,7 +163,8 @@ pub struct Entry {
     pub name: &'static str,
     /// One line for the documentation.
     pub summary: &'static str,
-    /// Its own keys in the `grant` table.
+    /// Its own keys in the `grant` table. After [`ANY_KEY`] every other key is one, too; a table of
+    /// the form `{ env | file | command }` is the source of a secret then.
     pub keys: &'static [&'static str],
     /// Those of them that name where a secret comes from.
     pub secrets: &'static [&'static str],
@@ -165,6 +176,9 @@ pub struct Entry {
     pub parse: fn(Given) -> Result<Box<dyn Grant>, String>,
 }
 
+/// Stands for any other key among [`Entry::keys`].
+pub const ANY_KEY: &str = "*";
+
 /// Every grant, by name.
 pub const GRANTS: &[Entry] = &[
     auto::ENTRY,
@@ -172,4 +186,5 @@ pub const GRANTS: &[Entry] = &[
     device_code::ENTRY,
     client_credentials::ENTRY,
     token_exchange::ENTRY,
+    plugin::ENTRY,
 ];

@@ -19,6 +19,9 @@ use crate::text::{nearest, printable};
 /// How large may a profile file be? A thousand profiles are 230 KB.
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 
+/// Where a secret can come from.
+const SECRET_WAYS: &[&str] = &["env", "file", "command"];
+
 /// Which files are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
@@ -608,7 +611,18 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     /// Where a secret comes from. A literal one is accepted in a file that nobody else can read.
     pub fn secret(&mut self, key: &str) -> Option<SecretSource> {
-        self.source(key, &["env", "file", "command"])
+        self.source(key, SECRET_WAYS)
+    }
+
+    /// Whether the value of a key has the form of a secret's source.
+    pub fn is_source(&self, key: &str) -> bool {
+        let table = self
+            .find(key)
+            .and_then(|found| found.value.get_ref().as_table());
+        table.is_some_and(|table| {
+            let mut names = table.keys().map(|key| key.get_ref().as_ref());
+            table.len() == 1 && names.all(|name| SECRET_WAYS.contains(&name))
+        })
     }
 
     /// Where a token comes from: as a secret, or from another profile.

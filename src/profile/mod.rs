@@ -9,7 +9,7 @@ pub mod narrow;
 pub mod preset;
 pub mod route;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::context::Tls;
 use crate::credential::TokenKind;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
-use crate::grant::{Asks, GRANTS, Given, Grant};
+use crate::grant::{ANY_KEY, Asks, GRANTS, Given, Grant};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::client_authentication::{BasicEncoding, ClientAuthentication, Method};
 use crate::oauth::entra;
@@ -202,6 +202,9 @@ impl Profile {
             identity.push(("grant", self.grant_name.to_owned()));
         }
         identity.extend(self.grant.identity());
+        if self.grant.knows_profile() {
+            identity.push(("profile", self.name.clone()));
+        }
         identity
     }
 
@@ -497,6 +500,23 @@ impl<'s> Configuration<'s> {
         }
     }
 
+    /// The environment variables that other profiles than `name` take a secret from.
+    pub fn secret_variables(sources: &[Source], name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for source in sources {
+            // What is wrong with them is for others to say.
+            let document = file::parse(source, &mut Vec::new());
+            let profiles = document.get_ref().get("profiles");
+            let profiles = profiles.and_then(|profiles| profiles.get_ref().as_table());
+            for (other, keys) in profiles.into_iter().flatten() {
+                if other.get_ref() != name {
+                    collect_variables(keys.get_ref(), &mut found);
+                }
+            }
+        }
+        found
+    }
+
     fn unknown(&self, name: &str) -> Error {
         let error = Error::new(
             ErrorKind::NoProfile,
@@ -713,6 +733,21 @@ impl<'s> Configuration<'s> {
             Some(profile) if complaints.is_empty() => Ok(profile),
             _ => Err(complaints),
         }
+    }
+}
+
+/// The `env` of every `{ env = "…" }` in a value.
+fn collect_variables(value: &DeValue<'_>, found: &mut BTreeSet<String>) {
+    let items: Vec<&DeValue<'_>> = if let Some(table) = value.as_table() {
+        let variable = table.get("env").and_then(|value| value.get_ref().as_str());
+        found.extend(variable.map(String::from));
+        table.values().map(Spanned::get_ref).collect()
+    } else {
+        let items = value.as_array().into_iter().flat_map(|items| items.iter());
+        items.map(Spanned::get_ref).collect()
+    };
+    for item in items {
+        collect_variables(item, found);
     }
 }
 
@@ -1368,10 +1403,17 @@ fn read_grant_table(keys: &mut Keys<'_, '_>, found: file::Found<'_>) -> Option<(
         return Some((name, given));
     };
     let all = [entry.keys, entry.secrets, entry.tokens];
-    keys.only(all.into_iter().flatten().copied().chain(["type"]));
+    let mut others = Vec::new();
+    if entry.keys.contains(&ANY_KEY) {
+        others = keys.names();
+        others.retain(|key| *key != "type" && !entry.keys.contains(key) && keys.is_source(key));
+    } else {
+        keys.only(all.into_iter().flatten().copied().chain(["type"]));
+    }
     given.plain = keys.to_table();
     given.plain.remove("type");
-    let secrets = entry.secrets.iter().map(|key| (*key, false));
+    let secrets = entry.secrets.iter().chain(&others);
+    let secrets = secrets.map(|key| (*key, false));
     let tokens = entry.tokens.iter().map(|key| (*key, true));
     for (key, is_token) in secrets.chain(tokens) {
         given.plain.remove(key);

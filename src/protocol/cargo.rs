@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::argument::{self, Arguments, Flag, PROFILE};
-use super::line::{self, Line};
 use super::{Answer, Entry, names_nobody};
 use crate::credential::{Action, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Io, delivered};
+use crate::line::{self, Line};
 use crate::text::printable;
 
 /// The line in the table.

@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::argument::{Arguments, Flag};
-use super::line::{self, LONGEST_LINE, Line};
 use super::{Answer, Entry};
 use crate::claims;
 use crate::context::Terminal;
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Io, delivered};
+use crate::line::{self, LONGEST_LINE, Line};
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -184,6 +184,7 @@ fn read_request(line: &[u8]) -> (Option<Value>, Result<(Kind, Request), Error>) 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Get,
+    Acquire,
     Login,
     Logout,
     Status,
@@ -191,8 +192,9 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Get,
+        Self::Acquire,
         Self::Login,
         Self::Logout,
         Self::Status,
@@ -202,6 +204,7 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::Get => "get",
+            Self::Acquire => "acquire",
             Self::Login => "login",
             Self::Logout => "logout",
             Self::Status => "status",
@@ -225,7 +228,7 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
         .find(|known| known.name() == kind)
         .ok_or_else(|| usage(format!("there is no kind `{}`", printable(&kind))))?;
     let action = match kind {
-        Kind::Get => Action::Get,
+        Kind::Get | Kind::Acquire => Action::Get,
         Kind::Login => Action::Login,
         Kind::Logout => Action::Logout {
             local: boolean(object, "local")?,
@@ -257,8 +260,16 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
             })?))
         }
     };
+    let profile = match object.get("profile") {
+        // Whoever asks has a profile of their own of that name; ours decides.
+        Some(Value::Object(profile)) if kind == Kind::Acquire => text(profile, "name")?,
+        _ => text(object, "profile")?,
+    };
+    if kind == Kind::Acquire && profile.is_none() {
+        return Err(usage("`acquire` needs the `name` of its `profile`"));
+    }
     let request = Request {
-        profile: text(object, "profile")?,
+        profile,
         url: text(object, "url")?,
         scopes: texts(object, "scopes")?,
         account: text(object, "account")?,
@@ -318,7 +329,9 @@ pub fn read_claims(text: &str) -> Result<String, Error> {
 
 fn render_response(kind: Kind, response: &Response) -> Result<Zeroizing<String>, Error> {
     match response {
-        Response::Token(credential) if kind == Kind::Get => credential_object(credential),
+        Response::Token(credential) if matches!(kind, Kind::Get | Kind::Acquire) => {
+            token_object(kind.name(), credential)
+        }
         Response::Token(credential) => Ok(Zeroizing::new(
             serde_json::json!({
                 "kind": kind.name(),
@@ -356,6 +369,11 @@ fn render_response(kind: Kind, response: &Response) -> Result<Zeroizing<String>,
 /// # Errors
 /// `internal`.
 pub fn credential_object(credential: &Credential) -> Result<Zeroizing<String>, Error> {
+    token_object(Kind::Get.name(), credential)
+}
+
+/// The same for a request of that kind. The refresh token stays with us.
+fn token_object(kind: &'static str, credential: &Credential) -> Result<Zeroizing<String>, Error> {
     /// The order of the members is part of the documentation.
     #[derive(Serialize)]
     struct Object<'a> {
@@ -387,7 +405,7 @@ pub fn credential_object(credential: &Credential) -> Result<Zeroizing<String>, E
         basic_only: _,
     } = credential;
     let object = Object {
-        kind: "get",
+        kind,
         profile,
         account: account.as_deref(),
         token_type,

@@ -11,7 +11,6 @@ pub mod git;
 pub mod google;
 pub mod json;
 pub mod kubectl;
-mod line;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod http;
 pub mod listener;
 pub mod notice;
+pub mod peer;
 mod pinned;
 pub mod process;
 pub mod random;

@@ -23,7 +23,9 @@ pub fn find(name: &str, environment: &dyn Environment) -> Option<PathBuf> {
     let paths = environment.variable("PATH")?;
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     std::env::split_paths(&paths)
-        .map(|folder| folder.join(&file))
+        // Nothing is taken from wherever somebody happens to be.
+        .filter(|folder| folder.is_absolute())
+        .flat_map(|folder| [folder.join(&file), folder.join(name)])
         .find(|path| path.is_file())
 }
 

@@ -5,15 +5,16 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
 use crate::context::Environment;
 use crate::text::shell_word;
 
 /// The signal of a terminal that is closed.
-pub const HANG_UP: Option<i32> = Some(rustix::process::Signal::HUP.as_raw());
+pub const HANG_UP: Option<i32> = Some(Signal::HUP.as_raw());
 
 /// The keyboard of the controlling terminal, while a line is read that may be longer than a terminal
 /// keeps by itself (4096 bytes).
@@ -111,9 +112,43 @@ pub fn container_mark() -> Option<&'static str> {
     marks.into_iter().find(|mark| Path::new(mark).exists())
 }
 
-/// Has a program started beyond the reach of this terminal's Ctrl-C.
+/// Has a program started in a group of its own, beyond the reach of this terminal's Ctrl-C.
 pub fn leave_group(command: &mut Command) {
     command.process_group(0);
+}
+
+/// Whether a child has ended. It is not waited for: until then no other process can have its id, nor
+/// its group's.
+pub fn has_ended(child: &mut Child) -> bool {
+    state(child, WaitIdOptions::EXITED).is_none_or(|state| state.is_some())
+}
+
+/// Whether a child was stopped, as one in the background is that reads from the terminal.
+pub fn is_stopped(child: &Child) -> bool {
+    matches!(state(child, WaitIdOptions::STOPPED), Some(Some(state)) if state.stopped())
+}
+
+/// `None`, if it cannot be had.
+fn state(child: &Child, of: WaitIdOptions) -> Option<Option<WaitIdStatus>> {
+    let options = of | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::Pid(Pid::from_child(child)), options).ok()
+}
+
+/// Asks all of a group to end, which the child leads.
+pub fn ask_group_to_end(child: &Child) {
+    signal_group(child, Signal::TERM);
+    // Whoever is stopped hears nothing else.
+    signal_group(child, Signal::CONT);
+}
+
+/// Ends all of a group, which the child leads and which must not be waited for yet.
+pub fn end_group(child: &Child) {
+    signal_group(child, Signal::KILL);
+}
+
+fn signal_group(child: &Child, signal: Signal) {
+    // There may be nobody left in it.
+    rustix::process::kill_process_group(Pid::from_child(child), signal).ok();
 }
 
 /// The controlling terminal, where there is one.

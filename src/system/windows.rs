@@ -4,7 +4,7 @@ use std::fs::{Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -75,11 +75,37 @@ pub fn container_mark() -> Option<&'static str> {
     None
 }
 
-/// Has a program started beyond the reach of this console's Ctrl-C.
+/// Has a program started in a group of its own, beyond the reach of this console's Ctrl-C.
 pub fn leave_group(command: &mut Command) {
     /// `CREATE_NEW_PROCESS_GROUP`.
     const NEW_GROUP: u32 = 0x200;
     command.creation_flags(NEW_GROUP);
+}
+
+/// Whether a child has ended.
+pub fn has_ended(child: &mut Child) -> bool {
+    !matches!(child.try_wait(), Ok(None))
+}
+
+/// Whether a child was stopped: there is no such thing.
+pub fn is_stopped(_child: &Child) -> bool {
+    false
+}
+
+/// Asks a child to end: one without a window hears nothing.
+pub fn ask_group_to_end(_child: &Child) {}
+
+/// Ends a child and all that it started. What a child started that has ended itself is not known any
+/// more.
+pub fn end_group(child: &Child) {
+    let mut command = Command::new("taskkill");
+    command
+        .args(["/T", "/F", "/PID", &child.id().to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // It may have ended, and then there is nothing to end.
+    drop(command.status());
 }
 
 /// The console, where somebody sees it: a service and a program with windows can have one that

@@ -219,6 +219,10 @@ impl Tokens for World {
     fn token_of(&self, profile: &str) -> Result<Secret, Error> {
         panic!("nobody has a token of `{profile}` in this world")
     }
+
+    fn secret_variables(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
 }
 
 impl Signals for World {

@@ -32,6 +32,7 @@ const RANKS: &[(&str, u32)] = &[
     ("token", 10),
     ("claims", 10),
     ("endpoint", 10),
+    ("line", 10),
     ("error", 2),
     ("text", 1),
     ("secret", 0),

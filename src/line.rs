@@ -1,24 +1,39 @@
-//! Lines of stdin, of limited length, for the protocols whose messages are lines.
+//! Lines of limited length, for the protocols whose messages are lines.
 
 use std::io::{self, BufRead, Read};
 
 use zeroize::Zeroizing;
 
 /// How long may a line be?
-pub(super) const LONGEST_LINE: u64 = 1024 * 1024;
+pub const LONGEST_LINE: u64 = 1024 * 1024;
 
-/// A line of stdin. It may hold an access token.
-pub(super) enum Line {
+/// A line. It may hold an access token.
+pub enum Line {
     /// With its end, unless it was the last.
     Whole(Zeroizing<Vec<u8>>),
-    /// More than [`LONGEST_LINE`] bytes; they are read and gone.
+    /// More than [`LONGEST_LINE`] bytes.
     TooLong,
     /// There is none any more.
     End,
 }
 
-/// Reads the next line; only LF ends one.
-pub(super) fn read(input: &mut dyn BufRead) -> io::Result<Line> {
+/// Reads the next line; only LF ends one. Of one that is too long, the rest is read too, and gone.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read(input: &mut dyn BufRead) -> io::Result<Line> {
+    let line = read_start(input)?;
+    if matches!(line, Line::TooLong) {
+        skip_line(input)?;
+    }
+    Ok(line)
+}
+
+/// The same, but of one that is too long the rest is still to be read: it may have no end.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_start(input: &mut dyn BufRead) -> io::Result<Line> {
     let mut bytes = Zeroizing::new(Vec::new());
     (&mut *input)
         .take(LONGEST_LINE + 1)
@@ -27,7 +42,6 @@ pub(super) fn read(input: &mut dyn BufRead) -> io::Result<Line> {
         return Ok(Line::End);
     }
     if bytes.last() != Some(&b'\n') && bytes.len() as u64 > LONGEST_LINE {
-        skip_line(input)?;
         return Ok(Line::TooLong);
     }
     Ok(Line::Whole(bytes))
