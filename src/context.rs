@@ -82,12 +82,24 @@ impl HttpResponse {
 pub struct Tls {
     /// Certificate authorities instead of the system's: a PEM file.
     pub ca_file: Option<PathBuf>,
+    /// What this side presents to servers that ask for it.
+    pub client_certificate: Option<ClientCertificate>,
     /// The only certificate that counts, by its SHA-1, whoever issued it and whatever it says.
     pub thumbprint: Option<[u8; 20]>,
     /// Whether the peer is what the platform that this machine is part of answers with: it is reached
     /// without a proxy, quickly or not at all, and also by `http` where its address
     /// [`is_beside_this_machine`](crate::endpoint::is_beside_this_machine).
     pub is_of_platform: bool,
+}
+
+/// A certificate and its key, in PEM files. They are read when a connection is made, and may be
+/// replaced at any time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, first of its chain; perhaps the key too.
+    pub file: PathBuf,
+    /// The key, where it is in a file of its own.
+    pub key: Option<PathBuf>,
 }
 
 /// Why there is no response.
@@ -97,6 +109,8 @@ pub enum HttpFailure {
     NotSent(String),
     /// The request may have had its effect, but the answer was not read.
     NotAnswered(String),
+    /// The request never left, since a file of [`Tls`] cannot be used: nothing that waiting mends.
+    Misconfigured(Box<Error>),
 }
 
 impl HttpFailure {
@@ -104,6 +118,18 @@ impl HttpFailure {
     pub fn reason(&self) -> &str {
         match self {
             Self::NotSent(reason) | Self::NotAnswered(reason) => reason,
+            Self::Misconfigured(error) => error.message(),
+        }
+    }
+
+    /// The network's failure.
+    ///
+    /// # Errors
+    /// `config`, if it is not the network's.
+    pub fn of_network(self) -> Result<Self, Error> {
+        match self {
+            Self::Misconfigured(error) => Err(*error),
+            Self::NotSent(_) | Self::NotAnswered(_) => Ok(self),
         }
     }
 }

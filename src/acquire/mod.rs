@@ -19,7 +19,7 @@ pub use self::steps::{begin, finish};
 use self::decision::{Force, Freshness, Reason, Step, Wanted, fallback, next, remembered};
 use self::refresh::Refreshed;
 use crate::claims;
-use crate::context::Context;
+use crate::context::{Context, Tls};
 use crate::credential::{Credential, Interactive, Request, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
@@ -28,6 +28,7 @@ use crate::profile::Profile;
 use crate::profile::route::Target;
 use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
 use crate::store::{Loaded, SessionStore};
+use crate::system::certificate::thumbprint;
 use crate::text::printable;
 use crate::token::{Account, Timestamp, TokenSet};
 
@@ -211,9 +212,18 @@ fn row_key(profile: &Profile, scopes: &[String], claims: Option<String>) -> RowK
         audience: client.audience.clone(),
         claims,
         extra: client.extra.clone(),
+        binding: binding(&client.tls),
         ..RowKey::default()
     }
     .with_scopes(scopes)
+}
+
+/// The certificate that a token may be bound to: once it is replaced, what was given for the one
+/// before is of no use. One that cannot be read has a name of its own, so that nothing is handed out
+/// for it, and whoever asks the authority next says what is wrong with it.
+fn binding(tls: &Tls) -> Option<String> {
+    let certificate = tls.client_certificate.as_ref()?;
+    Some(thumbprint(&certificate.file).unwrap_or_default())
 }
 
 /// What the source of a cached answer is called.

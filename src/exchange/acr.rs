@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Exchange;
-use crate::context::{Context, HttpRequest, HttpResponse};
+use crate::context::{Context, HttpRequest, HttpResponse, Tls};
 use crate::credential::Credential;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
@@ -71,10 +71,18 @@ impl Exchange for Acr {
         };
         let doing = format!("the registry `{service}` did not exchange the token");
         let limit = context.request_limit()?;
+        // The certificate is for the authority, and the registry is another server.
+        let tls = Tls {
+            client_certificate: None,
+            ..client.tls.clone()
+        };
         let response = context
             .http
-            .send(&request, &client.tls, limit)
-            .map_err(|failure| Failure::from(failure).into_error(&doing))?;
+            .send(&request, &tls, limit)
+            .map_err(|failure| match failure.of_network() {
+                Ok(failure) => Failure::from(failure).into_error(&doing),
+                Err(error) => error,
+            })?;
         context.debug(|| {
             let status = response.status;
             format!("{endpoint} answered with HTTP status {status}")

@@ -50,7 +50,7 @@ impl Grant for ClientCredentials {
         if client.authentication.is_public() {
             return Err(
                 failed("`client_credentials` needs a client that proves who it is")
-                    .hint("add `client_secret`, and see docs/profile.md for the other ways"),
+                    .hint("add `client_secret`, or a certificate and `client_auth_method`: see docs/profile.md"),
             );
         }
         if entra::is_for_any_tenant(&client.authority) {

@@ -22,11 +22,21 @@ pub enum Method {
     ClientSecretBasic,
     /// `client_secret` in the body.
     ClientSecretPost,
+    /// A certificate of an authority that the server trusts (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// A certificate that the server knows (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
 }
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 3] = [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost];
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::TlsClientAuth,
+        Self::SelfSignedTlsClientAuth,
+    ];
 
     /// The registered name.
     pub const fn name(self) -> &'static str {
@@ -34,6 +44,16 @@ impl Method {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
+        }
+    }
+
+    /// Whether the certificate of the connection proves who the client is.
+    pub const fn is_mutual_tls(self) -> bool {
+        match self {
+            Self::TlsClientAuth | Self::SelfSignedTlsClientAuth => true,
+            Self::None | Self::ClientSecretBasic | Self::ClientSecretPost => false,
         }
     }
 }
@@ -64,7 +84,7 @@ pub struct ClientAuthentication {
 impl ClientAuthentication {
     /// Whether the client has nothing to prove who it is with.
     pub fn is_public(&self) -> bool {
-        self.secret.is_none()
+        self.secret.is_none() && !self.method.is_some_and(Method::is_mutual_tls)
     }
 
     /// The profiles whose tokens it needs.
@@ -108,7 +128,8 @@ pub fn authenticate(
     let authentication = &client.authentication;
     let secret = |source: &SecretSource| source.resolve("client_secret", context);
     match (authentication.method(server), &authentication.secret) {
-        (Method::None, _) | (_, None) => {
+        // RFC 8705 §2: with a certificate too, the server learns from `client_id` whose it is.
+        (Method::None | Method::TlsClientAuth | Method::SelfSignedTlsClientAuth, _) | (_, None) => {
             form.add("client_id", &client.client_id);
             Ok(None)
         }

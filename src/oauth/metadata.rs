@@ -82,6 +82,25 @@ struct Document {
     // `true`, or nothing.
     authorization_response_iss_parameter_supported: serde_json::Value,
     require_pushed_authorization_requests: serde_json::Value,
+    mtls_endpoint_aliases: serde_json::Value,
+}
+
+/// How a client connects, which decides where it finds an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connections {
+    /// As everybody.
+    Tls,
+    /// It presents a certificate, and uses `mtls_endpoint_aliases` (RFC 8705 §5).
+    MutualTls,
+}
+
+impl Connections {
+    fn of(client: &Client) -> Self {
+        match client.tls.client_certificate {
+            Some(_) => Self::MutualTls,
+            None => Self::Tls,
+        }
+    }
 }
 
 /// Finds the endpoints of `client`'s authority; nothing is asked if all of `needed` are known.
@@ -151,6 +170,7 @@ fn discover(
     context: &Context<'_>,
 ) -> Result<Server, Error> {
     let now = context.clock.now();
+    let by = Connections::of(client);
     // What one certificate authority vouched for counts under that one alone.
     let key = match &client.tls.ca_file {
         Some(ca_file) => format!("{issuer} {}", ca_file.display()),
@@ -159,7 +179,7 @@ fn discover(
     let stored = context
         .documents
         .load(&key)
-        .and_then(|(stored, document)| Some((stored, parse(&document, issuer).ok()?)));
+        .and_then(|(stored, document)| Some((stored, parse(&document, issuer, by).ok()?)));
     // What is missing may have been added: whoever sees to that does not wait for a day.
     let is_whole = |server: &Server| {
         let named = |name: &EndpointName| {
@@ -218,9 +238,12 @@ fn fetch(
         let response = context
             .http
             .send(&request, &client.tls, limit)
-            .map_err(|failure| unavailable(&url, failure.reason()))?;
+            .map_err(|failure| match failure.of_network() {
+                Ok(failure) => unavailable(&url, failure.reason()),
+                Err(error) => error,
+            })?;
         match response.status {
-            200 => match parse(&response.body, issuer) {
+            200 => match parse(&response.body, issuer, Connections::of(client)) {
                 Ok(server) => return Ok((response.body.to_vec(), server)),
                 // Some servers answer any path with a page; the next place may be the right one.
                 Err(reason) => unusable = unusable.or_else(|| Some(unavailable(&url, &reason))),
@@ -285,7 +308,7 @@ fn is_issuer(written: &str, asked: &str) -> bool {
 }
 
 /// Reads a document and checks that it is of this issuer (RFC 8414 §3.3).
-fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
+fn parse(document: &[u8], issuer: &Endpoint, by: Connections) -> Result<Server, String> {
     let document: Document =
         serde_json::from_slice(document).map_err(|error| format!("it is no metadata: {error}"))?;
     let named = document
@@ -315,7 +338,14 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
         (EndpointName::Revocation, &document.revocation_endpoint),
         (EndpointName::Userinfo, &document.userinfo_endpoint),
     ] {
-        if let Some(written) = written {
+        // The page is opened by a browser, which has no such certificate.
+        let is_ours = by == Connections::MutualTls && name != EndpointName::Authorization;
+        let alias = document
+            .mtls_endpoint_aliases
+            .get(format!("{}_endpoint", name.key()))
+            .and_then(serde_json::Value::as_str)
+            .filter(|_| is_ours);
+        if let Some(written) = alias.or(written.as_deref()) {
             let refused = |problem: &str| {
                 let name = name.key();
                 format!("its {name} endpoint `{}`: {problem}", printable(written))
@@ -348,13 +378,20 @@ fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
 /// # Errors
 /// What a person would be told.
 pub fn decodes(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
-    parse(document, issuer)
+    parse(document, issuer, Connections::Tls)?;
+    parse(document, issuer, Connections::MutualTls)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{candidates, parse};
+    use super::{Connections, candidates};
     use crate::endpoint::Endpoint;
+    use crate::oauth::client::EndpointName;
+    use crate::oauth::metadata::Server;
+
+    fn parse(document: &[u8], issuer: &Endpoint) -> Result<Server, String> {
+        super::parse(document, issuer, Connections::Tls)
+    }
 
     fn issuer(text: &str) -> Endpoint {
         Endpoint::parse(text).unwrap()
@@ -425,6 +462,66 @@ mod tests {
             let document = format!(r#"{{"issuer":{odd}}}"#);
             let error = parse(document.as_bytes(), &asked).expect_err(odd);
             assert!(error.contains("names no issuer"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_client_with_a_certificate_uses_the_aliases_and_others_do_not_look_at_them() {
+        let asked = issuer("https://id.example");
+        let document = |aliases: &str| {
+            format!(
+                r#"{{"issuer":"https://id.example","authorization_endpoint":"https://id.example/a",
+                    "token_endpoint":"https://id.example/t",
+                    "revocation_endpoint":"https://id.example/r",
+                    "mtls_endpoint_aliases":{aliases}}}"#
+            )
+        };
+        let names = [
+            EndpointName::Authorization,
+            EndpointName::Token,
+            EndpointName::Revocation,
+            EndpointName::Userinfo,
+        ];
+        let found = |aliases: &str, by: Connections| {
+            let server = super::parse(document(aliases).as_bytes(), &asked, by)?;
+            let url = |name| server.endpoints.get(name).map(ToString::to_string);
+            Ok::<_, String>(names.map(|name| url(name).unwrap_or_default()))
+        };
+        let usual = [
+            "https://id.example/a",
+            "https://id.example/t",
+            "https://id.example/r",
+            "",
+        ]
+        .map(str::to_owned);
+        let aliases = r#"{"authorization_endpoint":"https://m.example/a",
+            "token_endpoint":"https://m.example/t","userinfo_endpoint":"https://m.example/u",
+            "introspection_endpoint":"https://m.example/i"}"#;
+        assert_eq!(found(aliases, Connections::Tls), Ok(usual.clone()));
+        let theirs = [
+            "https://id.example/a",
+            "https://m.example/t",
+            "https://id.example/r",
+            "https://m.example/u",
+        ];
+        let theirs = theirs.map(str::to_owned);
+        assert_eq!(found(aliases, Connections::MutualTls), Ok(theirs));
+        for odd in ["null", "[]", "\"x\"", r#"{"token_endpoint":7}"#] {
+            assert_eq!(
+                found(odd, Connections::MutualTls),
+                Ok(usual.clone()),
+                "{odd}"
+            );
+        }
+        for bad in ["http://m.example/t", "https://127.0.0.1/t", "m.example"] {
+            let aliases = format!(r#"{{"token_endpoint":"{bad}"}}"#);
+            assert_eq!(
+                found(&aliases, Connections::Tls),
+                Ok(usual.clone()),
+                "{bad}"
+            );
+            let refused = found(&aliases, Connections::MutualTls);
+            assert!(refused.is_err_and(|reason| reason.contains(bad)), "{bad}");
         }
     }
 

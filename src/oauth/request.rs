@@ -88,7 +88,8 @@ impl Form {
 /// Posts `form` to `endpoint`. The outer error is ours; the inner one is the network's.
 ///
 /// # Errors
-/// `config` if the client cannot authenticate, `unavailable` if no time is left.
+/// `config` if the client cannot authenticate, or its certificate cannot be used; `unavailable` if no
+/// time is left.
 pub fn post(
     client: &Client,
     server: &Server,
@@ -118,5 +119,8 @@ pub fn post(
         Ok(response) => format!("{endpoint} answered with HTTP status {}", response.status),
         Err(failure) => format!("{endpoint}: {}", printable(failure.reason())),
     });
-    Ok(answer)
+    answer.map_or_else(
+        |failure| failure.of_network().map(Err),
+        |response| Ok(Ok(response)),
+    )
 }

@@ -98,15 +98,22 @@ impl From<HttpFailure> for Failure {
 /// What to do about trouble that waiting will not mend.
 pub fn trouble_hint(reason: &str) -> Option<&'static str> {
     // The words of rustls, which checks certificates.
-    reason.contains("invalid peer certificate").then_some(
-        "nothing was lost; if your network inspects TLS, name the file of its certificate \
-         authority: `tls = { ca_file = \"…\" }` in the profile",
+    if reason.contains("invalid peer certificate") {
+        return Some(
+            "nothing was lost; if your network inspects TLS, name the file of its certificate \
+             authority: `tls = { ca_file = \"…\" }` in the profile",
+        );
+    }
+    reason.contains("received fatal alert").then_some(
+        "nothing was lost; the authority may want a certificate, or another one: check \
+         `client_certificate` in `tls` of the profile, and whether it has expired",
     )
 }
 
 /// What to do where the client may be the matter.
 const CHECK_CLIENT: &str = "check the profile's `client_id`, and how the client authenticates: \
-                            `client_secret`, `client_auth_method`, `client_basic_encoding`";
+                            `client_secret`, `client_auth_method`, `client_basic_encoding`, \
+                            `client_certificate` in `tls`";
 
 /// What to do about a refusal, where it is something else than signing in.
 fn hint(said: &OAuthError) -> Option<&'static str> {

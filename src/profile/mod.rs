@@ -21,7 +21,7 @@ use self::file::{Complaint, Keys, Layer, Place, Source, refuse_complaints};
 use self::preset::{AUTHORITY, PRESETS, Rules};
 use self::route::{Exactness, Mismatch, Nearness, Pattern, Target};
 use crate::claims;
-use crate::context::Tls;
+use crate::context::{ClientCertificate, Tls};
 use crate::credential::TokenKind;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
@@ -59,7 +59,8 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
     (
         "client_auth_method",
-        "none, client_secret_basic or client_secret_post",
+        "none, client_secret_basic, client_secret_post, tls_client_auth or \
+         self_signed_tls_client_auth",
     ),
     ("client_basic_encoding", "form (RFC 6749) or raw"),
     ("account", "who signs in, and which account of several"),
@@ -96,7 +97,8 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
     (
         "tls",
-        "ca_file: certificate authorities instead of the system's",
+        "ca_file: certificate authorities instead of the system's; client_certificate, client_key: \
+         what the client presents",
     ),
 ];
 
@@ -196,6 +198,12 @@ impl Profile {
             for (name, value) in &client.extra {
                 identity.push(("extra", format!("{name}={value}")));
             }
+        }
+        if let Some(certificate) = &client.tls.client_certificate {
+            // What is bound to a certificate is refused under another one, and would be forgotten.
+            // It is its place that counts: a certificate is replaced before it expires.
+            let file = certificate.file.display().to_string();
+            identity.push(("client_certificate", file));
         }
         if self.grant.asks() != Asks::Person {
             // What a machine has is not what a person signed in for.
@@ -300,16 +308,19 @@ impl Profile {
         put("tools", tools.clone().map(toml::Value::from));
         let Tls {
             ca_file,
+            client_certificate,
             thumbprint: _,
             is_of_platform: _,
         } = &client.tls;
-        let tls: toml::Table = [("ca_file", ca_file)]
-            .into_iter()
-            .filter_map(|(key, path)| {
-                let path = path.as_ref()?.display().to_string();
-                Some((key.to_owned(), path.into()))
-            })
-            .collect();
+        let certificate = client_certificate.as_ref();
+        let tls: toml::Table = [
+            ("ca_file", ca_file.as_ref()),
+            ("client_certificate", certificate.map(|own| &own.file)),
+            ("client_key", certificate.and_then(|own| own.key.as_ref())),
+        ]
+        .into_iter()
+        .filter_map(|(key, path)| Some((key.to_owned(), path?.display().to_string().into())))
+        .collect();
         put("tls", (!tls.is_empty()).then(|| tls.into()));
         table
     }
@@ -1046,7 +1057,7 @@ fn read_profile(
     });
     let client_capabilities = keys.texts("client_capabilities");
     let tls = keys.table("tls", read_tls).unwrap_or_default();
-    let authentication = read_authentication(keys, preset);
+    let authentication = read_authentication(keys, preset, &tls);
     let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
     let urls = read_urls(keys);
     let account = keys.text("account").map(|(account, _)| account);
@@ -1276,6 +1287,7 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
 fn read_authentication(
     keys: &mut Keys<'_, '_>,
     preset: Option<&Rules<'_>>,
+    tls: &Tls,
 ) -> ClientAuthentication {
     let secret: Option<SecretSource> = keys.secret("client_secret");
     let method = keys.text("client_auth_method").and_then(|(name, found)| {
@@ -1283,11 +1295,20 @@ fn read_authentication(
         if method.is_none() {
             let names = Method::ALL.map(Method::name);
             keys.complain(found, "client_auth_method", one_of(&name, &names));
-        } else if method != Some(Method::None)
-            && keys.find("client_secret").is_none()
-            && !is_preset_own(found, preset)
-        {
-            keys.complain(found, "client_auth_method", "it needs a `client_secret`");
+        }
+        let needed = match method {
+            None | Some(Method::None) => None,
+            Some(Method::TlsClientAuth | Method::SelfSignedTlsClientAuth) => tls
+                .client_certificate
+                .is_none()
+                .then_some("`tls = { client_certificate = \"…\" }`"),
+            Some(Method::ClientSecretBasic | Method::ClientSecretPost) => keys
+                .find("client_secret")
+                .is_none()
+                .then_some("a `client_secret`"),
+        };
+        if let Some(needed) = needed.filter(|_| !is_preset_own(found, preset)) {
+            keys.complain(found, "client_auth_method", format!("it needs {needed}"));
         }
         method
     });
@@ -1313,9 +1334,18 @@ fn read_authentication(
 }
 
 fn read_tls(keys: &mut Keys<'_, '_>) -> Tls {
-    keys.only(["ca_file"]);
+    keys.only(["ca_file", "client_certificate", "client_key"]);
+    let ca_file = keys.path("ca_file");
+    let file = keys.path("client_certificate");
+    let key = keys.path("client_key");
+    if file.is_none()
+        && let Some(found) = keys.find("client_key")
+    {
+        keys.complain(found, "client_key", "it needs a `client_certificate`");
+    }
     Tls {
-        ca_file: keys.path("ca_file"),
+        ca_file,
+        client_certificate: file.map(|file| ClientCertificate { file, key }),
         ..Tls::default()
     }
 }

@@ -99,7 +99,7 @@ pub struct RowKey {
     pub claims: Option<String>,
     /// Further parameters.
     pub extra: BTreeMap<String, String>,
-    /// The key it is bound to, for tokens that are.
+    /// The certificate it is bound to, if it is bound: `x5t#S256` (RFC 8705 §3.1).
     pub binding: Option<String>,
     /// The exchange that made it, and what it is for.
     pub exchange: Option<String>,

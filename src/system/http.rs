@@ -5,16 +5,22 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::blocking::Client;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, crypto};
 use zeroize::Zeroizing;
 
-use crate::context::{Http, HttpFailure, HttpRequest, HttpResponse, Tls};
+use crate::context::{ClientCertificate, Http, HttpFailure, HttpRequest, HttpResponse, Tls};
 use crate::endpoint::{is_beside_this_machine, is_loopback};
+use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::system::pinned;
 
@@ -41,13 +47,13 @@ pub struct Network {
 }
 
 impl Network {
-    fn client(&self, settings: Settings) -> Result<Client, String> {
+    fn client(&self, settings: Settings) -> Result<Client, HttpFailure> {
         let is_it = |(built_with, _): &&(Settings, Client)| *built_with == settings;
         if let Some((_, client)) = self.clients.borrow().iter().find(is_it) {
             return Ok(client.clone());
         }
         // Fails only if a provider is there already, which is then the same one.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        drop(crypto::ring::default_provider().install_default());
         let mut builder = Client::builder()
             .user_agent(concat!("cred-helper/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
@@ -63,21 +69,26 @@ impl Network {
             builder = builder.no_proxy();
         }
         if let Some(thumbprint) = settings.tls.thumbprint {
-            builder = builder.tls_backend_preconfigured(pinned::configuration(thumbprint)?);
+            let pinned = pinned::configuration(thumbprint).map_err(HttpFailure::NotSent)?;
+            builder = builder.tls_backend_preconfigured(pinned);
         } else if settings.is_plain {
             // To read the system's certificate authorities takes longer than all the rest.
             builder = builder.tls_certs_only([]);
-        } else if let Some(path) = &settings.tls.ca_file {
-            let pem = fs::read(path)
-                .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|error| format!("`{}`: {}", path.display(), reason(&error)))?;
-            if certificates.is_empty() {
-                return Err(format!("`{}` holds no certificate", path.display()));
+        } else {
+            if let Some(path) = &settings.tls.ca_file {
+                let certificates =
+                    authorities(path).map_err(|reason| unusable("ca_file", reason))?;
+                builder = builder.tls_certs_only(certificates);
             }
-            builder = builder.tls_certs_only(certificates);
+            if let Some(certificate) = &settings.tls.client_certificate {
+                let identity = identity(certificate);
+                let wrong = |reason| unusable("client_certificate", reason);
+                builder = builder.identity(identity.map_err(wrong)?);
+            }
         }
-        let client = builder.build().map_err(|error| reason(&error))?;
+        let client = builder
+            .build()
+            .map_err(|error| HttpFailure::NotSent(reason(&error)))?;
         // The last one that is dropped waits for its threads, and one of them may be waiting for
         // a name server that does not answer: the call would outlive its limit by minutes.
         std::mem::forget(client.clone());
@@ -103,13 +114,11 @@ impl Http for Network {
         if url.scheme() != "https" && !(url.scheme() == "http" && may_be_plain) {
             return Err(HttpFailure::NotSent("only https is allowed".to_owned()));
         }
-        let client = self
-            .client(Settings {
-                tls: tls.clone(),
-                is_direct: is_loopback || tls.is_of_platform,
-                is_plain: url.scheme() == "http",
-            })
-            .map_err(HttpFailure::NotSent)?;
+        let client = self.client(Settings {
+            tls: tls.clone(),
+            is_direct: is_loopback || tls.is_of_platform,
+            is_plain: url.scheme() == "http",
+        })?;
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
             let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
@@ -130,10 +139,11 @@ impl Http for Network {
             .timeout(limit)
             .send()
             .map_err(|error| {
-                if error.is_connect() || error.is_builder() {
-                    HttpFailure::NotSent(reason(&error))
+                let reason = reason(&error);
+                if error.is_connect() || error.is_builder() || refuses_certificate(&reason) {
+                    HttpFailure::NotSent(reason)
                 } else {
-                    HttpFailure::NotAnswered(reason(&error))
+                    HttpFailure::NotAnswered(reason)
                 }
             })?;
         let status = response.status().as_u16();
@@ -161,6 +171,92 @@ impl Http for Network {
             body,
         })
     }
+}
+
+/// What a profile names for its connections is wrong.
+fn unusable(key: &str, reason: String) -> HttpFailure {
+    let error = Error::new(ErrorKind::Config, reason);
+    HttpFailure::Misconfigured(Box::new(
+        error.hint(format!("check `tls.{key}` of the profile")),
+    ))
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let read = fs::read(path).map(Zeroizing::new);
+    read.map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
+}
+
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
+    let certificates = reqwest::Certificate::from_pem_bundle(&read(path)?)
+        .map_err(|error| format!("`{}`: {}", path.display(), reason(&error)))?;
+    if certificates.is_empty() {
+        return Err(format!("`{}` holds no certificate", path.display()));
+    }
+    Ok(certificates)
+}
+
+/// Reads a certificate and its key, and sees to it that they belong together.
+fn identity(certificate: &ClientCertificate) -> Result<reqwest::Identity, String> {
+    let file = &certificate.file;
+    let key_file = certificate.key.as_ref().unwrap_or(file);
+    let pem = read(file)?;
+    let key_pem = read(key_file)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("`{}` is no PEM file: {error}", file.display()))?;
+    if chain.is_empty() {
+        return Err(format!("`{}` holds no certificate in PEM", file.display()));
+    }
+    // PKCS#8, and OpenSSL's older form.
+    let is_encrypted = [&b"ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"]
+        .into_iter()
+        .any(|mark| key_pem.windows(mark.len()).any(|part| part == mark));
+    let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_| {
+        if is_encrypted {
+            format!(
+                "the key in `{}` is encrypted: decrypt it (`openssl pkey`) into a file that is \
+                 yours alone",
+                key_file.display()
+            )
+        } else {
+            format!("`{}` holds no private key in PEM", key_file.display())
+        }
+    })?;
+    let pair = CertifiedKey::from_der(chain, key, &crypto::ring::default_provider());
+    pair.map_err(|error| {
+        let (file, key_file) = (file.display(), key_file.display());
+        if error == InconsistentKeys::KeyMismatch.into() {
+            format!("the key in `{key_file}` is not that of the certificate in `{file}`")
+        } else {
+            format!("`{file}` with the key in `{key_file}`: {error}")
+        }
+    })?;
+    // The last key is the one that counts.
+    let parts: &[&[u8]] = match &certificate.key {
+        Some(_) => &[&pem, b"\n", &key_pem],
+        None => &[&pem],
+    };
+    reqwest::Identity::from_pem(&Zeroizing::new(parts.concat()))
+        .map_err(|error| format!("`{}`: {}", file.display(), reason(&error)))
+}
+
+/// Whether the other side ended the handshake for want of a certificate, or because of the one that
+/// was presented. In TLS 1.3 that is noticed when an answer is waited for, and the request was not
+/// read all the same ([RFC 8446 §6.2](https://www.rfc-editor.org/rfc/rfc8446#section-6.2)).
+fn refuses_certificate(reason: &str) -> bool {
+    const ALERTS: [&str; 9] = [
+        "AccessDenied",
+        "BadCertificate",
+        "CertificateExpired",
+        "CertificateRequired",
+        "CertificateRevoked",
+        "CertificateUnknown",
+        "HandshakeFailure",
+        "UnknownCA",
+        "UnsupportedCertificate",
+    ];
+    let alert = reason.split_once("received fatal alert: ");
+    alert.is_some_and(|(_, alert)| ALERTS.iter().any(|name| alert.starts_with(name)))
 }
 
 /// The innermost causes of an error, without the URL.

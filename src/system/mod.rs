@@ -3,6 +3,7 @@
 
 pub mod attempt;
 pub mod browser;
+pub mod certificate;
 pub mod clock;
 pub mod directories;
 pub mod documents;

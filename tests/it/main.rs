@@ -59,6 +59,7 @@ mod oidc_ground;
 mod oidc_killed;
 mod oidc_logout;
 mod oidc_many;
+mod oidc_mutual_tls;
 mod oidc_refresh;
 mod oidc_serve;
 mod oidc_sign_in;

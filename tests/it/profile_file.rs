@@ -134,6 +134,45 @@ timeout = "long"
 }
 
 #[test]
+fn a_key_needs_its_certificate_and_so_does_a_client_that_proves_itself_with_it() {
+    for (keys, problem) in [
+        ("tls = { client_certificate = \"c.pem\" }", ""),
+        (
+            "tls = { client_key = \"c.key\" }",
+            "`profiles.api.tls.client_key`: it needs a `client_certificate`",
+        ),
+        (
+            "client_auth_method = \"tls_client_auth\"\ntls = { ca_file = \"ca.pem\" }",
+            "`profiles.api.client_auth_method`: it needs `tls = { client_certificate = \"…\" }`",
+        ),
+        (
+            "client_auth_method = \"self_signed_tls_client_auth\"\nclient_secret = { env = \"X\" }",
+            "`profiles.api.client_auth_method`: it needs `tls = { client_certificate = \"…\" }`",
+        ),
+        (
+            "client_auth_method = \"client_secret_post\"\ntls = { client_certificate = \"c.pem\" }",
+            "`profiles.api.client_auth_method`: it needs a `client_secret`",
+        ),
+        (
+            "client_auth_method = \"tls_client_auth\"\ntls = { client_certificate = \"c.pem\" }",
+            "",
+        ),
+    ] {
+        let sandbox = Sandbox::new(&format!(
+            "[profiles.api]\nclient_id = \"x\"\nauthority = \"https://login.example\"\nscopes = []\n\
+             {keys}\n"
+        ));
+        let checked = sandbox.run(&["profile", "check"]);
+        if problem.is_empty() {
+            checked.ok();
+        } else {
+            let error = checked.failed(3);
+            assert!(error.contains(problem), "{keys}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_prompt_is_made_of_the_words_that_there_are() {
     for (prompt, problem) in [
         ("login", ""),
@@ -621,7 +660,7 @@ domain_hint = "contoso.example"
 claims = "{}"
 extra = { tenant = "t" }
 tools = ["get"]
-tls = { ca_file = "ca.pem" }
+tls = { ca_file = "ca.pem", client_certificate = "own.pem", client_key = "~/own.key" }
 "#;
     let sandbox = Sandbox::new(text);
     let expected = json!({
@@ -643,7 +682,11 @@ tls = { ca_file = "ca.pem" }
         "claims": "{}",
         "extra": { "tenant": "t" },
         "tools": ["get"],
-        "tls": { "ca_file": sandbox.path().join("ca.pem").display().to_string() },
+        "tls": {
+            "ca_file": sandbox.path().join("ca.pem").display().to_string(),
+            "client_certificate": sandbox.path().join("own.pem").display().to_string(),
+            "client_key": sandbox.path().join("own.key").display().to_string(),
+        },
     });
     let shown = sandbox
         .run(&["profile", "show", "full", "-o", "json"])

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,8 @@ use std::thread;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// A certificate authority, whose files lie in a directory.
 pub(crate) struct CertificateAuthority {
@@ -41,7 +42,12 @@ impl CertificateAuthority {
     }
 
     fn file(&self, extension: &str) -> PathBuf {
-        self.directory.join(format!("{}.{extension}", self.name))
+        self.path(self.name, extension)
+    }
+
+    /// The file of a certificate (`pem`) or its key (`key`) by name.
+    pub(crate) fn path(&self, name: &str, extension: &str) -> PathBuf {
+        self.directory.join(format!("{name}.{extension}"))
     }
 
     /// Its own certificate.
@@ -51,10 +57,7 @@ impl CertificateAuthority {
 
     /// Makes a key and a certificate for a day, beginning when a wrong clock says.
     fn make(&self, clock: &str, name: &str, options: &[&str]) {
-        let path = |extension: &str| {
-            let path = self.directory.join(format!("{name}.{extension}"));
-            path.display().to_string()
-        };
+        let path = |extension: &str| self.path(name, extension).display().to_string();
         let config = self.file("cnf").display().to_string();
         let output = Command::new("faketime")
             .args(["-f", clock])
@@ -69,8 +72,8 @@ impl CertificateAuthority {
     }
 
     /// A certificate for these names, such as `IP:127.0.0.1`, issued when the clock showed that
-    /// much more or less, such as `-3d`; it is good for a day.
-    pub(crate) fn issue(&self, name: &str, subject: &str, clock: &str) -> Arc<ServerConfig> {
+    /// much more or less, such as `-3d`; it is good for a day. Its files are at [`Self::path`].
+    pub(crate) fn sign(&self, name: &str, subject: &str, clock: &str) {
         let (ca, key) = (
             self.pem().display().to_string(),
             self.file("key").display().to_string(),
@@ -81,15 +84,36 @@ impl CertificateAuthority {
             name,
             &["-CA", &ca, "-CAkey", &key, "-addext", &subject],
         );
-        let path = |extension: &str| self.directory.join(format!("{name}.{extension}"));
-        let certificate = CertificateDer::from_pem_file(path("pem")).expect("it was made");
-        let key = PrivateKeyDer::from_pem_file(path("key")).expect("it was made");
+    }
+
+    /// The same for a server, with its key.
+    pub(crate) fn issue(&self, name: &str, subject: &str, clock: &str) -> Arc<ServerConfig> {
+        self.sign(name, subject, clock);
+        self.present(name, None)
+    }
+
+    /// What a server presents whose certificate was signed. It demands certificates of that
+    /// authority, if one is given.
+    pub(crate) fn present(&self, name: &str, of: Option<&Self>) -> Arc<ServerConfig> {
+        let read = |path: PathBuf| CertificateDer::from_pem_file(path).expect("it was made");
+        let key = PrivateKeyDer::from_pem_file(self.path(name, "key")).expect("it was made");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let verifier = of.map(|authority| {
+            let mut roots = RootCertStore::empty();
+            roots.add(read(authority.pem())).expect("it is one");
+            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+                .build()
+                .expect("it has roots")
+        });
+        let builder = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("the provider knows them")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
+            .expect("the provider knows them");
+        let builder = match verifier {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        let config = builder
+            .with_single_cert(vec![read(self.path(name, "pem"))], key)
             .expect("the key is the certificate's");
         Arc::new(config)
     }
@@ -157,9 +181,16 @@ fn pass(config: Arc<ServerConfig>, stream: TcpStream, behind: SocketAddr) -> io:
     let mut request = Vec::new();
     while !is_whole(&request) {
         let mut chunk = [0; 4096];
-        match client.read(&mut chunk)? {
-            0 => return Ok(()),
-            length => request.extend_from_slice(&chunk[..length]),
+        match client.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(length) => request.extend_from_slice(&chunk[..length]),
+            Err(error) => {
+                // If something were left unread, the connection would be reset, and the client would
+                // not hear why.
+                client.sock.shutdown(Shutdown::Write)?;
+                io::copy(&mut client.sock, &mut io::sink())?;
+                return Err(error);
+            }
         }
     }
     let mut server = TcpStream::connect(behind)?;

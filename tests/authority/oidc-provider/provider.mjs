@@ -1,6 +1,7 @@
 // The configuration of oidc-provider: its clients, its people, its tokens.
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { X509Certificate, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
 import Provider, { errors } from 'oidc-provider';
 
@@ -40,6 +41,55 @@ function clients(serviceSecret, redirectUris) {
   ];
 }
 
+/** Those who come with a certificate. */
+function clientsWithCertificate({ registered }) {
+  const client = {
+    application_type: 'native',
+    grant_types: [DEVICE_CODE, 'refresh_token', 'authorization_code'],
+    redirect_uris: LOOPBACK_REDIRECTS,
+    tls_client_certificate_bound_access_tokens: true,
+  };
+  const machine = { ...client, grant_types: [...client.grant_types, 'client_credentials'] };
+  const certificate = new X509Certificate(readFileSync(registered));
+  const jwk = { ...certificate.publicKey.export({ format: 'jwk' }), x5c: [certificate.raw.toString('base64')] };
+  return [
+    { client_id: 'cli-bound', token_endpoint_auth_method: 'none', ...client },
+    {
+      client_id: 'machine',
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_san_dns: 'machine.example',
+      ...machine,
+    },
+    {
+      client_id: 'machine-self-signed',
+      token_endpoint_auth_method: 'self_signed_tls_client_auth',
+      jwks: { keys: [jwk] },
+      ...machine,
+    },
+  ];
+}
+
+/** How the provider judges the certificate of a connection. */
+const mutualTls = {
+  enabled: true,
+  certificateBoundAccessTokens: true,
+  tlsClientAuth: true,
+  selfSignedTlsClientAuth: true,
+  getCertificate: ({ socket }) => socket.getPeerX509Certificate?.()?.toString(),
+  certificateAuthorized: ({ socket }) => socket.authorized,
+  certificateSubjectMatches: ({ socket }, property, expected) => property === 'tls_client_auth_san_dns'
+    && socket.getPeerX509Certificate().subjectAltName === `DNS:${expected}`,
+};
+
+/** RFC 8705 §5: the endpoints that are on the other server too. */
+const aliases = (origin, path) => Object.fromEntries(Object.entries({
+  token_endpoint: '/token',
+  device_authorization_endpoint: '/device/auth',
+  pushed_authorization_request_endpoint: '/request',
+  revocation_endpoint: '/token/revocation',
+  userinfo_endpoint: '/me',
+}).map(([name, route]) => [name, `${origin}${path}${route}`]));
+
 /** Whoever signs in exists. */
 function findAccount(_context, login) {
   return {
@@ -54,13 +104,21 @@ function findAccount(_context, login) {
   };
 }
 
-export function startOidcProvider({ issuer, options, serviceSecret, traffic }) {
+export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, traffic }) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const memory = createMemory();
 
   const provider = new Provider(issuer, {
     adapter: memory.MemoryAdapter,
-    clients: clients(serviceSecret, options.redirectUris),
+    clients: [
+      ...clients(serviceSecret, options.redirectUris),
+      ...(options.mutualTls ? clientsWithCertificate(options.mutualTls) : []),
+    ],
+    clientAuthMethods: [
+      'none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt',
+      ...(options.mutualTls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
+    ],
+    discovery: tlsOrigin ? { mtls_endpoint_aliases: aliases(tlsOrigin, options.path) } : {},
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     // Made at every start: nothing that looks like a secret lies in the source.
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] },
@@ -92,6 +150,7 @@ export function startOidcProvider({ issuer, options, serviceSecret, traffic }) {
       devInteractions: { enabled: true },
       deviceFlow: { enabled: true },
       clientCredentials: { enabled: true },
+      ...(options.mutualTls && { mTLS: mutualTls }),
       revocation: { enabled: options.revocation },
       pushedAuthorizationRequests: {
         enabled: true,

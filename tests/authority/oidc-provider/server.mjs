@@ -8,7 +8,9 @@
 // It ends when its standard input does, so that a killed test leaves no orphan.
 
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { createInterface } from 'node:readline';
 import { inspect } from 'node:util';
 
@@ -56,6 +58,11 @@ const DEFAULTS = {
   redirectUris: [],
   /** Path of the issuer, such as `/realms/x`. */
   path: '',
+  /**
+   * An https server beside the other, named by `mtls_endpoint_aliases`, for clients with certificates: PEM files
+   * `ca` (of theirs), `certificate`, `key` and `registered` (of the client `machine-self-signed`).
+   */
+  mutualTls: null,
 };
 
 const GLEWLWYD_OPTIONS = ['server', 'accessTokenTtl', 'refreshTokenTtl', 'deviceCodeTtl', 'interval', 'rotate', 'redirectUris'];
@@ -83,6 +90,8 @@ async function start(options) {
   });
   const origin = `http://127.0.0.1:${server.address().port}`;
   const issuer = `${origin}${options.path}`;
+  const tlsServer = options.mutualTls && await startTlsServer(options.mutualTls);
+  const tlsOrigin = tlsServer && `https://127.0.0.1:${tlsServer.address().port}`;
 
   // Every character that Basic (RFC 6749 §2.3.1), a form or a URL could spoil; the rest is
   // random, so that no secret lies in the source and a leak in some output can be found.
@@ -90,14 +99,16 @@ async function start(options) {
 
   const traffic = new Traffic();
   const startServer = options.server === 'glewlwyd' ? startGlewlwyd : startOidcProvider;
-  const backend = await startServer({ origin, issuer, options, serviceSecret, traffic });
+  const backend = await startServer({ origin, tlsOrigin, issuer, options, serviceSecret, traffic });
   const serveBackend = backend.application.callback();
   const serveControl = createControl({ ...backend, traffic });
 
-  server.on('request', (request, response) => {
+  const serve = (request, response) => {
     if (request.url === '/control/close') {
-      server.close();
-      server.closeAllConnections();
+      for (const one of [server, tlsServer]) {
+        one?.close();
+        one?.closeAllConnections();
+      }
       backend.close?.();
       return;
     }
@@ -110,8 +121,25 @@ async function start(options) {
     request.isUnderIssuer = request.url.startsWith(`${options.path}/`);
     if (request.isUnderIssuer) request.url = request.url.slice(options.path.length);
     serveBackend(request, response);
-  });
+  };
+  server.on('request', serve);
+  tlsServer?.on('request', serve);
   return { issuer, control: `${origin}/control`, serviceSecret };
+}
+
+async function startTlsServer({ ca, certificate, key }) {
+  const server = createTlsServer({
+    ca: readFileSync(ca),
+    cert: readFileSync(certificate),
+    key: readFileSync(key),
+    requestCert: true,
+    // The provider judges what is presented.
+    rejectUnauthorized: false,
+  });
+  await new Promise((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  });
+  return server;
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

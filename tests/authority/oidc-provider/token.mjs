@@ -24,6 +24,7 @@ export function createTokens(provider) {
         iat: found.iat,
         exp: found.exp,
         consumed: Boolean(found.consumed),
+        x5t: found['x5t#S256'],
         rotations: found.rotations,
       };
     },

@@ -182,7 +182,7 @@ function authenticationMethod(context, parameters) {
   if (context.get('authorization')) return 'client_secret_basic';
   if (parameters.has('client_secret')) return 'client_secret_post';
   if (parameters.has('client_assertion')) return 'private_key_jwt';
-  return 'none';
+  return context.socket.getPeerX509Certificate?.() ? 'certificate' : 'none';
 }
 
 async function spoil(fault, context, serve) {
