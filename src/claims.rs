@@ -38,6 +38,14 @@ pub fn with_capabilities(claims: Option<&str>, capabilities: &[String]) -> Optio
     Some(merged.to_string())
 }
 
+/// The capabilities that [`with_capabilities`] put into claims, for those who take them by themselves.
+pub fn capabilities(claims: &str) -> Vec<String> {
+    let claims: Value = serde_json::from_str(claims).unwrap_or_default();
+    let values = claims["access_token"]["xms_cc"]["values"].as_array();
+    let texts = values.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(String::from).collect()
+}
+
 /// Lays `over` above `under`, object by object.
 fn merge(under: &mut Value, over: Value) {
     match (under, over) {

@@ -1,4 +1,5 @@
-//! SHA-256 as a name: for a file, or for telling one secret from another without showing it.
+//! SHA-256 as a name: for a file, or for telling one secret from another without showing it; and SHA-1
+//! where others name a certificate by it.
 
 /// SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
@@ -26,6 +27,12 @@ pub fn digest(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_thumbprint_is_sha_1() {
+        let digest = [0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e];
+        assert!(super::sha1(b"abc").starts_with(&digest));
+    }
+
     #[test]
     fn a_digest_is_sha_256() {
         assert_eq!(

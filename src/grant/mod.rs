@@ -8,6 +8,7 @@ pub mod authorization_code;
 pub mod auto;
 mod client_credentials;
 pub mod device_code;
+mod managed_identity;
 pub mod plugin;
 mod token_exchange;
 
@@ -87,6 +88,11 @@ pub trait Grant: Debug {
     /// Whether what it gives may depend on the profile's name, so that no two profiles share it.
     fn knows_profile(&self) -> bool {
         false
+    }
+
+    /// Keys of the profile itself that somebody could take for its own, and what to write instead.
+    fn misplaced(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// The grant that is run: this one, unless it chooses among others. What was done is what an
@@ -185,6 +191,7 @@ pub const GRANTS: &[Entry] = &[
     authorization_code::ENTRY,
     device_code::ENTRY,
     client_credentials::ENTRY,
+    managed_identity::ENTRY,
     token_exchange::ENTRY,
     plugin::ENTRY,
 ];

@@ -1012,6 +1012,16 @@ fn read_profile(
             keys.complain(found, "scopes", problem);
         }
     }
+    let misplaced = grant
+        .as_ref()
+        .map_or(&[][..], |grant| grant.grant.misplaced());
+    for (key, advice) in misplaced {
+        if let Some(found) = keys.find(key)
+            && !is_preset_own(found, preset)
+        {
+            keys.complain(found, key, *advice);
+        }
+    }
     let asks = grant.as_ref().map(|grant| grant.grant.asks());
     // Those of a machine, or of a sign-in in one way or the other.
     let has = |name| endpoints.get(name).is_some();

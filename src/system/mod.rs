@@ -1,6 +1,7 @@
 //! The real effects behind [`crate::context`], one file each and the only one that knows its
 //! thing. What differs between operating systems is in `unix.rs` and `windows.rs`.
 
+pub mod arc;
 pub mod attempt;
 pub mod browser;
 pub mod certificate;

@@ -162,6 +162,14 @@ pub fn machine_wide_directory(_environment: &dyn Environment) -> PathBuf {
     PathBuf::from("/etc/cred-helper")
 }
 
+/// The program of Azure Arc's agent, and the directory of its keys.
+pub fn arc_agent(_environment: &dyn Environment) -> (PathBuf, PathBuf) {
+    (
+        PathBuf::from("/opt/azcmagent/bin/himds"),
+        PathBuf::from("/var/opt/azcmagent/tokens"),
+    )
+}
+
 /// Options that create files which only their owner can read.
 pub fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();

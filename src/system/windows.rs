@@ -126,10 +126,27 @@ pub fn terminal() -> Option<Box<dyn Write>> {
 
 /// Where the file for everybody on this machine lies.
 pub fn machine_wide_directory(environment: &dyn Environment) -> PathBuf {
-    let root = environment
-        .variable("ProgramData")
-        .unwrap_or_else(|| r"C:\ProgramData".to_owned());
-    PathBuf::from(root).join("cred-helper")
+    directory_of("ProgramData", r"C:\ProgramData", environment).join("cred-helper")
+}
+
+/// The program of Azure Arc's agent, and the directory of its keys.
+pub fn arc_agent(environment: &dyn Environment) -> (PathBuf, PathBuf) {
+    const NAME: &str = "AzureConnectedMachineAgent";
+    let programs = directory_of("ProgramFiles", r"C:\Program Files", environment);
+    let data = directory_of("ProgramData", r"C:\ProgramData", environment);
+    (
+        programs.join(NAME).join("himds.exe"),
+        data.join(NAME).join("Tokens"),
+    )
+}
+
+/// The directory that a variable names, else where it usually is.
+fn directory_of(variable: &str, usual: &str, environment: &dyn Environment) -> PathBuf {
+    PathBuf::from(
+        environment
+            .variable(variable)
+            .unwrap_or_else(|| usual.to_owned()),
+    )
 }
 
 /// Options that create files which only their owner can read: the directory's rights decide.

@@ -71,7 +71,7 @@ fn a_pinned_peer_has_that_certificate_and_its_key_and_no_other() {
     let tls = |name: &str| Tls {
         thumbprint: sha1(&certificate(name)).try_into().ok(),
         is_of_platform: true,
-        ca_file: None,
+        ..Tls::default()
     };
     let body = |tls: &Tls| ask(&front.origin(), tls).map(|response| response.body.to_vec());
     assert_eq!(body(&tls("own.pem")), Ok(b"here".to_vec()));
@@ -117,7 +117,7 @@ fn a_pinned_certificate_without_its_key_is_worth_nothing() {
     let tls = Tls {
         thumbprint,
         is_of_platform: true,
-        ca_file: None,
+        ..Tls::default()
     };
     let failure = ask(&front.origin(), &tls).map(|response| response.status);
     let failure = failure.expect_err("the signature is another's");
