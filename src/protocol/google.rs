@@ -197,7 +197,7 @@ fn failure(error: &Error) -> Zeroizing<String> {
     }
     if let Some(hint) = error.hint_text() {
         message.push_str("; ");
-        message.push_str(&hint);
+        message.push_str(hint);
     }
     let document = json!({"version": 1, "success": false, "code": code, "message": message});
     Zeroizing::new(format!("{document}\n"))
