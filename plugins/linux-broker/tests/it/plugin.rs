@@ -1,62 +1,13 @@
 //! What the plugin asks the broker, and makes of its answers.
 
 use std::os::unix::net::UnixListener;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use zbus::blocking::MessageIterator;
 
+use crate::broker::{ACCOUNTS, INTERACTIVELY, SILENTLY, account, in_an_hour, refusal, token, with};
 use crate::call::{ask, ask_with, converse, impatient, request};
 use crate::scene::{NAME, PATH, Scene, Script, Step};
-
-const ACCOUNTS: &str = "getAccounts";
-const SILENTLY: &str = "acquireTokenSilently";
-const INTERACTIVELY: &str = "acquireTokenInteractively";
-
-fn account(username: &str) -> Value {
-    json!({
-        "clientInfo": "e30", "environment": "login.windows.net", "givenName": "Ada",
-        "homeAccountId": "1.2", "localAccountId": "1", "name": "Ada", "passwordExpiry": 0,
-        "realm": "2", "username": username,
-    })
-}
-
-fn accounts(usernames: &[&str]) -> Value {
-    let accounts: Vec<Value> = usernames.iter().copied().map(account).collect();
-    json!({ "accounts": accounts })
-}
-
-/// Milliseconds since 1970 in an hour, as the broker counts.
-fn in_an_hour() -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the plugin has the machine's clock"
-    )]
-    let now = SystemTime::now();
-    let since = now.duration_since(UNIX_EPOCH).expect("after 1970");
-    u64::try_from(since.as_millis()).expect("before the end of time") + 3_600_000
-}
-
-fn token(token: &str, username: &str) -> Value {
-    json!({"brokerTokenResponse": {
-        "accessToken": token, "accessTokenType": 0, "account": account(username),
-        "clientInfo": "e30", "expiresOn": in_an_hour(), "extendedExpiresOn": in_an_hour(),
-        "grantedScopes": "User.Read profile", "idToken": "aGVhZA.Ym9keQ.c2lnbg",
-        "refreshToken": "canary-refresh",
-    }, "telemetry": {"is_successful": "true"}})
-}
-
-fn refusal(status: i64, context: &str) -> Value {
-    json!({"brokerTokenResponse": {"accessTokenType": 0, "expiresOn": 0, "error": {
-        "context": context, "diagnostics": null, "errorCode": 0, "status": status,
-        "subStatus": 0, "tag": 593_819_521,
-    }}})
-}
-
-/// A broker with these accounts.
-fn with(usernames: &[&str]) -> Script {
-    Script::default().answer(ACCOUNTS, &accounts(usernames))
-}
 
 #[test]
 fn a_token_comes_without_a_word_and_the_brokers_own_refresh_token_stays_there() {
