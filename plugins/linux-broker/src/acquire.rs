@@ -28,6 +28,8 @@ pub(crate) struct Acquire {
     pub(crate) scopes: Vec<String>,
     pub(crate) claims: Option<String>,
     pub(crate) account: Option<String>,
+    /// Seconds for which the token should be valid.
+    pub(crate) min_valid: u64,
     pub(crate) force_refresh: bool,
     pub(crate) may_ask: bool,
 }
@@ -62,19 +64,25 @@ impl Acquire {
         self.token(method, &self.wish(account), broker)
     }
 
-    /// The token that the broker has or gets by itself; with `force_refresh`, the next one.
+    /// The token that the broker has or gets by itself; where that is not to be had, or ends too
+    /// soon, the one that replaces it.
     fn silent(&self, account: &Account, broker: &mut dyn Broker) -> Result<Token, Failure> {
         let method = Method::AcquireTokenSilently;
         let wish = self.wish(Some(account));
         let first = self.token(method, &wish, broker)?;
-        if !self.force_refresh {
+        let is_short = first.expires_in.is_some_and(|left| left < self.min_valid);
+        if !self.force_refresh && !is_short {
             return Ok(first);
         }
         let renewed = Wish {
             renew: Some(&first.access_token),
             ..wish
         };
-        let second = self.token(method, &renewed, broker)?;
+        let second = self.token(method, &renewed, broker);
+        if !self.force_refresh {
+            return Ok(second.unwrap_or(first));
+        }
+        let second = second?;
         if second.access_token == first.access_token {
             return Err(Failure::new(
                 Kind::Unavailable,
@@ -194,6 +202,7 @@ mod tests {
             scopes: vec!["a".to_owned()],
             claims: None,
             account: None,
+            min_valid: 0,
             force_refresh: false,
             may_ask: true,
         };

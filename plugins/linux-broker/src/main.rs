@@ -44,8 +44,9 @@ use failure::{Failure, Kind};
 /// How long can a line be that is a request?
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// How long may a person sit before the broker's window?
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long may a person sit before the broker's window? Who starts us waits less: this ends what was
+/// left behind.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// What the thread reports that talks to the broker.
 enum Event {

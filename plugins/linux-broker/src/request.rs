@@ -32,6 +32,7 @@ struct Line {
     profile: Option<Profile>,
     scopes: Option<Vec<String>>,
     account: Option<String>,
+    min_valid: Option<u64>,
     force_refresh: Option<bool>,
     claims: Option<Claims>,
     interactive: Option<Interactive>,
@@ -125,6 +126,7 @@ fn understand(value: Value, has_desktop: bool) -> Result<Request, Failure> {
             Claims::Object(object) => Value::Object(object).to_string(),
         }),
         account: line.account.filter(|account| !account.is_empty()),
+        min_valid: line.min_valid.unwrap_or(0),
         force_refresh: line.force_refresh.unwrap_or(false),
         may_ask: match line.interactive {
             Some(Interactive::Always) => true,

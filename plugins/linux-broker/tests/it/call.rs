@@ -50,7 +50,7 @@ pub(crate) fn request(changes: Value) -> Value {
             "grant": {"type": "plugin", "name": "linux-broker", "broker_timeout": 60},
         },
         "scopes": ["User.Read", "openid", "profile", "offline_access"],
-        "account": null, "refresh_token": null, "force_refresh": false, "claims": null,
+        "account": null, "refresh_token": null, "min_valid": null, "force_refresh": false, "claims": null,
         "interactive": "never",
     });
     for (name, value) in changes.as_object().expect("an object") {

@@ -217,6 +217,28 @@ fn a_forced_refresh_names_the_token_that_is_to_be_replaced() {
 }
 
 #[test]
+fn a_token_that_ends_too_soon_is_replaced_if_the_broker_can() {
+    let ada = "ada@contoso.com";
+    let longer = || token("canary-2", ada);
+    for (min_valid, second, expected) in [
+        (json!(1800), longer(), "canary-1"),
+        (json!(7200), longer(), "canary-2"),
+        (json!(7200), refusal(3, "offline"), "canary-1"),
+        (json!(null), longer(), "canary-1"),
+    ] {
+        let Some(scene) = Scene::new() else { return };
+        let script = with(&[ada])
+            .answer(SILENTLY, &token("canary-1", ada))
+            .answer(SILENTLY, &second);
+        let _broker = scene.broker(&script);
+        let said = ask(&scene, &request(json!({ "min_valid": min_valid })));
+        assert_eq!(said.ok()["access_token"], expected, "{min_valid}");
+        let is_replaced = min_valid == 7200;
+        assert_eq!(script.methods().len(), if is_replaced { 3 } else { 2 });
+    }
+}
+
+#[test]
 fn what_the_broker_refuses_or_fails_at_is_told_by_kind() {
     let ada = &["ada@contoso.com"][..];
     let silently = |step: Step| with(ada).on(SILENTLY, step);
