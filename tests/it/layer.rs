@@ -231,9 +231,9 @@ fn is_the_tools_own(file: &Path, root: &Path, tool: &str) -> bool {
     own.iter().any(|own| own == file)
 }
 
-/// Where a tool's name has to stand beside its own files: cargo starts the program itself, with an
-/// argument instead of a name.
-const NAMED_ELSEWHERE: &[(&str, &str)] = &[("cargo", "cli.rs")];
+/// Where a tool's name has to stand beside its own files: a provider has the name of its libraries,
+/// and cargo starts the program itself, with an argument instead of a name.
+const NAMED_ELSEWHERE: &[(&str, &str)] = &[("google", "profile/preset.rs"), ("cargo", "cli.rs")];
 
 #[test]
 fn a_tool_is_named_in_its_own_files_alone() {
