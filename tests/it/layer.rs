@@ -58,6 +58,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "signing_key/mod.rs",
             "signing_key/pfx.rs",
             "system/http.rs",
+            "system/pinned.rs",
             "system/random.rs",
         ],
     ),
