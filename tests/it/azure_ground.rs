@@ -172,7 +172,12 @@ impl Azure {
 
     /// The binary in this place.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.sandbox.command(arguments);
+        self.in_place(self.sandbox.command(arguments))
+    }
+
+    /// Any program in this place.
+    pub(crate) fn in_place(&self, mut command: Command) -> Command {
+        self.sandbox.prepare(&mut command);
         if self.place == Place::Arc {
             command = self.with_agent(&command, &format!("printf %s {KEY} >$TOKENS/a.key"));
         }

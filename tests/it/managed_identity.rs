@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::azure_ground::{Azure, HEADER, KEY, Place, RESOURCE, SYSTEM, robot, said, token_number};
 use crate::http_server::{Answer, HttpServer};
+use crate::msal::msal;
 use crate::oidc_ground::eventually;
 use crate::support::Sandbox;
 
@@ -269,6 +270,58 @@ fn a_profile_needs_one_resource_and_neither_client_nor_authority() {
                      authority = \"https://login.microsoftonline.com/t.example\"\n";
     let azure = Azure::of(Place::AppService, of_preset);
     assert_eq!(azure.get()["access_token"], token_number(1));
+}
+
+#[test]
+fn every_place_is_asked_what_msal_asks() {
+    /// Who MSAL is, and a name for the request that Azure's support could ask for.
+    const OF_MSAL: [&str; 3] = [
+        "x-client-sku: ",
+        "x-client-ver: ",
+        "x-ms-client-request-id: ",
+    ];
+    let Some(msal) = msal() else { return };
+    let capable = "client_capabilities = [\"CP1\"]\n";
+    for place in Place::ALL {
+        let ids: &[Option<&str>] = match place {
+            Place::ServiceFabric | Place::CloudShell => &[None],
+            Place::MachineLearning => &[None, Some("client_id")],
+            Place::AppService | Place::Arc | Place::VirtualMachine => &[
+                None,
+                Some("client_id"),
+                Some("resource_id"),
+                Some("object_id"),
+            ],
+        };
+        for key in ids {
+            let grant = key.map_or_else(
+                || SYSTEM.to_owned(),
+                |key| format!("{{ type = \"managed_identity\", {key} = \"an/id\" }}"),
+            );
+            let azure = Azure::of(place, &robot(&grant, capable));
+            let mut python = Command::new("python3");
+            python.arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/msal/managed_identity.py"
+            ));
+            python.args([&azure.server.url(""), RESOURCE, "CP1"]);
+            python.args(key.iter().flat_map(|key| [*key, "an/id"]));
+            let mut command = azure.in_place(python);
+            command.env("PYTHONPATH", &msal);
+            let theirs = azure.sandbox.run_command(command).ok();
+            assert_eq!(theirs.trim_end(), token_number(1), "{place:?} {key:?}");
+            let is_ours = |text: &String| !OF_MSAL.iter().any(|own| text.starts_with(own));
+            let theirs: Vec<Vec<String>> = asked(&azure)
+                .into_iter()
+                .map(|request| request.into_iter().filter(is_ours).collect())
+                .collect();
+            azure.server.reset();
+            assert_eq!(azure.get()["access_token"], token_number(2));
+            assert_eq!(asked(&azure), theirs, "{place:?} {key:?}");
+            let told = theirs[0].contains(&"xms_cc=CP1".to_owned());
+            assert_eq!(told, place == Place::ServiceFabric, "{theirs:?}");
+        }
+    }
 }
 
 #[test]

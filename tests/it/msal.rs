@@ -44,7 +44,7 @@ const MSAL_HEADERS: [&str; 7] = [
 ];
 
 /// Where MSAL was installed, by the same Python.
-fn msal() -> Option<PathBuf> {
+pub(crate) fn msal() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("msal");
     if folder.join("msal").is_dir() {
         return Some(folder);
