@@ -15,7 +15,7 @@ use crate::oauth::metadata::{self, Server};
 use crate::oauth::request::{self, Form};
 use crate::oauth::response::{self, Failure};
 use crate::secret::Secret;
-use crate::store::session::{AccountRow, Failed, RowKey, Session};
+use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
 use crate::store::{Proof, SessionGuard};
 use crate::text::printable;
 use crate::token::TokenSet;
@@ -151,13 +151,7 @@ fn attempt(
             let account = session.account_mut(wanted.account).ok_or_else(bug)?;
             account.receive(asked.clone(), &token_set, now);
             account.last_refreshed_at = Some(now);
-            if call.request.claims.is_some() {
-                // The resource challenged the token without these claims: it is not used again.
-                let key = row_key(call.profile, call.scopes(), claims_of(call.profile));
-                account
-                    .access_tokens
-                    .retain(|row| row.key != key || row.key == *asked);
-            }
+            forget_challenged(call, account);
             let credential = account
                 .access_token(wanted.key)
                 // OpenID Connect Core §12.2: a refresh may bring no ID token.
@@ -166,8 +160,7 @@ fn attempt(
                 .ok_or_else(|| call.missing(wanted.key));
             save(call, session, Some(proof), guard);
             let credential = credential?;
-            warn_if_short(call, wanted, &credential);
-            warn_if_narrow(call, wanted, &credential);
+            warn_of_less(call, wanted.key, &credential);
             Ok(Refreshed::Done(Box::new(credential)))
         }
         Err((failure, lost)) => {
@@ -373,11 +366,36 @@ fn forget_refused(
     Ok(())
 }
 
+/// The token of `account` that the resource refused, where the call brings claims of it: the one
+/// without these claims.
+pub(super) fn challenged<'a>(
+    call: &Call<'_>,
+    account: &'a AccountRow,
+) -> Option<&'a AccessTokenRow> {
+    call.request.claims.as_ref()?;
+    let key = row_key(call.profile, call.scopes(), claims_of(call.profile));
+    account
+        .access_token(&key)
+        .filter(|_| key != call.asked_key())
+}
+
+/// Once there is a token for the claims of a call, the one that was challenged is not used again.
+pub(super) fn forget_challenged(call: &Call<'_>, account: &mut AccountRow) {
+    if let Some(key) = challenged(call, account).map(|row| row.key.clone()) {
+        account.access_tokens.retain(|row| row.key != key);
+    }
+}
+
+/// Says where a new token is less than what was asked for.
+pub(super) fn warn_of_less(call: &Call<'_>, key: &RowKey, credential: &Credential) {
+    warn_if_short(call, credential);
+    warn_if_narrow(call, key, credential);
+}
+
 /// RFC 6749 §3.3: the authority may grant less than was asked for, and says so. Whether the tool can
 /// do with it, nobody here knows: some authorities name scopes in other words.
-fn warn_if_narrow(call: &Call<'_>, wanted: &Wanted<'_>, credential: &Credential) {
-    let missing: Vec<&str> = wanted
-        .key
+fn warn_if_narrow(call: &Call<'_>, key: &RowKey, credential: &Credential) {
+    let missing: Vec<&str> = key
         .scopes
         .iter()
         .filter(|scope| !credential.scopes.contains(scope))
@@ -392,8 +410,8 @@ fn warn_if_narrow(call: &Call<'_>, wanted: &Wanted<'_>, credential: &Credential)
 }
 
 /// `--min-valid` was met as well as the authority lets it.
-fn warn_if_short(call: &Call<'_>, wanted: &Wanted<'_>, credential: &Credential) {
-    if let (Some(min_valid), Some(expires_in)) = (wanted.min_valid, credential.expires_in)
+fn warn_if_short(call: &Call<'_>, credential: &Credential) {
+    if let (Some(min_valid), Some(expires_in)) = (call.min_valid(), credential.expires_in)
         && expires_in < min_valid
     {
         call.context.warn(&format!(

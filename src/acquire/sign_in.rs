@@ -460,14 +460,21 @@ pub(super) fn run_silently(
     };
     if let Some(account) = known {
         account.receive(asked.clone(), &token_set, now);
+        refresh::forget_challenged(call, account);
     } else {
         session.sign_in(name, asked.clone(), &token_set, now);
     }
     let whose = token_set.account.label();
-    let answer = session.account(whose).and_then(|account| {
-        let token = account.access_token(&wanted)?;
-        Some(call.credential(account, token, name, false))
-    });
+    let answer = session
+        .account(whose)
+        // An earlier ID token is no answer to who asks for a new one.
+        .filter(|_| token_set.id_token.is_some() || !wanted.is_id_token)
+        .and_then(|account| {
+            let token = account.access_token(&wanted)?;
+            Some(call.credential(account, token, name, false))
+        });
     refresh::save(call, session, proof, guard);
-    answer.ok_or_else(|| call.missing(&wanted))
+    let credential = answer.ok_or_else(|| call.missing(&wanted))?;
+    refresh::warn_of_less(call, &wanted, &credential);
+    Ok(credential)
 }

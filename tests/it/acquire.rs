@@ -732,6 +732,64 @@ fn a_machine_asks_for_each_token_and_once_where_its_authority_hangs() {
 }
 
 #[test]
+fn what_a_machine_gets_for_a_challenge_replaces_what_was_challenged() {
+    let mut world = World::without_terminal();
+    world.variables.insert("SECRET", "robot's".to_owned());
+    let desk = Desk::with("grant = \"client_credentials\"\nclient_secret = { env = \"SECRET\" }\n");
+    let challenge = Request {
+        claims: Some("{\"access_token\":{\"nbf\":{\"essential\":true}}}".to_owned()),
+        ..Request::new(Action::Get)
+    };
+    let get = |request: &Request| {
+        let credential = desk.ask(&world, request).expect("there is a token");
+        credential.access_token.expose().to_owned()
+    };
+    let plain = Request::new(Action::Get);
+    world.answer(200, tokens("first", None));
+    assert_eq!(get(&plain), "first");
+    world.answer(200, tokens("second", None));
+    assert_eq!(get(&challenge), "second");
+    assert_eq!(get(&challenge), "second", "it is cached");
+    world.answer(200, tokens("third", None));
+    assert_eq!(get(&plain), "third", "the first was refused");
+    assert_eq!(get(&challenge), "second");
+    world.assert_all_asked();
+}
+
+#[test]
+fn a_machine_hears_where_its_token_is_less_than_what_it_asked_for() {
+    let mut world = World::without_terminal();
+    world.variables.insert("SECRET", "robot's".to_owned());
+    let desk = Desk::with("grant = \"client_credentials\"\nclient_secret = { env = \"SECRET\" }\n");
+    let mut narrow = tokens("first", None);
+    narrow["scope"] = "read".into();
+    world.answer(200, narrow);
+    let request = Request {
+        min_valid: Some(Duration::from_secs(7200)),
+        scopes: vec!["read".to_owned(), "write".to_owned()],
+        ..Request::new(Action::Get)
+    };
+    desk.ask(&world, &request).expect("there is a token");
+    let expected = [
+        "tokens of this authority live 3600 s, less than the 7200 s asked for",
+        "the authority did not grant `write`",
+    ];
+    assert_eq!(*world.warnings.borrow(), expected);
+    // An ID token of before is not what was asked for now.
+    let claims = json!({"aud": "cli", "sub": "robot"});
+    world.answer(200, with_id_token(&tokens("second", None), &claims));
+    let id = Request {
+        token: Some(TokenKind::Id),
+        force_refresh: true,
+        ..Request::new(Action::Get)
+    };
+    desk.ask(&world, &id).expect("there is an ID token");
+    world.answer(200, tokens("third", None));
+    let error = desk.ask(&world, &id).expect_err("there is no new one");
+    assert!(error.message().contains("gave no ID token"), "{error}");
+}
+
+#[test]
 fn the_refresh_token_of_an_answer_that_is_unusable_otherwise_is_kept() {
     let world = World::default();
     let desk = Desk::signed_in(&world);
