@@ -261,6 +261,9 @@ fn run(
             min_valid: call.min_valid(),
             interactive,
             force_refresh: call.request.force_refresh || call.request.action == Action::Login,
+            challenged: account
+                .and_then(|account| refresh::challenged(call, account))
+                .map(|row| &row.secret),
             refresh_token: account.and_then(|account| account.refresh_token.as_ref()),
         },
         &call.context,

@@ -32,6 +32,7 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
             min_valid: call.min_valid(),
             interactive: call.interactive,
             force_refresh: true,
+            challenged: None,
             refresh_token: None,
         },
         context,

@@ -15,6 +15,7 @@ use self::host::{Found, Host};
 use super::{Asks, Entry, Given, Grant, GrantRequest};
 use crate::claims;
 use crate::context::{Context, HttpFailure, HttpRequest, HttpResponse, Tls};
+use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::secret::Secret;
@@ -206,8 +207,16 @@ impl Attempt<'_> {
         }
         let capabilities = asked.claims.map(claims::capabilities).unwrap_or_default();
         let capabilities = capabilities.join(",");
-        if host.takes_capabilities && !capabilities.is_empty() {
-            parameters.push(("xms_cc", &capabilities));
+        let challenged = asked
+            .challenged
+            .map(|token| digest(token.expose().as_bytes()));
+        if host.takes_challenges {
+            let challenged = challenged.as_deref().unwrap_or_default();
+            let further = [
+                ("token_sha256_to_refresh", challenged),
+                ("xms_cc", &capabilities),
+            ];
+            parameters.extend(further.into_iter().filter(|(_, value)| !value.is_empty()));
         }
         let mut headers = Vec::new();
         if host.wants_metadata_header {

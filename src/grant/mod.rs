@@ -42,6 +42,8 @@ pub struct GrantRequest<'a> {
     pub interactive: Interactive,
     /// Whether what is cached elsewhere must not be the answer.
     pub force_refresh: bool,
+    /// The token that a resource refused, asking for `claims`.
+    pub challenged: Option<&'a Secret>,
     /// The refresh token that this grant gave before, if it redeems its own.
     pub refresh_token: Option<&'a Secret>,
 }

@@ -65,6 +65,8 @@ pub(crate) struct Azure {
     pub(crate) server: HttpServer,
     pub(crate) sandbox: Sandbox,
     script: Arc<Mutex<VecDeque<Answer>>>,
+    /// How many tokens.
+    issued: Arc<Mutex<u32>>,
     variables: Vec<(&'static str, String)>,
 }
 
@@ -86,7 +88,8 @@ impl Azure {
     pub(crate) fn of(place: Place, profiles: &str) -> Self {
         let script: Arc<Mutex<VecDeque<Answer>>> = Arc::default();
         let scripted = Arc::clone(&script);
-        let count = Mutex::new(0);
+        let issued = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&issued);
         let server = HttpServer::start(move |request| {
             let mut script = scripted.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(answer) = script.pop_front() {
@@ -108,6 +111,7 @@ impl Azure {
             server,
             sandbox,
             script,
+            issued,
             variables: Vec::new(),
         };
         azure.variables = azure.of_platform();
@@ -157,6 +161,12 @@ impl Azure {
                 format!("{}/", self.server.url("")),
             )],
         }
+    }
+
+    /// Forgets what came, and begins to count anew.
+    pub(crate) fn restart(&self) {
+        self.server.reset();
+        *self.issued.lock().unwrap_or_else(PoisonError::into_inner) = 0;
     }
 
     /// The next request is answered with this.

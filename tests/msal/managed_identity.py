@@ -1,4 +1,5 @@
-"""MSAL Python asks each of Azure's services of managed identities for a token, on loopback.
+"""MSAL Python asks each of Azure's services of managed identities for a token, on loopback, and, but for
+Cloud Shell, for another one after a challenge.
 
     python3 managed_identity.py ORIGIN RESOURCE CAPABILITY [ID-KEY ID]
 
@@ -37,5 +38,6 @@ else:
     client = msal.ManagedIdentityClient(
         identity, http_client=session, client_capabilities=[capability]
     )
-    answer = client.acquire_token_for_client(resource=resource)
+    client.acquire_token_for_client(resource=resource)
+    answer = client.acquire_token_for_client(resource=resource, claims_challenge="{}")
 print(answer["access_token"])

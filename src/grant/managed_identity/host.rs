@@ -31,8 +31,9 @@ pub(super) struct Host {
     pub(super) wants_key_of_agent: bool,
     /// Whether older ones ignore an id, so that the answer has to name it.
     pub(super) has_to_confirm_id: bool,
-    /// Whether it takes what the client is capable of.
-    pub(super) takes_capabilities: bool,
+    /// Whether it takes what the client is capable of, and which token a resource has refused: it has
+    /// kept that one too.
+    pub(super) takes_challenges: bool,
 }
 
 /// What most of them have in common.
@@ -48,7 +49,7 @@ const HOST: Host = Host {
     comes_and_goes: false,
     wants_key_of_agent: false,
     has_to_confirm_id: false,
-    takes_capabilities: false,
+    takes_challenges: false,
 };
 
 const ENDPOINT: &str = "IDENTITY_ENDPOINT";
@@ -71,7 +72,7 @@ const HOSTS: &[Host] = &[
         secret: Some(("secret", HEADER)),
         wants_metadata_header: false,
         is_pinned: true,
-        takes_capabilities: true,
+        takes_challenges: true,
         ..HOST
     },
     // https://learn.microsoft.com/azure/app-service/overview-managed-identity
