@@ -35,6 +35,9 @@ const WAIT_FOR_UPDATE: Duration = Duration::from_secs(10);
 /// How often is that waited?
 const MOST_WAITS_FOR_UPDATE: u32 = 7;
 
+/// How long is waited at most, if the service says when it is to be asked again?
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: NAME,
@@ -283,7 +286,10 @@ impl Attempt<'_> {
                 Ok(_) | Err(HttpFailure::NotSent(_) | HttpFailure::Misconfigured(_)) => None,
             };
             match wait {
-                Some(wait) if context.time_left().is_none_or(|left| left > wait) => {
+                Some(wait)
+                    if wait <= LONGEST_WAIT
+                        && context.time_left().is_none_or(|left| left > wait) =>
+                {
                     context.clock.sleep(wait)?;
                 }
                 _ => return answer.map_err(|failure| self.unreachable(&failure)),

@@ -147,6 +147,11 @@ fn what_is_no_answer_of_azure_is_unavailable_and_shown_harmlessly() {
     let said = azure.run(&["get"]).failed(6);
     assert!(said.contains("HTTP status 302"), "{said}");
     assert_eq!(azure.server.requests().len(), 1);
+    // Nor is anybody kept waiting for as long as somebody says, though `login` has no limit.
+    let azure = Azure::new(Place::AppService);
+    azure.answer(Answer::new(429, "").with("Retry-After", "86400"));
+    azure.run(&["login", "-p", "robot"]).failed(6);
+    assert_eq!(azure.server.requests().len(), 1);
     // What is too long is read no further, and asked for again like all that was not read.
     let azure = Azure::new(Place::VirtualMachine);
     azure.answer(Answer::new(200, long));
