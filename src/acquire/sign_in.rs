@@ -151,6 +151,7 @@ fn ask(
     let mut request = call.request.clone();
     change(call, |session| {
         session.sign_in.waiting_since = Some(started);
+        session.sign_in.asked_for = call.account().map(printable);
         if request.claims.is_none() {
             request.claims.clone_from(&session.sign_in.claims);
         }
@@ -207,6 +208,7 @@ pub(super) fn conclude(
     let refused = is_refusal(&error) || stranger.is_some();
     let noted = change(call, |session| {
         session.sign_in.waiting_since = None;
+        session.sign_in.asked_for = call.account().map(printable);
         if refused {
             session.sign_in.refuse(now, error.message());
         } else if is_interrupted {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{claims_of, row_key};
 use crate::error::Error;
 use crate::profile::Profile;
+use crate::store::session::{AccountRow, Failed};
 use crate::store::{Loaded, SessionStore};
 use crate::token::Timestamp;
 
@@ -34,11 +35,13 @@ pub struct StatusRow {
 }
 
 /// An account's part of a row. Times are RFC 3339.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct AccountStatus {
-    /// The sign-in name, else the subject; null also where nobody is signed in yet, and only
-    /// `waiting_since` or `asked_again_after` are to be told.
+    /// The sign-in name, else the subject. Where a sign-in is under way or was refused, and whoever was
+    /// asked for is not signed in, that name, or null if anybody would have done.
     pub account: Option<String>,
+    /// Whether a call that names no account uses it.
+    pub used: bool,
     /// When the profile's access token ends.
     pub access_expires_at: Option<String>,
     /// When the refresh token ends, where the authority said so.
@@ -49,10 +52,24 @@ pub struct AccountStatus {
     pub refreshable: bool,
     /// When it was last refreshed.
     pub last_refreshed_at: Option<String>,
-    /// Since when another process asks for a sign-in.
+    /// The last refresh, while it is remembered that it failed.
+    #[serde(flatten)]
+    pub failed: FailedStatus,
+    /// Since when another process asks for its sign-in.
     pub waiting_since: Option<String>,
-    /// Until when nobody is asked, after a refusal.
+    /// Until when nobody is asked, after its sign-in was refused.
     pub asked_again_after: Option<String>,
+}
+
+/// A refresh, or a machine's sign-in, that failed a moment ago.
+#[derive(Debug, Default, Serialize)]
+pub struct FailedStatus {
+    /// When.
+    pub refresh_failed_at: Option<String>,
+    /// From when on it is tried again.
+    pub refreshed_again_after: Option<String>,
+    /// Why, in words.
+    pub refresh_error: Option<String>,
 }
 
 /// Reads what is kept of a profile.
@@ -81,38 +98,54 @@ pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result
     };
     row.seal = seal.to_owned();
     let text = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
-    let waiting_since = session
-        .sign_in
-        .waiting_since
-        .filter(|_| store.is_signing_in());
-    let refused = session.sign_in.is_refused(now);
-    let asked_again_after = session.sign_in.asked_again_after.filter(|_| refused);
+    let sign_in = &session.sign_in;
+    let waiting_since = sign_in.waiting_since.filter(|_| store.is_signing_in());
+    let asked_again_after = sign_in
+        .asked_again_after
+        .filter(|_| sign_in.is_refused(now));
     let key = row_key(profile, &profile.scopes, claims_of(profile));
+    let used = session.account(profile.account.as_deref());
+    let asked_for = session.account(sign_in.asked_for.as_deref());
+    let is = |account: &AccountRow, other: Option<&AccountRow>| {
+        other.is_some_and(|other| std::ptr::eq(account, other))
+    };
+    let remembered = |failed: Option<&Failed>| {
+        let failed = failed.filter(|failed| failed.is_remembered(now));
+        FailedStatus {
+            refresh_failed_at: text(failed.map(|failed| failed.at)),
+            refreshed_again_after: text(failed.map(|failed| failed.until)),
+            refresh_error: failed.map(|failed| failed.error.to_string()),
+        }
+    };
+    let failed_grant = session.failed_grant.as_ref();
     for account in &session.accounts {
         let access_token = account.access_token(&key);
         let is_alive = |end: Option<Timestamp>| end.is_none_or(|end| end > now);
+        let is_asked_for = is(account, asked_for);
         row.accounts.push(AccountStatus {
             account: account.label().map(String::from),
+            used: is(account, used),
             access_expires_at: text(access_token.and_then(|token| token.expires_at)),
             refresh_expires_at: text(account.refresh_expires_at),
             signed_in: account.refresh_token.is_some()
                 || access_token.is_some_and(|token| is_alive(token.expires_at)),
             refreshable: account.refresh_token.is_some(),
             last_refreshed_at: text(account.last_refreshed_at),
-            waiting_since: text(waiting_since),
-            asked_again_after: text(asked_again_after),
+            failed: remembered(account.failed_refresh.as_ref().or(failed_grant)),
+            waiting_since: text(waiting_since.filter(|_| is_asked_for)),
+            asked_again_after: text(asked_again_after.filter(|_| is_asked_for)),
         });
     }
-    if session.accounts.is_empty() && (waiting_since.is_some() || asked_again_after.is_some()) {
+    // Whoever is asked for is not signed in; nor is a machine that could not sign in.
+    let is_asked = waiting_since.is_some() || asked_again_after.is_some();
+    let has_failed = failed_grant.is_some_and(|failed| failed.is_remembered(now));
+    if asked_for.is_none() && is_asked || session.accounts.is_empty() && has_failed {
         row.accounts.push(AccountStatus {
-            account: None,
-            access_expires_at: None,
-            refresh_expires_at: None,
-            signed_in: false,
-            refreshable: false,
-            last_refreshed_at: None,
+            account: sign_in.asked_for.clone(),
+            failed: remembered(failed_grant),
             waiting_since: text(waiting_since),
             asked_again_after: text(asked_again_after),
+            ..AccountStatus::default()
         });
     }
     Ok(row)

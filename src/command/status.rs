@@ -75,11 +75,19 @@ fn table(status: &Value) -> String {
             ]);
         }
         for account in accounts {
-            let note = match (&account["waiting_since"], &account["asked_again_after"]) {
-                (Value::String(since), _) => format!("sign-in waits since {since}"),
-                (_, Value::String(until)) => format!("refused, asked again after {until}"),
-                _ => String::new(),
+            let said = |key: &str| account[key].as_str();
+            let sign_in = match (said("waiting_since"), said("asked_again_after")) {
+                (Some(since), _) => Some(format!("sign-in waits since {since}")),
+                (_, Some(until)) => Some(format!("refused, asked again after {until}")),
+                _ => None,
             };
+            let is_used = accounts.len() > 1 && account["used"] == true;
+            let used = is_used.then(|| "used, unless --account names another".to_owned());
+            let refresh = said("refreshed_again_after").map(|until| {
+                let error = said("refresh_error").unwrap_or_default();
+                format!("tried again after {until}: {error}")
+            });
+            let notes: Vec<String> = [used, sign_in, refresh].into_iter().flatten().collect();
             let refreshable = if account["refreshable"] == true {
                 "yes"
             } else {
@@ -91,7 +99,7 @@ fn table(status: &Value) -> String {
                 text(&account["access_expires_at"]),
                 refreshable.to_owned(),
                 text(&profile["seal"]),
-                note,
+                notes.join("; "),
             ]);
         }
     }

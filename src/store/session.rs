@@ -133,6 +133,9 @@ impl RowKey {
 pub struct SignIn {
     /// Since when somebody is asked; it counts only while the sign-in lock is held.
     pub waiting_since: Option<Timestamp>,
+    /// Who was asked for last; `None` where anybody would have done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_for: Option<String>,
     /// When the last one was refused, or ran out.
     pub refused_at: Option<Timestamp>,
     /// What happened then, in words.

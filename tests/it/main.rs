@@ -56,6 +56,7 @@ mod managed_identity;
 mod managed_identity_trouble;
 mod microsoft;
 mod msal;
+mod oidc_account;
 mod oidc_browser;
 mod oidc_client;
 mod oidc_ground;

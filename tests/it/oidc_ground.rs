@@ -264,13 +264,17 @@ impl Ground {
         log.matches(text).count()
     }
 
-    /// The only account's row in `status`.
-    pub(crate) fn status(&self) -> Value {
+    /// The rows of the accounts in `status`.
+    pub(crate) fn statuses(&self) -> Vec<Value> {
         let status = self.run(&["status", "-o", "json"]).json();
         let accounts = status["profiles"][0]["accounts"].as_array();
-        let accounts = accounts.expect("the profile has accounts");
-        assert_eq!(accounts.len(), 1, "{status}");
-        accounts[0].clone()
+        accounts.expect("the profile has accounts").clone()
+    }
+
+    /// The only account's row.
+    pub(crate) fn status(&self) -> Value {
+        let [status] = self.statuses().try_into().expect("there is one");
+        status
     }
 }
 
