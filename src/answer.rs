@@ -164,8 +164,8 @@ impl Answerer<'_> {
                 Ok(done(Vec::new()))
             }
             Action::Begin => {
-                let url = acquire::begin(&call)?;
-                Ok(Response::Begun { url })
+                let (profile, url) = (profile.name.clone(), acquire::begin(&call)?);
+                Ok(Response::Begun { profile, url })
             }
             Action::Finish(answer) => {
                 let credential = acquire::finish(&call, answer)?;

@@ -172,6 +172,8 @@ pub enum Response {
     },
     /// A sign-in was begun: the page where a person signs in.
     Begun {
+        /// The profile that somebody signs in for.
+        profile: String,
         /// Its URL.
         url: String,
     },

@@ -57,6 +57,8 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
         session.sign_in.begun = Some(BegunSignIn {
             at: context.clock.now(),
             account: call.account().map(String::from),
+            scopes: call.request.scopes.clone(),
+            claims: call.request.claims.clone(),
             kept: begun.kept,
         });
     })?;
@@ -84,6 +86,9 @@ pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
     })?;
     let mut request = call.request.clone();
     request.account = request.account.or_else(|| begun.account.clone());
+    // What comes is good for what was asked for.
+    request.scopes.clone_from(&begun.scopes);
+    request.claims.clone_from(&begun.claims);
     let call = &Call {
         request: &request,
         ..*call

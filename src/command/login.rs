@@ -97,7 +97,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         ..Request::new(action)
     };
     match (shell.answer)(&request, None)? {
-        Response::Begun { url } => shell.print(&format!("{url}\n")),
+        Response::Begun { profile: _, url } => shell.print(&format!("{url}\n")),
         Response::Token(_) | Response::Done { .. } | Response::Status(_) => Ok(()),
     }
 }

@@ -131,7 +131,7 @@ fn respond(
         let is_shown = match request.interactive {
             Some(Interactive::Always) => true,
             Some(Interactive::Never) => false,
-            Some(Interactive::Auto) | None => request.action == Action::Login,
+            Some(Interactive::Auto) | None => matches!(kind, Kind::Login | Kind::Finish),
         };
         let terminal: Option<&dyn Terminal> = is_shown.then_some(&messages as &dyn Terminal);
         let response = answer(&request, terminal)?;
@@ -189,16 +189,20 @@ enum Kind {
     Logout,
     Status,
     Erase,
+    Begin,
+    Finish,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Get,
         Self::Acquire,
         Self::Login,
         Self::Logout,
         Self::Status,
         Self::Erase,
+        Self::Begin,
+        Self::Finish,
     ];
 
     const fn name(self) -> &'static str {
@@ -209,6 +213,8 @@ impl Kind {
             Self::Logout => "logout",
             Self::Status => "status",
             Self::Erase => "erase",
+            Self::Begin => "begin",
+            Self::Finish => "finish",
         }
     }
 }
@@ -238,6 +244,12 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
             let token = text(object, "access_token")?;
             let token = token.ok_or_else(|| usage("`erase` needs the `access_token`"))?;
             Action::Erase(Some(Secret::new(token)))
+        }
+        Kind::Begin => Action::Begin,
+        Kind::Finish => {
+            let address = text(object, "address")?;
+            let address = address.ok_or_else(|| usage("`finish` needs the `address`"))?;
+            Action::Finish(Secret::new(address))
         }
     };
     let interactive = text(object, "interactive")?
@@ -278,6 +290,8 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
         claims,
         interactive,
         token: Some(TokenKind::Access),
+        // The one way to sign in that has two steps.
+        grant: matches!(kind, Kind::Begin | Kind::Finish).then_some("authorization_code"),
         ..Request::new(action)
     };
     Ok((kind, request))
@@ -349,9 +363,8 @@ fn render_response(kind: Kind, response: &Response) -> Result<Zeroizing<String>,
             })
             .to_string(),
         )),
-        Response::Begun { .. } => Err(Error::new(
-            ErrorKind::Internal,
-            "BUG: a request was answered with the first step of a sign-in",
+        Response::Begun { profile, url } => Ok(Zeroizing::new(
+            serde_json::json!({ "kind": kind.name(), "profile": profile, "url": url }).to_string(),
         )),
         Response::Status(status) => {
             let mut object = Map::new();

@@ -159,6 +159,12 @@ pub struct BegunSignIn {
     pub at: Timestamp,
     /// Who was asked for.
     pub account: Option<String>,
+    /// The scopes that were asked for in place of the profile's.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The claims that were asked for in place of the profile's.
+    #[serde(default)]
+    pub claims: Option<String>,
     /// What the grant wants to see again.
     #[serde(serialize_with = "expose")]
     pub kept: Secret,

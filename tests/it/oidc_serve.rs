@@ -158,6 +158,48 @@ fn what_is_for_the_person_comes_as_message_lines_where_the_program_shows_them() 
 }
 
 #[test]
+fn a_program_with_a_page_of_its_own_begins_a_sign_in_and_any_other_finishes_it() {
+    let ground = Ground::new(json!({}));
+    let mut first = Serve::start(&ground);
+    let answer = first.ask(json!({
+        "id": 1, "kind": "begin", "profile": "api", "account": "ada@example.test",
+        "scopes": ["api:write"], "interactive": "never",
+    }));
+    assert_eq!(
+        (&answer["id"], &answer["Ok"]["profile"]),
+        (&json!(1), &json!("api"))
+    );
+    let page = answer["Ok"]["url"].as_str().expect("it is a URL");
+    let address = ground.authority.copy_address(page, "ada");
+    assert_eq!(first.end(), Some(0));
+
+    let mut second = Serve::start(&ground);
+    let wrong = second.ask(json!({ "kind": "finish", "address": "https://api.example/" }));
+    assert_eq!(wrong["Err"]["kind"], "usage");
+    second.say(&json!({ "id": 2, "kind": "finish", "address": address }).to_string());
+    let message = second.line();
+    assert_eq!(message["kind"], "message");
+    let text = message["message"].as_str().expect("it has a text");
+    assert!(text.contains("Signed in as ada@example.test"), "{message}");
+    assert_eq!(
+        second.line(),
+        json!({ "id": 2, "Ok": {
+            "kind": "finish", "profile": "api", "account": "ada@example.test",
+        } })
+    );
+    // It is good for what was asked for when it was begun.
+    let asked = json!({ "kind": "get", "scopes": ["api:write"], "interactive": "never" });
+    let answer = second.ask(asked);
+    assert_eq!(answer["Ok"]["source"], "refresh", "{answer}");
+    assert_eq!(answer["Ok"]["scopes"], json!(["api:write"]), "{answer}");
+    let again = second.ask(json!({ "kind": "finish", "address": address }));
+    assert_eq!(again["Err"]["kind"], "login_required");
+    assert_eq!(second.end(), Some(0));
+    let requests = ground.authority.requests();
+    assert_eq!(requests.token("authorization_code"), 1, "{requests:?}");
+}
+
+#[test]
 fn once_is_one_request_one_answer_and_the_exit_code_of_its_kind() {
     let ground = Ground::signed_in(json!({}));
     let once = |request: &str| {

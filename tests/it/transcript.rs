@@ -154,6 +154,10 @@ fn canned(line: &str) -> Result<Response, Error> {
             profile: "graph".into(),
             accounts: vec![Some("ada@example.test".into())],
         }),
+        None if line == "begun" => Ok(Response::Begun {
+            profile: "graph".into(),
+            url: "https://id.example/authorize?state=s".into(),
+        }),
         None if line == "status" => Ok(Response::Status(json!({ "profiles": [] }))),
         None if line == "rows" => Ok(Response::Status(json!({ "profiles": rows() }))),
         Some(("error", kind)) => {
@@ -194,12 +198,14 @@ fn describe(request: &Request) -> String {
     let action = match action {
         Action::Erase(Some(rejected)) => format!("Erase({})", rejected.expose()),
         Action::Erase(None) => "Erase".to_owned(),
-        Action::Begin | Action::Finish(_) => panic!("only a person signs in in two steps"),
-        Action::Get | Action::Login | Action::Logout { .. } | Action::Status => {
+        Action::Finish(address) => format!("Finish({})", address.expose()),
+        Action::Get | Action::Login | Action::Logout { .. } | Action::Begin | Action::Status => {
             format!("{action:?}")
         }
     };
-    assert_eq!(*grant, None, "only a person chooses it");
+    let has_two_steps = action.starts_with("Begin") || action.starts_with("Finish");
+    let only = has_two_steps.then_some("authorization_code");
+    assert_eq!(*grant, only, "only a person chooses it");
     let token = token.map_or_else(String::new, |token| format!(" token={token:?}"));
     format!(
         "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \
