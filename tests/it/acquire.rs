@@ -196,6 +196,89 @@ fn the_last_poll_is_at_the_end_of_the_code() {
 }
 
 #[test]
+fn an_authority_that_says_slow_down_for_ever_is_asked_more_and_more_rarely_until_the_code_ends() {
+    for (interval, life, polls, ends) in [
+        // 10 s, 15 s, 20 s …
+        (json!(null), json!(600), 15, 600),
+        (json!(0), json!(600), 15, 600),
+        (json!(-5), json!(600), 15, 600),
+        // No answer names more than a minute, and each adds five seconds.
+        (json!(1e99), json!(600), 9, 600),
+        (json!("7200"), json!(600), 9, 600),
+        // No code lives for longer than an hour.
+        (json!(null), json!(1e99), 38, 3600),
+    ] {
+        let (world, desk) = (World::default(), Desk::new());
+        let mut device = device();
+        device["expires_in"] = life;
+        world.answer(200, device);
+        for _ in 0..polls {
+            world.answer(400, json!({ "error": "slow_down", "interval": interval }));
+        }
+        let error = desk.get(&world).expect_err("the code runs out");
+        assert_eq!(error.kind(), ErrorKind::LoginRequired, "{interval}");
+        let ended = world.sent.borrow().last().map(|sent| sent.at.as_secs());
+        assert_eq!(ended, Some(ends), "{interval}");
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn a_life_that_makes_no_sense_costs_one_refresh_a_call_at_most() {
+    let lasts = [
+        json!(1e300),
+        json!("1e300"),
+        json!("3600"),
+        json!(null),
+        json!("soon"),
+    ];
+    let odd = [json!(true), json!([]), json!({}), json!("")];
+    let over = [
+        json!(0),
+        json!(-1),
+        json!("0"),
+        json!("-3600"),
+        json!(-1e300),
+        json!(0.4),
+    ];
+    let rows = lasts.into_iter().chain(odd).map(|life| (life, true));
+    for (life, lasts) in rows.chain(over.map(|life| (life, false))) {
+        let (world, desk) = (World::default(), Desk::new());
+        let answer = |name: &str, refresh: &str| {
+            let mut answer = tokens(name, Some(refresh));
+            answer["expires_in"] = life.clone();
+            answer
+        };
+        world
+            .answer(200, device())
+            .answer(200, answer("first", "r-1"));
+        let first = desk.get(&world).expect("the sign-in goes well");
+        assert_eq!(first.access_token.expose(), "first", "{life}");
+        if !lasts {
+            world.answer(200, answer("second", "r-2"));
+        }
+        // One that is over is handed out once: nobody else's is any better.
+        let second = desk.get(&world).expect("it is answered");
+        let expected = if lasts {
+            ("first", "cache")
+        } else {
+            ("second", "refresh")
+        };
+        assert_eq!(
+            (second.access_token.expose(), second.source),
+            expected,
+            "{life}"
+        );
+        assert!(
+            second.expires_in.is_none_or(|seconds| seconds >= 0),
+            "{life}"
+        );
+        world.assert_all_asked();
+        assert_eq!(world.count("refresh_token"), usize::from(!lasts), "{life}");
+    }
+}
+
+#[test]
 fn a_wall_clock_that_is_set_ends_no_sign_in() {
     for jump in [-7200, 7200] {
         let (world, desk) = (World::default(), Desk::new());

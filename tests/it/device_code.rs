@@ -618,6 +618,22 @@ fn metadata_that_cannot_be_trusted_are_refused_before_anything_is_sent() {
             6,
         ),
         (
+            "http for pages",
+            member("authorization_endpoint", http.into()),
+            6,
+        ),
+        (
+            "http for requests",
+            member("pushed_authorization_request_endpoint", http.into()),
+            6,
+        ),
+        (
+            "a file for tokens",
+            member("token_endpoint", "file:///x".into()),
+            6,
+        ),
+        ("no URL", member("token_endpoint", "https://".into()), 6),
+        (
             "no endpoint for codes",
             member("device_authorization_endpoint", Value::Null),
             3,
