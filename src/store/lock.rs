@@ -125,7 +125,9 @@ pub(super) fn acquire(
             .hint(patience.hint));
         }
         if !said && waited >= SILENT {
-            context.inform(&format!("waiting for {}", patience.waiting_for));
+            let holder = platform::lock_holder(&file);
+            let holder = holder.map_or_else(String::new, |process| format!(" (process {process})"));
+            context.inform(&format!("waiting for {}{holder}", patience.waiting_for));
             said = true;
         }
         // Late by a sixteenth of the wait, so that many who wait for one refresh do not draw it out.
@@ -137,7 +139,22 @@ pub(super) fn acquire(
 
 #[cfg(test)]
 mod tests {
-    use super::try_acquire;
+    use super::{open, try_acquire};
+    use crate::system::platform;
+
+    #[test]
+    fn linux_tells_which_process_holds_a_lock() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let path = directory.path().join("lock");
+        let file = open(&path).expect("it can be made");
+        assert_eq!(platform::lock_holder(&file), None);
+        let held = try_acquire(&path).expect("it is there");
+        let is_told = std::env::consts::OS == "linux";
+        let own = is_told.then(std::process::id);
+        assert_eq!(platform::lock_holder(&file), own);
+        drop(held);
+        assert_eq!(platform::lock_holder(&file), None);
+    }
 
     #[test]
     fn a_lock_is_free_again_although_a_child_still_has_its_file_open() {

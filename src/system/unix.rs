@@ -1,6 +1,6 @@
 //! What differs on Unix: permissions, places, the terminal.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
@@ -155,6 +155,26 @@ fn signal_group(child: &Child, signal: Signal) {
 pub fn terminal() -> Option<Box<dyn Write>> {
     let file = OpenOptions::new().write(true).open("/dev/tty").ok()?;
     Some(Box::new(file))
+}
+
+/// The process that holds a lock on a file, where the kernel tells it: Linux does, of processes that
+/// this one can see.
+pub fn lock_holder(file: &File) -> Option<u32> {
+    let metadata = file.metadata().ok()?;
+    let (device, inode) = (metadata.dev(), metadata.ino());
+    // As makedev(3) takes it apart.
+    let major = (device >> 8) & 0xfff | (device >> 32) & !0xfff;
+    let minor = device & 0xff | (device >> 12) & !0xff;
+    let place = format!("{major:02x}:{minor:02x}:{inode}");
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 8773 fe:00:10313925 0 EOF`; before one that waits is `->`.
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.get(1..6)? {
+            ["FLOCK", _, _, process, at] if *at == place => process.parse().ok(),
+            _ => None,
+        }
+    })
 }
 
 /// Where the file for everybody on this machine lies.

@@ -1,6 +1,6 @@
 //! What differs on Windows: files inherit the access rights of the user's profile directory.
 
-use std::fs::{Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -122,6 +122,11 @@ pub fn terminal() -> Option<Box<dyn Write>> {
     }
     let console = OpenOptions::new().write(true).open("CONOUT$").ok()?;
     Some(Box::new(console))
+}
+
+/// The process that holds a lock on a file: here nobody tells it.
+pub fn lock_holder(_file: &File) -> Option<u32> {
+    None
 }
 
 /// Where the file for everybody on this machine lies.

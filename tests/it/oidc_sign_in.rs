@@ -184,13 +184,16 @@ fn a_call_without_a_terminal_waits_for_the_sign_in_of_another_process() {
     let ground = Ground::new(json!({}));
     let terminal = ground
         .sandbox
-        .in_terminal("cred-helper get >answer 2>errors");
+        .in_terminal("echo $$ >process; exec cred-helper get >answer 2>errors");
     ground.authority.wait_for(json!({ "pending_codes": 1 }));
     let answer = std::thread::scope(|scope| {
         let silent = scope.spawn(|| ground.sandbox.run(&["get"]));
-        eventually("it waits for the sign-in", || {
-            ground.logged("waiting for the sign-in that another process has begun") == 1
-        });
+        let waits = "waiting for the sign-in that another process has begun";
+        eventually("it waits for the sign-in", || ground.logged(waits) == 1);
+        if cfg!(target_os = "linux") {
+            let process = ground.read("process");
+            assert_eq!(ground.logged(&format!("{waits} (process {process})")), 1);
+        }
         // Whoever may ask nobody at all does not wait either.
         let never = ground.sandbox.run(&["get", "--interactive", "never"]);
         never.failed(4);
