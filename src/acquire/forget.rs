@@ -59,7 +59,8 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     if !local {
         revoke(call.profile, &leaving, context);
     }
-    if staying.is_empty() {
+    // What was imported once must not be sent again, and its source may have it still.
+    if staying.is_empty() && session.imported.is_empty() {
         call.store.remove(&guard)?;
     } else {
         session = Session {

@@ -6,6 +6,7 @@
 
 pub mod decision;
 mod forget;
+mod import;
 mod refresh;
 mod sign_in;
 mod status;
@@ -416,7 +417,12 @@ fn under_lock(
                     wanted.needs_a_person = true;
                     refused = Some(error);
                 }
-                result => return result,
+                result => {
+                    return result.map_err(|error| match &refused {
+                        Some(refused) => error.because_of(refused),
+                        None => error,
+                    });
+                }
             },
             Step::Grant => {
                 // Whoever is at a prompt must not hold up refreshes.

@@ -1,7 +1,9 @@
 //! A sign-in: one at a time for a session on this machine, remembered if it fails.
 
 use super::decision::{Force, Step, Wanted, next};
-use super::{Call, HasAsked, forget, login_required, prepare, refresh, remember, under_lock};
+use super::{
+    Call, HasAsked, forget, import, login_required, prepare, refresh, remember, under_lock,
+};
 use crate::credential::{Action, Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Asks, Grant, GrantRequest};
@@ -422,6 +424,9 @@ pub(super) fn run_silently(
     session: &mut Session,
     guard: &SessionGuard,
 ) -> Result<Credential, Error> {
+    if let Some(source) = call.grant.imports() {
+        return import::import(call, source, session, guard);
+    }
     let now = call.context.clock.now();
     let (asked, wanted) = (call.asked_key(), call.key());
     let name = call.grant.name();

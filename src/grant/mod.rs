@@ -10,6 +10,7 @@ mod client_credentials;
 pub mod device_code;
 mod managed_identity;
 pub mod plugin;
+mod refresh_token;
 mod token_exchange;
 
 use std::collections::BTreeMap;
@@ -80,6 +81,12 @@ pub trait Grant: Debug {
     /// The profiles whose tokens it needs.
     fn profiles(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// Where the refresh token comes from, for a grant that is nothing else: it is taken into the
+    /// session once, and redeemed there. Such a grant is never run.
+    fn imports(&self) -> Option<&SecretSource> {
+        None
     }
 
     /// What of its keys decides where a token may go: part of the session's identity.
@@ -196,4 +203,5 @@ pub const GRANTS: &[Entry] = &[
     managed_identity::ENTRY,
     token_exchange::ENTRY,
     plugin::ENTRY,
+    refresh_token::ENTRY,
 ];

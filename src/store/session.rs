@@ -21,6 +21,9 @@ pub struct Session {
     /// The last time that a machine could not sign in, if the next one would soon fail as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_grant: Option<Failed>,
+    /// Digests of the refresh tokens that were taken from elsewhere, the latest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<String>,
 }
 
 /// Somebody who is signed in.
@@ -364,6 +367,62 @@ impl Session {
         self.accounts
             .last_mut()
             .expect("a row was pushed just before")
+    }
+
+    /// Takes in a refresh token that was obtained elsewhere, and remembers its digest. Whose it is, is
+    /// known once it was redeemed: until then it is that of somebody new, and of `name` if told so.
+    pub fn import(
+        &mut self,
+        grant: &str,
+        name: Option<String>,
+        refresh_token: Secret,
+        digest: String,
+        now: Timestamp,
+    ) {
+        /// How many of them can somebody have at hand still?
+        const MOST: usize = 100;
+        let excess = (self.imported.len() + 1).saturating_sub(MOST);
+        self.imported.drain(..excess);
+        self.imported.push(digest);
+        let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
+        self.accounts.push(AccountRow {
+            name,
+            subject: None,
+            grant: grant.to_owned(),
+            // Nobody says what it is good for, so what is wanted is named.
+            scopes: Vec::new(),
+            signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),
+            refresh_token: Some(refresh_token),
+            refresh_expires_at: None,
+            last_refreshed_at: None,
+            access_tokens: Vec::new(),
+            failed_refresh: None,
+        });
+    }
+
+    /// Leaves of each account the row that came last; whether there were others.
+    pub fn merge_accounts(&mut self) -> bool {
+        let count = self.accounts.len();
+        self.accounts
+            .sort_by_key(|row| std::cmp::Reverse(row.signed_in_at));
+        let mut known: Vec<Account> = Vec::new();
+        self.accounts.retain(|row| {
+            let is_known = known.iter().any(|account| row.is_of(account));
+            known.push(Account {
+                name: row.name.clone(),
+                subject: row.subject.clone(),
+            });
+            !is_known
+        });
+        self.accounts.len() < count
+    }
+
+    /// Forgets accounts that have no token left; whether there were some.
+    pub fn forget_empty_accounts(&mut self) -> bool {
+        let count = self.accounts.len();
+        self.accounts
+            .retain(|row| row.refresh_token.is_some() || !row.access_tokens.is_empty());
+        self.accounts.len() < count
     }
 
     /// Forgets an access token by its value, or all of them; whether there was one.

@@ -77,6 +77,7 @@ mod preset_browser;
 mod profile_file;
 mod readme;
 mod real_browser;
+mod refresh_import;
 mod refresh_trouble;
 mod route;
 mod scene;
