@@ -29,6 +29,9 @@ pub struct Peer {
     /// What is written to its stdin; nothing more when it is dropped.
     says: Option<mpsc::Sender<Zeroizing<Vec<u8>>>>,
     heard: mpsc::Receiver<Heard>,
+    clock: SystemClock,
+    /// When it was first seen to have ended.
+    ended: Option<Duration>,
     /// How long it may take to end by itself.
     grace: Duration,
 }
@@ -78,6 +81,8 @@ impl Peer {
             child,
             says: Some(says),
             heard,
+            clock: SystemClock::new(),
+            ended: None,
             grace: Duration::ZERO,
         })
     }
@@ -94,14 +99,14 @@ impl Peer {
     pub fn hear(&mut self, limit: Duration) -> Option<Heard> {
         /// How late may be heard what it wrote at last, where a child of its own holds its stdout?
         const LAST_WORDS: Duration = Duration::from_millis(500);
-        let clock = SystemClock::new();
-        let mut ended = None;
+        let until = self.clock.monotonic() + limit;
         loop {
-            let now = clock.monotonic();
-            let left = limit.saturating_sub(now);
-            if ended.is_none() && platform::has_ended(&mut self.child) {
-                ended = Some(now);
+            let now = self.clock.monotonic();
+            let left = until.saturating_sub(now);
+            if self.ended.is_none() && platform::has_ended(&mut self.child) {
+                self.ended = Some(now);
             }
+            let ended = self.ended;
             let is_over = ended.is_some_and(|ended| now.saturating_sub(ended) >= LAST_WORDS);
             match self.heard.recv_timeout(left.min(PAUSE)) {
                 Ok(heard) => return Some(heard),
@@ -125,14 +130,14 @@ impl Peer {
 
     /// Whether it ended within `limit`. What it still says is dropped, so that it need not wait.
     fn ends_within(&mut self, limit: Duration) -> bool {
-        let clock = SystemClock::new();
+        let until = self.clock.monotonic() + limit;
         // A wait that Ctrl-C does not shorten: it is what Ctrl-C waits for.
         let (_held, never) = mpsc::channel::<()>();
         loop {
             if platform::has_ended(&mut self.child) {
                 return true;
             }
-            if clock.monotonic() >= limit {
+            if self.clock.monotonic() >= until {
                 return false;
             }
             while self.heard.try_recv().is_ok() {}
