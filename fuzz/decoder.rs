@@ -13,7 +13,7 @@ use cred_helper::context::{Environment, HttpResponse, Shield, Signals, Terminal}
 use cred_helper::credential::{Credential, Request, Response};
 use cred_helper::endpoint::Endpoint;
 use cred_helper::error::Error;
-use cred_helper::grant::device_code;
+use cred_helper::grant::{device_code, plugin::wire};
 use cred_helper::io::Io;
 use cred_helper::oauth::client::{Authority, Client, Endpoints};
 use cred_helper::oauth::client_authentication::ClientAuthentication;
@@ -50,6 +50,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("cargo", cargo),
     ("docker", docker),
     ("kubectl", kubectl),
+    ("plugin", plugin),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -288,6 +289,27 @@ pub(crate) fn route(bytes: &[u8]) -> Vec<String> {
 /// A line of the JSON protocol.
 pub(crate) fn request(bytes: &[u8]) -> Vec<String> {
     json::decodes(bytes).map_or_else(|error| told(&error), |_| Vec::new())
+}
+
+/// A line of a plugin.
+pub(crate) fn plugin(bytes: &[u8]) -> Vec<String> {
+    let (shown, tokens) = match wire::decodes(bytes) {
+        Ok(heard) => heard,
+        Err(error) => (told(&error), None),
+    };
+    for text in &shown {
+        assert!(!text.contains("canary"), "it was given that: {text}");
+    }
+    let set = tokens.into_iter().flat_map(|set| {
+        let token = set.access_token.expose();
+        assert!(token.bytes().all(|byte| (0x21..0x7f).contains(&byte)));
+        assert!(set.expires_at.is_none_or(|end| end.0 > 1000));
+        let mut shown = named(&set.account);
+        shown.push(set.token_type);
+        shown.extend(set.scopes.into_iter().flatten());
+        shown
+    });
+    shown.iter().cloned().chain(set).collect()
 }
 
 /// What git tells a helper.
