@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::context::Context;
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
@@ -60,15 +62,46 @@ impl SecretSource {
     /// # Errors
     /// `config`, naming the key and the source, never what it gave.
     pub fn resolve(&self, key: &str, context: &Context<'_>) -> Result<Secret, Error> {
-        let failed = |reason: String| {
-            Error::new(
-                ErrorKind::Config,
-                format!("the secret `{key}` cannot be had: {reason}"),
-            )
-        };
+        if let Self::Literal(secret) = self {
+            return Ok(secret.clone());
+        }
+        let bytes = self.resolve_bytes(key, context)?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| failed(key, "its source gave something that is not UTF-8"))?;
+        let bare = text
+            .strip_suffix("\r\n")
+            .or_else(|| text.strip_suffix('\n'))
+            .unwrap_or(text);
+        if bare.is_empty() {
+            return Err(failed(key, "its source gave nothing"));
+        }
+        if bare.contains(['\n', '\r', '\0']) {
+            return Err(failed(key, "its source gave more than one line"));
+        }
+        Ok(Secret::new(bare))
+    }
+
+    /// The same with the secret at hand, for several requests: its source is asked once.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn at_hand(&self, key: &str, context: &Context<'_>) -> Result<Self, Error> {
+        self.resolve(key, context).map(Self::Literal)
+    }
+
+    /// Reads the secret as it is, with as many lines as it has.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_bytes(
+        &self,
+        key: &str,
+        context: &Context<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let failed = |reason: String| failed(key, &reason);
         let limit = context.time_left().map_or(LIMIT, |left| left.min(LIMIT));
         let text = match self {
-            Self::Literal(secret) => return Ok(secret.clone()),
+            Self::Literal(secret) => secret.clone(),
             Self::Environment(name) => {
                 let value = context.environment.variable(name).ok_or_else(|| {
                     failed(format!("the environment variable `{name}` is not set"))
@@ -79,26 +112,29 @@ impl SecretSource {
                 let shown = path.display();
                 let own = path.clone();
                 // It may be a pipe that nobody writes to.
-                within(limit, move || read(&own))
+                return within(limit, move || read(&own))
                     .ok_or_else(|| failed(format!("`{shown}` gave nothing in time")))?
-                    .map_err(|error| failed(format!("`{shown}`: {error}")))?
+                    .map_err(|error| failed(format!("`{shown}`: {error}")));
             }
             Self::Command(command) => process::output(command, limit).map_err(failed)?,
             // Its error says more than that the secret cannot be had.
-            Self::Profile(name) => return context.tokens.token_of(name),
+            Self::Profile(name) => context.tokens.token_of(name)?,
         };
-        let bare = text.expose();
-        let bare = bare
-            .strip_suffix("\r\n")
-            .or_else(|| bare.strip_suffix('\n'))
-            .unwrap_or(bare);
-        if bare.is_empty() {
-            return Err(failed("its source gave nothing".to_owned()));
+        Ok(Zeroizing::new(text.expose().as_bytes().to_vec()))
+    }
+
+    /// The source in words; of a command its name alone, since arguments can hold secrets.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Literal(_) => "written into the profile".to_owned(),
+            Self::Environment(name) => format!("from the variable `{name}`"),
+            Self::File(path) => format!("from the file `{}`", path.display()),
+            Self::Command(command) => {
+                let program = command.first().map_or("", String::as_str);
+                format!("from the command `{program}`")
+            }
+            Self::Profile(name) => format!("from the profile `{name}`"),
         }
-        if bare.contains(['\n', '\r', '\0']) {
-            return Err(failed("its source gave more than one line".to_owned()));
-        }
-        Ok(Secret::new(bare))
     }
 
     /// The source as a profile file names it; a literal secret and a command's arguments are not
@@ -123,14 +159,20 @@ impl SecretSource {
     }
 }
 
-fn read(path: &Path) -> io::Result<Secret> {
-    let mut text = String::new();
-    let read = File::open(path)?
+fn failed(key: &str, reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!("the secret `{key}` cannot be had: {reason}"),
+    )
+}
+
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?
         .take(LONGEST_FILE + 1)
-        .read_to_string(&mut text);
-    let text = Secret::new(text);
-    if read? as u64 > LONGEST_FILE {
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
         return Err(io::Error::other("it is too large"));
     }
-    Ok(text)
+    Ok(bytes)
 }

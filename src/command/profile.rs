@@ -13,7 +13,6 @@ use crate::profile::Configuration;
 use crate::profile::file::{self, Location};
 use crate::profile::preset::{ABOUT, PRESETS};
 use crate::protocol::tools;
-use crate::secret_source::SecretSource;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -194,10 +193,9 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
                 path.display()
             ));
         }
-        let secret = &profile.client.authentication.secret;
-        if matches!(secret, Some(SecretSource::Literal(_))) {
+        for key in profile.client.authentication.literals() {
             shell.context.warn(&format!(
-                "{}: `profiles.{name}.client_secret` is written into the file; `{{ env = \"…\" }}`, \
+                "{}: `profiles.{name}.{key}` is written into the file; `{{ env = \"…\" }}`, \
                  `{{ file = \"…\" }}` or `{{ command = [\"…\"] }}` keeps it out",
                 path.display()
             ));

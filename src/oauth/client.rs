@@ -6,7 +6,6 @@ use crate::context::{Context, Tls};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::oauth::client_authentication::ClientAuthentication;
-use crate::secret_source::SecretSource;
 
 /// Where the endpoints of an authority are known from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,12 +138,10 @@ impl Client {
     /// # Errors
     /// `config` if the secret cannot be had.
     pub fn with_secret_at_hand(&self, context: &Context<'_>) -> Result<Self, Error> {
-        let mut client = self.clone();
-        if let Some(source) = &self.authentication.secret {
-            let secret = source.resolve("client_secret", context)?;
-            client.authentication.secret = Some(SecretSource::Literal(secret));
-        }
-        Ok(client)
+        Ok(Self {
+            authentication: self.authentication.at_hand(context)?,
+            ..self.clone()
+        })
     }
 
     /// The same as its device authorization endpoint wants it: public, where that takes the

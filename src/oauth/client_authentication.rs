@@ -7,7 +7,9 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::oauth::assertion::ClientKey;
 use crate::oauth::client::Client;
+use crate::oauth::federation::AssertionSource;
 use crate::oauth::metadata::Server;
 use crate::oauth::request::Form;
 use crate::secret::Secret;
@@ -22,18 +24,24 @@ pub enum Method {
     ClientSecretBasic,
     /// `client_secret` in the body.
     ClientSecretPost,
+    /// An assertion in the body, signed by the client or by somebody that the authority trusts.
+    PrivateKeyJwt,
     /// A certificate of an authority that the server trusts (RFC 8705 §2.1).
     TlsClientAuth,
     /// A certificate that the server knows (RFC 8705 §2.2).
     SelfSignedTlsClientAuth,
 }
 
+/// `client_assertion_type` of a JWT (RFC 7523 §2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::None,
         Self::ClientSecretBasic,
         Self::ClientSecretPost,
+        Self::PrivateKeyJwt,
         Self::TlsClientAuth,
         Self::SelfSignedTlsClientAuth,
     ];
@@ -44,6 +52,7 @@ impl Method {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
             Self::TlsClientAuth => "tls_client_auth",
             Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
         }
@@ -53,9 +62,22 @@ impl Method {
     pub const fn is_mutual_tls(self) -> bool {
         match self {
             Self::TlsClientAuth | Self::SelfSignedTlsClientAuth => true,
-            Self::None | Self::ClientSecretBasic | Self::ClientSecretPost => false,
+            Self::None | Self::ClientSecretBasic | Self::ClientSecretPost | Self::PrivateKeyJwt => {
+                false
+            }
         }
     }
+}
+
+/// What a client proves with who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// `client_secret`.
+    Secret(SecretSource),
+    /// `client_certificate` or `client_private_key`: the client signs assertions.
+    Key(ClientKey),
+    /// `client_assertion`: somebody else signs them.
+    Assertion(AssertionSource),
 }
 
 /// How the two parts of Basic credentials are written.
@@ -71,8 +93,8 @@ pub enum BasicEncoding {
 /// What the profile says of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientAuthentication {
-    /// `client_secret`; without one the client is public.
-    pub secret: Option<SecretSource>,
+    /// What it proves it with; without anything the client is public.
+    pub proof: Option<Proof>,
     /// `client_auth_method`; otherwise it follows from the metadata.
     pub method: Option<Method>,
     /// `client_basic_encoding`.
@@ -82,35 +104,75 @@ pub struct ClientAuthentication {
 }
 
 impl ClientAuthentication {
+    /// The keys of the profile whose secret is written into it.
+    pub fn literals(&self) -> Vec<&'static str> {
+        let sources = match &self.proof {
+            Some(Proof::Secret(source)) => vec![("client_secret", Some(source))],
+            Some(Proof::Key(key)) => vec![("client_passphrase", key.passphrase.as_ref())],
+            Some(Proof::Assertion(_)) | None => Vec::new(),
+        };
+        let is_literal = |source| matches!(source, Some(&SecretSource::Literal(_)));
+        let mut literal = sources;
+        literal.retain(|(_, source)| is_literal(*source));
+        literal.into_iter().map(|(key, _)| key).collect()
+    }
+
     /// Whether the client has nothing to prove who it is with.
     pub fn is_public(&self) -> bool {
-        self.secret.is_none() && !self.method.is_some_and(Method::is_mutual_tls)
+        self.proof.is_none() && !self.method.is_some_and(Method::is_mutual_tls)
     }
 
     /// The profiles whose tokens it needs.
     pub fn profiles(&self) -> impl Iterator<Item = &str> {
-        self.secret.iter().filter_map(SecretSource::profile)
+        let source = match &self.proof {
+            Some(Proof::Secret(source) | Proof::Assertion(AssertionSource::Source(source))) => {
+                Some(source)
+            }
+            Some(Proof::Key(_) | Proof::Assertion(_)) | None => None,
+        };
+        source.into_iter().filter_map(SecretSource::profile)
     }
 
-    /// The method for `server`: as configured, else as the metadata list it, Basic first, which
-    /// is the default of RFC 8414 §2.
-    fn method(&self, server: &Server) -> Method {
-        match (self.method, &self.secret) {
-            (Some(method), _) => method,
-            (None, None) => Method::None,
-            (None, Some(_)) => {
-                let listed = |method: Method| {
-                    server
-                        .token_endpoint_auth_methods
-                        .as_ref()
-                        .is_none_or(|methods| methods.iter().any(|name| name == method.name()))
-                };
-                if !listed(Method::ClientSecretBasic) && listed(Method::ClientSecretPost) {
-                    Method::ClientSecretPost
-                } else {
-                    Method::ClientSecretBasic
-                }
+    /// The same for several requests: a source is asked once, unless what it gives has to be new for
+    /// each.
+    ///
+    /// # Errors
+    /// `config` if a source gives nothing.
+    pub fn at_hand(&self, context: &Context<'_>) -> Result<Self, Error> {
+        let proof = match &self.proof {
+            Some(Proof::Secret(source)) => {
+                Some(Proof::Secret(source.at_hand("client_secret", context)?))
             }
+            Some(Proof::Key(key)) => Some(Proof::Key(key.at_hand(context)?)),
+            Some(Proof::Assertion(_)) | None => self.proof.clone(),
+        };
+        Ok(Self {
+            proof,
+            ..self.clone()
+        })
+    }
+
+    /// The method of a secret for `server`: as configured, else as the metadata list it, Basic first,
+    /// which is the default of RFC 8414 §2.
+    fn sends_in_body(&self, server: &Server) -> bool {
+        let listed = |method: Method| {
+            let methods = server.token_endpoint_auth_methods.as_ref();
+            methods.is_none_or(|methods| methods.iter().any(|name| name == method.name()))
+        };
+        match self.method {
+            Some(method) => method == Method::ClientSecretPost,
+            None => !listed(Method::ClientSecretBasic) && listed(Method::ClientSecretPost),
+        }
+    }
+
+    /// The method for `server`.
+    fn method(&self, server: &Server) -> Method {
+        match (self.method, &self.proof) {
+            (Some(method), _) if method == Method::None || method.is_mutual_tls() => method,
+            (_, None) => Method::None,
+            (_, Some(Proof::Secret(_))) if self.sends_in_body(server) => Method::ClientSecretPost,
+            (_, Some(Proof::Secret(_))) => Method::ClientSecretBasic,
+            (_, Some(Proof::Key(_) | Proof::Assertion(_))) => Method::PrivateKeyJwt,
         }
     }
 }
@@ -118,7 +180,8 @@ impl ClientAuthentication {
 /// Adds the client's identity to a request: fields to `form`, or the header that is returned.
 ///
 /// # Errors
-/// `config` if the secret cannot be had.
+/// `config` if what it proves that with cannot be had; an assertion of somebody else's can fail as a
+/// call of its own.
 pub fn authenticate(
     client: &Client,
     server: &Server,
@@ -126,24 +189,31 @@ pub fn authenticate(
     context: &Context<'_>,
 ) -> Result<Option<Secret>, Error> {
     let authentication = &client.authentication;
-    let secret = |source: &SecretSource| source.resolve("client_secret", context);
-    match (authentication.method(server), &authentication.secret) {
-        // RFC 8705 §2: with a certificate too, the server learns from `client_id` whose it is.
-        (Method::None | Method::TlsClientAuth | Method::SelfSignedTlsClientAuth, _) | (_, None) => {
-            form.add("client_id", &client.client_id);
-            Ok(None)
+    let client_id = &client.client_id;
+    let method = authentication.method(server);
+    let assertion = match (&authentication.proof, method) {
+        (None, _) => None,
+        // RFC 8705 §2: with the connection's certificate too, `client_id` says whose it is.
+        (Some(_), Method::None | Method::TlsClientAuth | Method::SelfSignedTlsClientAuth) => None,
+        (Some(Proof::Secret(source)), _) => {
+            let secret = source.resolve("client_secret", context)?;
+            if method == Method::ClientSecretBasic {
+                let encoding = authentication.basic_encoding;
+                return Ok(Some(basic(client_id, &secret, encoding)));
+            }
+            form.add_secret("client_secret", secret);
+            None
         }
-        (Method::ClientSecretPost, Some(source)) => {
-            form.add("client_id", &client.client_id);
-            form.add_secret("client_secret", secret(source)?);
-            Ok(None)
-        }
-        (Method::ClientSecretBasic, Some(source)) => Ok(Some(basic(
-            &client.client_id,
-            &secret(source)?,
-            authentication.basic_encoding,
-        ))),
+        (Some(Proof::Key(key)), _) => Some(key.sign(client, server, context)?),
+        (Some(Proof::Assertion(source)), _) => Some(source.resolve(context)?),
+    };
+    // With an assertion it says whose that is (RFC 7521 §4.2).
+    form.add("client_id", client_id);
+    if let Some(assertion) = assertion {
+        form.add("client_assertion_type", JWT_BEARER);
+        form.add_secret("client_assertion", assertion);
     }
+    Ok(None)
 }
 
 fn basic(client_id: &str, secret: &Secret, encoding: BasicEncoding) -> Secret {
@@ -163,7 +233,10 @@ fn basic(client_id: &str, secret: &Secret, encoding: BasicEncoding) -> Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::{BasicEncoding, ClientAuthentication, Method, Secret, SecretSource, Server, basic};
+    use super::{
+        AssertionSource, BasicEncoding, ClientAuthentication, Method, Proof, Secret, SecretSource,
+        Server, basic,
+    };
 
     #[test]
     fn basic_credentials_are_form_encoded_first_unless_the_profile_says_raw() {
@@ -186,7 +259,7 @@ mod tests {
             ..Server::default()
         };
         let with_secret = ClientAuthentication {
-            secret: Some(SecretSource::Environment("X".into())),
+            proof: Some(Proof::Secret(SecretSource::Environment("X".into()))),
             ..ClientAuthentication::default()
         };
         for (methods, expected) in [
@@ -213,5 +286,18 @@ mod tests {
             ..with_secret
         };
         assert_eq!(explicit.method(&listing(None)), Method::ClientSecretPost);
+        let source = SecretSource::Environment("X".into());
+        let federated = ClientAuthentication {
+            proof: Some(Proof::Assertion(AssertionSource::Source(source))),
+            ..ClientAuthentication::default()
+        };
+        for methods in [None, Some(&["client_secret_basic"][..])] {
+            assert_eq!(federated.method(&listing(methods)), Method::PrivateKeyJwt);
+        }
+        let silent = ClientAuthentication {
+            method: Some(Method::None),
+            ..federated
+        };
+        assert_eq!(silent.method(&listing(None)), Method::None);
     }
 }

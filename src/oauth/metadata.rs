@@ -27,6 +27,8 @@ pub struct Server {
     pub scopes_supported: Vec<String>,
     /// `token_endpoint_auth_methods_supported`, where listed.
     pub token_endpoint_auth_methods: Option<Vec<String>>,
+    /// `token_endpoint_auth_signing_alg_values_supported`, where listed.
+    pub token_endpoint_auth_signing_algs: Option<Vec<String>>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 §3).
     pub names_issuer_in_answers: bool,
     /// `require_pushed_authorization_requests` (RFC 9126 §5).
@@ -79,6 +81,8 @@ struct Document {
     scopes_supported: Option<Vec<String>>,
     #[serde(deserialize_with = "texts")]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(deserialize_with = "texts")]
+    token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
     // `true`, or nothing.
     authorization_response_iss_parameter_supported: serde_json::Value,
     require_pushed_authorization_requests: serde_json::Value,
@@ -368,6 +372,7 @@ fn parse(document: &[u8], issuer: &Endpoint, by: Connections) -> Result<Server, 
         endpoints,
         scopes_supported: document.scopes_supported.unwrap_or_default(),
         token_endpoint_auth_methods: document.token_endpoint_auth_methods_supported,
+        token_endpoint_auth_signing_algs: document.token_endpoint_auth_signing_alg_values_supported,
         names_issuer_in_answers: document.authorization_response_iss_parameter_supported == true,
         wants_pushed_requests: document.require_pushed_authorization_requests == true,
     })

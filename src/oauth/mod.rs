@@ -1,9 +1,11 @@
 //! The OAuth wire: what is sent to an authority and what it answers. Pure but for
 //! [`request::post`], which sends through [`crate::context::Context`].
 
+pub mod assertion;
 pub mod client;
 pub mod client_authentication;
 pub mod entra;
+pub mod federation;
 pub mod id_token;
 pub mod metadata;
 pub mod request;

@@ -630,7 +630,9 @@ impl<'a, 'c> Keys<'a, 'c> {
         self.source(key, &["env", "file", "command", "profile"])
     }
 
-    fn source(&mut self, key: &str, ways: &[&str]) -> Option<SecretSource> {
+    /// Where a secret comes from, in one of these ways. `None` also where it is one that the caller
+    /// reads: that is not complained of.
+    pub fn source(&mut self, key: &str, ways: &[&str]) -> Option<SecretSource> {
         let found = self.find(key)?;
         match found.value.get_ref() {
             DeValue::String(text) => {
@@ -686,6 +688,7 @@ impl<'a, 'c> Keys<'a, 'c> {
                 }
                 Some(SecretSource::Command(command))
             }
+            [_] => None,
             _ => {
                 let (last, rest) = ways.split_last().expect("there are several ways");
                 let problem = format!(

@@ -4,6 +4,7 @@
 //! needs, this module validates them, [`route`] compares URLs, and [`preset`] holds what is known
 //! of providers. Nothing here runs anything.
 
+mod client_authentication;
 pub mod file;
 pub mod narrow;
 pub mod preset;
@@ -27,10 +28,8 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::grant::{ANY_KEY, Asks, GRANTS, Given, Grant};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
-use crate::oauth::client_authentication::{BasicEncoding, ClientAuthentication, Method};
 use crate::oauth::entra;
 use crate::protocol;
-use crate::secret_source::SecretSource;
 use crate::store::seal::SEALS;
 use crate::text::{nearest, printable, printable_url};
 
@@ -58,8 +57,33 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
         "the client's secret, or where it comes from",
     ),
     (
+        "client_certificate",
+        "a certificate with its key: the path of a PEM or PFX file, or where the text comes from",
+    ),
+    (
+        "client_send_x5c",
+        "true: send the certificate along, for authorities that trust who issued it",
+    ),
+    (
+        "client_private_key",
+        "a key: the path of a PEM file, or where the text comes from",
+    ),
+    ("client_key_id", "what the authority calls that key (`kid`)"),
+    (
+        "client_passphrase",
+        "what the key or the PFX file is encrypted with",
+    ),
+    (
+        "client_assertion",
+        "where an assertion comes from that somebody else has signed for the client",
+    ),
+    (
+        "client_assertion_audience",
+        "issuer or token_endpoint: for whom the client signs assertions",
+    ),
+    (
         "client_auth_method",
-        "none, client_secret_basic, client_secret_post, tls_client_auth or \
+        "none, client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or \
          self_signed_tls_client_auth",
     ),
     ("client_basic_encoding", "form (RFC 6749) or raw"),
@@ -278,15 +302,7 @@ impl Profile {
         put("grant", Some(if has_keys { grant.into() } else { bare }));
         let patterns: Vec<&str> = urls.iter().map(Pattern::as_str).collect();
         put("urls", (!urls.is_empty()).then(|| patterns.into()));
-        let secret = client.authentication.secret.as_ref();
-        put("client_secret", secret.map(|source| source.to_toml()));
-        let method = client.authentication.method;
-        put(
-            "client_auth_method",
-            method.map(|method| method.name().into()),
-        );
-        let raw = client.authentication.basic_encoding == BasicEncoding::Raw;
-        put("client_basic_encoding", raw.then(|| "raw".into()));
+        client_authentication::write(&client.authentication, &mut put);
         put("account", text(account));
         put("audience", text(&client.audience));
         put("resource", text(&client.resource));
@@ -1038,7 +1054,7 @@ fn read_profile(
         ("scopes", lacks("scopes")),
         (
             "client_secret",
-            keys.find("client_secret").is_none()
+            !client_authentication::has_proof(keys)
                 && keys
                     .find("client_auth_method")
                     .is_some_and(|found| is_preset_own(found, preset)),
@@ -1067,7 +1083,7 @@ fn read_profile(
     });
     let client_capabilities = keys.texts("client_capabilities");
     let tls = keys.table("tls", read_tls).unwrap_or_default();
-    let authentication = read_authentication(keys, preset, &tls);
+    let authentication = client_authentication::read(keys, preset, authority.as_ref(), &tls);
     let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
     let urls = read_urls(keys);
     let account = keys.text("account").map(|(account, _)| account);
@@ -1292,55 +1308,6 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
         }
     }
     extra
-}
-
-fn read_authentication(
-    keys: &mut Keys<'_, '_>,
-    preset: Option<&Rules<'_>>,
-    tls: &Tls,
-) -> ClientAuthentication {
-    let secret: Option<SecretSource> = keys.secret("client_secret");
-    let method = keys.text("client_auth_method").and_then(|(name, found)| {
-        let method = Method::ALL.into_iter().find(|method| method.name() == name);
-        if method.is_none() {
-            let names = Method::ALL.map(Method::name);
-            keys.complain(found, "client_auth_method", one_of(&name, &names));
-        }
-        let needed = match method {
-            None | Some(Method::None) => None,
-            Some(Method::TlsClientAuth | Method::SelfSignedTlsClientAuth) => tls
-                .client_certificate
-                .is_none()
-                .then_some("`tls = { client_certificate = \"…\" }`"),
-            Some(Method::ClientSecretBasic | Method::ClientSecretPost) => keys
-                .find("client_secret")
-                .is_none()
-                .then_some("a `client_secret`"),
-        };
-        if let Some(needed) = needed.filter(|_| !is_preset_own(found, preset)) {
-            keys.complain(found, "client_auth_method", format!("it needs {needed}"));
-        }
-        method
-    });
-    let basic_encoding = keys.text("client_basic_encoding").map(|(name, found)| {
-        if name == "raw" {
-            return BasicEncoding::Raw;
-        }
-        if name != "form" {
-            keys.complain(
-                found,
-                "client_basic_encoding",
-                one_of(&name, &["form", "raw"]),
-            );
-        }
-        BasicEncoding::Form
-    });
-    ClientAuthentication {
-        secret,
-        method,
-        basic_encoding: basic_encoding.unwrap_or_default(),
-        open_device_authorization: preset.is_some_and(|preset| preset.open_device_authorization),
-    }
 }
 
 fn read_tls(keys: &mut Keys<'_, '_>) -> Tls {

@@ -21,6 +21,7 @@ mod cached_path;
 mod canary;
 mod cargo_ground;
 mod cargo_job;
+mod client_key;
 mod completion;
 mod decoder;
 mod device_code;

@@ -48,25 +48,36 @@ impl OpenSsl {
 
     /// Whether a line ends well.
     pub(crate) fn succeeds(&self, line: &str) -> bool {
-        let output = Command::new("openssl")
+        self.ends_well("+0", line)
+    }
+
+    /// The same for a clock that shows that much more or less.
+    fn ends_well(&self, clock: &str, line: &str) -> bool {
+        let output = Command::new("faketime")
+            .args(["-f", clock, "openssl"])
             .args(line.split(' '))
             .current_dir(&self.directory)
             .output()
-            .expect("openssl starts");
+            .expect("faketime and openssl start");
         output.status.success()
     }
 
-    /// Makes a key, `NAME.key` as PKCS#8, and `NAME.pem`, its certificate for that many days.
-    pub(crate) fn make(&self, name: &str, kind: &str, days: i32) {
-        self.run(&format!("genpkey -out {name}.key {kind}"));
-        self.certify(name, name, days);
+    /// Makes a key, `NAME.key` as PKCS#8, and `NAME.pem`, its certificate for a day.
+    pub(crate) fn make(&self, name: &str, kind: &str) {
+        self.make_at("+0", name, kind);
     }
 
-    /// Makes a further certificate for a key.
-    pub(crate) fn certify(&self, key: &str, name: &str, days: i32) {
-        self.run(&format!(
-            "req -x509 -config openssl.cnf -key {key}.key -subj /CN={name} -days {days} -out {name}.pem"
-        ));
+    /// The same three days ago: the certificate has ended.
+    pub(crate) fn make_long_ago(&self, name: &str, kind: &str) {
+        self.make_at("-3d", name, kind);
+    }
+
+    fn make_at(&self, clock: &str, name: &str, kind: &str) {
+        self.run(&format!("genpkey -out {name}.key {kind}"));
+        let line = format!(
+            "req -x509 -config openssl.cnf -key {name}.key -subj /CN={name} -days 1 -out {name}.pem"
+        );
+        assert!(self.ends_well(clock, &line), "{line}");
     }
 }
 

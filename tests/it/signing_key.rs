@@ -15,7 +15,7 @@ const PASSPHRASE: &str = "a passphrase: \u{fc}\u{1f511}";
 fn openssl(kind: &str) -> (tempfile::TempDir, OpenSsl) {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let openssl = OpenSsl::new(directory.path());
-    openssl.make("one", kind, 1);
+    openssl.make("one", kind);
     openssl.run("pkey -in one.key -pubout -out one.pub");
     fs::write(openssl.file("message"), MESSAGE).expect("it can be written");
     fs::write(openssl.file("passphrase"), PASSPHRASE).expect("it can be written");
@@ -117,7 +117,7 @@ fn a_key_is_read_in_every_form_that_openssl_writes_and_openssl_verifies_what_it_
 #[test]
 fn a_pfx_file_brings_its_key_and_the_certificate_of_that_key_first() {
     let (_directory, openssl) = openssl(RSA);
-    openssl.make("issuer", P256, 1);
+    openssl.make("issuer", P256);
     openssl.join("chain", &["issuer.pem", "one.pem"]);
     let der = |name: &str| {
         openssl.run(&format!("x509 -in {name}.pem -outform DER -out {name}.der"));
@@ -179,7 +179,7 @@ fn a_pfx_file_brings_its_key_and_the_certificate_of_that_key_first() {
 #[test]
 fn whatever_is_wrong_with_a_file_is_said_with_what_to_do() {
     let (_directory, openssl) = openssl(RSA);
-    openssl.make("other", P256, 1);
+    openssl.make("other", P256);
     for (name, kind) in [
         ("small", "-algorithm RSA -pkeyopt rsa_keygen_bits:1024"),
         ("p521", "-algorithm EC -pkeyopt ec_paramgen_curve:P-521"),

@@ -1,6 +1,6 @@
 // The configuration of oidc-provider: its clients, its people, its tokens.
 
-import { X509Certificate, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import Provider, { errors } from 'oidc-provider';
@@ -17,15 +17,21 @@ const API_SCOPES = ['api:read', 'api:write'];
 const LOOPBACK_REDIRECTS = ['127.0.0.1', '[::1]', 'localhost']
   .flatMap((host) => ['', '/', '/callback'].map((path) => `http://${host}${path}`));
 
-function clients(serviceSecret, redirectUris) {
+function clients(serviceSecret, redirectUris, keys) {
   const redirect_uris = [...LOOPBACK_REDIRECTS, ...redirectUris];
-  const service = {
-    client_secret: serviceSecret,
+  const confidential = {
     application_type: 'native',
     grant_types: [
       DEVICE_CODE, 'refresh_token', 'client_credentials', 'authorization_code', TOKEN_EXCHANGE, PASSWORD,
     ],
     redirect_uris,
+  };
+  const service = { client_secret: serviceSecret, ...confidential };
+  const withKeys = {
+    client_id: 'service-key',
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: keys.map(({ pem, ...more }) => ({ ...createPublicKey(pem).export({ format: 'jwk' }), ...more })) },
+    ...confidential,
   };
   return [
     {
@@ -38,6 +44,7 @@ function clients(serviceSecret, redirectUris) {
     },
     { client_id: 'service', token_endpoint_auth_method: 'client_secret_basic', ...service },
     { client_id: 'service-post', token_endpoint_auth_method: 'client_secret_post', ...service },
+    ...(keys.length > 0 ? [withKeys] : []),
   ];
 }
 
@@ -111,7 +118,7 @@ export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, t
   const provider = new Provider(issuer, {
     adapter: memory.MemoryAdapter,
     clients: [
-      ...clients(serviceSecret, options.redirectUris),
+      ...clients(serviceSecret, options.redirectUris, options.clientKeys),
       ...(options.mutualTls ? clientsWithCertificate(options.mutualTls) : []),
     ],
     clientAuthMethods: [
@@ -119,6 +126,7 @@ export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, t
       ...(options.mutualTls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
     ],
     discovery: tlsOrigin ? { mtls_endpoint_aliases: aliases(tlsOrigin, options.path) } : {},
+    enabledJWA: { clientAuthSigningAlgValues: options.clientSigningAlgorithms },
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     // Made at every start: nothing that looks like a secret lies in the source.
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] },

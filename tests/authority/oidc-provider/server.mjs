@@ -56,6 +56,13 @@ const DEFAULTS = {
   requirePushedRequests: false,
   /** Where a browser may come back to, besides any port of loopback, which only oidc-provider takes. */
   redirectUris: [],
+  /**
+   * Public keys of the client `service-key`, which proves itself by `private_key_jwt`: `pem`, a key or a
+   * certificate, and what else its JWK says, such as `kid` or `alg`.
+   */
+  clientKeys: [],
+  /** How clients may sign their assertions, as the metadata list it. */
+  clientSigningAlgorithms: ['RS256', 'PS256', 'ES256', 'ES384'],
   /** Path of the issuer, such as `/realms/x`. */
   path: '',
   /**
