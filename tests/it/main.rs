@@ -44,6 +44,7 @@ mod glewlwyd_job;
 mod glewlwyd_logout;
 mod glewlwyd_refresh;
 mod glewlwyd_refusal;
+mod google_job;
 mod hang_up;
 mod help;
 mod http_server;
