@@ -127,18 +127,33 @@ impl Answerer<'_> {
             chain,
             known: RefCell::default(),
         };
+        let context = Context {
+            terminal: channel.unwrap_or(own),
+            deadline: Some(deadline),
+            tokens: &tokens,
+            ..self.context
+        };
+        let grant = other.as_deref().unwrap_or(profile.grant.as_ref());
+        let assertion = match request.action {
+            Action::Get | Action::Login => acquire::assertion(profile, grant, request, &context)?,
+            Action::Logout { .. }
+            | Action::Begin
+            | Action::Finish(_)
+            | Action::Status
+            | Action::Erase(_) => None,
+        };
+        let store = match &assertion {
+            Some(assertion) => store.of_assertion(assertion, context.clock.now()),
+            None => store,
+        };
         let call = Call {
             profile,
             store: &store,
-            grant: other.as_deref().unwrap_or(profile.grant.as_ref()),
+            grant,
             request,
+            assertion: assertion.as_ref(),
             interactive,
-            context: Context {
-                terminal: channel.unwrap_or(own),
-                deadline: Some(deadline),
-                tokens: &tokens,
-                ..self.context
-            },
+            context,
         };
         let done = |accounts| Response::Done {
             profile: profile.name.clone(),

@@ -240,6 +240,15 @@ pub trait Typing {
     fn line(&mut self) -> Result<Option<Secret>, Error>;
 }
 
+/// What the caller hands over on stdin, where no protocol is spoken there.
+pub trait Input {
+    /// All of it, once it has ended.
+    ///
+    /// # Errors
+    /// Why nothing can be had: it does not end within `limit`, or is somebody who types.
+    fn read(&self, limit: Duration) -> Result<Secret, String>;
+}
+
 /// How much a [`Notice`] matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -322,6 +331,8 @@ pub struct Context<'a> {
     pub documents: &'a dyn Documents,
     /// Other profiles.
     pub tokens: &'a dyn Tokens,
+    /// The caller's stdin. It is read only for a profile that says so, and once.
+    pub input: &'a dyn Input,
     /// Ctrl-C.
     pub signals: &'a dyn Signals,
     /// When the call has to be answered, on the monotonic clock; `None` while a person signs in.

@@ -105,6 +105,10 @@ pub struct Request {
     pub grant: Option<&'static str>,
     /// Which token; `None` is the one that the profile says.
     pub token: Option<TokenKind>,
+    /// The token of whoever called the caller, for a profile that acts on their behalf.
+    pub assertion: Option<Secret>,
+    /// Whether stdin is the caller's to hand that over: no protocol is spoken there.
+    pub hands_over_stdin: bool,
 }
 
 impl Request {
@@ -122,6 +126,8 @@ impl Request {
             interactive: None,
             grant: None,
             token: None,
+            assertion: None,
+            hands_over_stdin: false,
         }
     }
 }

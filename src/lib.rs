@@ -131,6 +131,7 @@ use system::clock::SystemClock;
 use system::directories;
 use system::documents::DocumentDirectory;
 use system::http::Network;
+use system::input::StandardInput;
 use system::notice::Notices;
 use system::random::SystemRandomness;
 use system::terminal::{self, ControllingTerminal, TerminalOrStandardError};
@@ -225,6 +226,7 @@ fn dispatch(
         notice: &notices,
         documents: &documents,
         tokens: &NoProfiles,
+        input: &StandardInput,
         signals: io.signals,
         deadline: None,
     };

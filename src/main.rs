@@ -11,7 +11,8 @@ fn main() -> ExitCode {
     run(
         std::env::args_os().collect(),
         Io {
-            stdin: &mut std::io::stdin().lock(),
+            // Not locked: it may be read where a profile says so, or by whoever waits for a key.
+            stdin: &mut std::io::BufReader::new(std::io::stdin()),
             stdout: &mut std::io::stdout().lock(),
             stderr: &mut std::io::stderr(),
             environment: &ProcessEnvironment,

@@ -32,6 +32,8 @@ pub enum SecretSource {
     Command(Vec<String>),
     /// The token of another profile.
     Profile(String),
+    /// What the caller hands over on stdin.
+    StandardInput,
 }
 
 impl SecretSource {
@@ -39,7 +41,11 @@ impl SecretSource {
     pub fn profile(&self) -> Option<&str> {
         match self {
             Self::Profile(name) => Some(name),
-            Self::Literal(_) | Self::Environment(_) | Self::File(_) | Self::Command(_) => None,
+            Self::Literal(_)
+            | Self::Environment(_)
+            | Self::File(_)
+            | Self::Command(_)
+            | Self::StandardInput => None,
         }
     }
 
@@ -54,6 +60,7 @@ impl SecretSource {
                 format!("command {}", digest(command.join("\0").as_bytes()))
             }
             Self::Profile(name) => format!("profile {name}"),
+            Self::StandardInput => "stdin".to_owned(),
         }
     }
 
@@ -119,6 +126,7 @@ impl SecretSource {
             Self::Command(command) => process::output(command, limit).map_err(failed)?,
             // Its error says more than that the secret cannot be had.
             Self::Profile(name) => context.tokens.token_of(name)?,
+            Self::StandardInput => context.input.read(limit).map_err(failed)?,
         };
         Ok(Zeroizing::new(text.expose().as_bytes().to_vec()))
     }
@@ -134,6 +142,7 @@ impl SecretSource {
                 format!("from the command `{program}`")
             }
             Self::Profile(name) => format!("from the profile `{name}`"),
+            Self::StandardInput => "from stdin".to_owned(),
         }
     }
 
@@ -145,6 +154,7 @@ impl SecretSource {
             Self::Environment(name) => ("env", name.clone().into()),
             Self::File(path) => ("file", path.display().to_string().into()),
             Self::Profile(name) => ("profile", name.clone().into()),
+            Self::StandardInput => ("stdin", true.into()),
             // Arguments can hold secrets, though they should not.
             Self::Command(command) => {
                 let program = command.iter().take(1).cloned();

@@ -290,6 +290,7 @@ mod tests {
             accounts: vec![AccountRow {
                 name: Some("ada@x".into()),
                 subject: None,
+                assertion: None,
                 grant: "device_code".into(),
                 scopes: vec![],
                 signed_in_at: NOW,

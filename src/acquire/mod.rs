@@ -27,6 +27,8 @@ use crate::exchange::Exchange;
 use crate::grant::{Asks, Grant};
 use crate::profile::Profile;
 use crate::profile::route::Target;
+use crate::secret::Secret;
+use crate::secret_source::SecretSource;
 use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
 use crate::store::{Loaded, SessionStore};
 use crate::system::certificate::thumbprint;
@@ -44,6 +46,8 @@ pub struct Call<'a> {
     pub grant: &'a dyn Grant,
     /// What the tool wants.
     pub request: &'a Request,
+    /// The token of whoever is acted for, where the grant does that. The store is theirs alone.
+    pub assertion: Option<&'a Secret>,
     /// Whether a person may be asked, as the tool and the environment say.
     pub interactive: Interactive,
     /// The effects.
@@ -306,6 +310,59 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
             Ok(call.credential(account, token, CACHE, true))
         }
         None => Err(error),
+    }
+}
+
+/// The token of whoever is acted for, if `grant` does that: the caller's own, else that of its source.
+/// It is needed before anything is looked up, since what is kept belongs to it.
+///
+/// # Errors
+/// `usage` where there is none, or the profile acts for nobody; and those of its source.
+pub fn assertion(
+    profile: &Profile,
+    grant: &dyn Grant,
+    request: &Request,
+    context: &Context<'_>,
+) -> Result<Option<Secret>, Error> {
+    const KEY: &str = "assertion";
+    let usage = |message: &str| {
+        let name = &profile.name;
+        Error::new(ErrorKind::Usage, format!("profile `{name}` {message}"))
+    };
+    let own = request.assertion.as_ref();
+    let Some(source) = grant.assertion() else {
+        return match own {
+            // The caller believes that it gets a token of somebody in particular.
+            Some(_) => Err(
+                usage("acts on behalf of nobody, and was given an `assertion`")
+                    .hint("its `grant` has to be `on_behalf_of`"),
+            ),
+            None => Ok(None),
+        };
+    };
+    let is_from_stdin = *source == SecretSource::StandardInput;
+    if let Some(own) = own {
+        return Ok(Some(own.clone()));
+    }
+    if is_from_stdin && !request.hands_over_stdin {
+        return Err(
+            usage("acts on behalf of a caller, and was given no `assertion`").hint(
+                "`cred-helper get` takes it from stdin; in the JSON protocol it is `assertion`",
+            ),
+        );
+    }
+    match source.resolve(KEY, context) {
+        Ok(assertion) => Ok(Some(assertion)),
+        Err(error) if is_from_stdin => Err(usage(
+            "acts on behalf of a caller, and was given no `assertion`",
+        )
+        .because_of(&error)
+        .hint("write it to stdin: a token that was issued for this client")),
+        Err(error) if source.profile().is_some() => {
+            let name = &profile.name;
+            Err(error.because(format!("profile `{name}` needs its token")))
+        }
+        Err(error) => Err(error),
     }
 }
 

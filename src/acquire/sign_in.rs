@@ -269,6 +269,7 @@ fn run(
                 .and_then(|account| refresh::challenged(call, account))
                 .map(|row| &row.secret),
             refresh_token: account.and_then(|account| account.refresh_token.as_ref()),
+            assertion: call.assertion,
         },
         &call.context,
     )

@@ -34,6 +34,7 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
             force_refresh: true,
             challenged: None,
             refresh_token: None,
+            assertion: None,
         },
         context,
     )?;

@@ -1,6 +1,6 @@
 //! [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4): the client signs in as itself.
 
-use super::{Asks, Entry, Grant, GrantRequest};
+use super::{Asks, Entry, Grant, GrantRequest, check_client};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Client, EndpointName};
@@ -43,18 +43,11 @@ impl Grant for ClientCredentials {
         request: &GrantRequest<'_>,
         context: &Context<'_>,
     ) -> Result<TokenSet, Error> {
-        let failed = |message: &str| {
-            let name = request.profile;
-            Error::new(ErrorKind::Config, format!("profile `{name}`: {message}"))
-        };
-        if client.authentication.is_public() {
-            return Err(
-                failed("`client_credentials` needs a client that proves who it is")
-                    .hint("add `client_secret`, or a certificate and `client_auth_method`: see docs/profile.md"),
-            );
-        }
+        check_client(client, request.profile, NAME)?;
         if entra::is_for_any_tenant(&client.authority) {
-            return Err(failed("a client signs in as itself in one tenant")
+            let name = request.profile;
+            let message = format!("profile `{name}`: a client signs in as itself in one tenant");
+            return Err(Error::new(ErrorKind::Config, message)
                 .hint("name the tenant in `authority`, by its id or its domain"));
         }
         let server = metadata::find(client, &[EndpointName::Token], context)?;

@@ -9,6 +9,7 @@ pub mod auto;
 mod client_credentials;
 pub mod device_code;
 mod managed_identity;
+mod on_behalf_of;
 pub mod plugin;
 mod refresh_token;
 mod token_exchange;
@@ -47,6 +48,8 @@ pub struct GrantRequest<'a> {
     pub challenged: Option<&'a Secret>,
     /// The refresh token that this grant gave before, if it redeems its own.
     pub refresh_token: Option<&'a Secret>,
+    /// The token that it trades, if it acts on behalf of somebody.
+    pub assertion: Option<&'a Secret>,
 }
 
 impl GrantRequest<'_> {
@@ -86,6 +89,12 @@ pub trait Grant: Debug {
     /// Where the refresh token comes from, for a grant that is nothing else: it is taken into the
     /// session once, and redeemed there. Such a grant is never run.
     fn imports(&self) -> Option<&SecretSource> {
+        None
+    }
+
+    /// Where the token of whoever called the caller comes from, if this grant acts on behalf of them.
+    /// What it gives belongs to that token alone.
+    fn assertion(&self) -> Option<&SecretSource> {
         None
     }
 
@@ -183,12 +192,24 @@ pub struct Entry {
     pub keys: &'static [&'static str],
     /// Those of them that name where a secret comes from.
     pub secrets: &'static [&'static str],
-    /// Those that name where a token comes from, which may be another profile.
+    /// Those that name where a token comes from, which may be another profile; and the caller's
+    /// stdin, if `keys` have it as well.
     pub tokens: &'static [&'static str],
     /// Keys that a profile with this grant can do without.
     pub needless: &'static [&'static str],
     /// Reads its keys; the error is what is wrong with them.
     pub parse: fn(Given) -> Result<Box<dyn Grant>, String>,
+}
+
+/// Whether the client can prove who it is, which it has to where it asks in its own name.
+fn check_client(client: &Client, profile: &str, grant: &str) -> Result<(), Error> {
+    if !client.authentication.is_public() {
+        return Ok(());
+    }
+    let message = format!("profile `{profile}`: `{grant}` needs a client that proves who it is");
+    Err(Error::new(ErrorKind::Config, message).hint(
+        "add `client_secret`, or a certificate and `client_auth_method`: see docs/profile.md",
+    ))
 }
 
 /// Stands for any other key among [`Entry::keys`].
@@ -204,4 +225,5 @@ pub const GRANTS: &[Entry] = &[
     token_exchange::ENTRY,
     plugin::ENTRY,
     refresh_token::ENTRY,
+    on_behalf_of::ENTRY,
 ];

@@ -122,7 +122,8 @@ impl ClientKey {
             source @ (SecretSource::Literal(_)
             | SecretSource::Environment(_)
             | SecretSource::Command(_)
-            | SecretSource::Profile(_)) => {
+            | SecretSource::Profile(_)
+            | SecretSource::StandardInput) => {
                 let bytes = source.resolve_bytes(self.key(), context)?;
                 let text = String::from_utf8_lossy(&bytes);
                 SecretSource::Literal(Secret::new(text))

@@ -625,9 +625,11 @@ impl<'a, 'c> Keys<'a, 'c> {
         })
     }
 
-    /// Where a token comes from: as a secret, or from another profile.
-    pub fn token_source(&mut self, key: &str) -> Option<SecretSource> {
-        self.source(key, &["env", "file", "command", "profile"])
+    /// Where a token comes from: as a secret, or from another profile; with `or_stdin`, the caller
+    /// may hand it over too.
+    pub fn token_source(&mut self, key: &str, or_stdin: bool) -> Option<SecretSource> {
+        let ways = ["env", "file", "command", "profile", "stdin"];
+        self.source(key, if or_stdin { &ways } else { &ways[..4] })
     }
 
     /// Where a secret comes from, in one of these ways. `None` also where it is one that the caller
@@ -680,6 +682,14 @@ impl<'a, 'c> Keys<'a, 'c> {
             ["profile"] => self
                 .text("profile")
                 .map(|(name, _)| SecretSource::Profile(name)),
+            ["stdin"] => {
+                let found = self.find("stdin")?;
+                let is_so = self.boolean("stdin")?;
+                if !is_so {
+                    self.complain(found, "stdin", "`true` is all that it can be");
+                }
+                is_so.then_some(SecretSource::StandardInput)
+            }
             ["command"] => {
                 let (command, found) = self.texts("command")?;
                 if command.is_empty() {

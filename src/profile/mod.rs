@@ -1425,7 +1425,7 @@ fn read_grant_table(keys: &mut Keys<'_, '_>, found: file::Found<'_>) -> Option<(
     for (key, is_token) in secrets.chain(tokens) {
         given.plain.remove(key);
         let source = if is_token {
-            keys.token_source(key)
+            keys.token_source(key, entry.keys.contains(&key))
         } else {
             keys.secret(key)
         };

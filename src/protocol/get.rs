@@ -114,6 +114,7 @@ fn request(arguments: &Arguments) -> Result<Request, Error> {
             Some(ID_TOKEN) => TokenKind::Id,
             _ => TokenKind::Access,
         }),
+        hands_over_stdin: true,
         ..Request::new(Action::Get)
     })
 }

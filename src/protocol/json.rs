@@ -292,6 +292,7 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
         token: Some(TokenKind::Access),
         // The one way to sign in that has two steps.
         grant: matches!(kind, Kind::Begin | Kind::Finish).then_some("authorization_code"),
+        assertion: text(object, "assertion")?.map(Secret::new),
         ..Request::new(action)
     };
     Ok((kind, request))

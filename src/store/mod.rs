@@ -16,8 +16,11 @@ use self::lock::Patience;
 use self::seal::Seal;
 use self::session::Session;
 use crate::context::Context;
-use crate::digest::digest;
+use crate::digest::{digest, sha256};
+use crate::encoding::to_base64url;
 use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+use crate::token::Timestamp;
 
 /// Where a session lives.
 #[derive(Debug)]
@@ -32,6 +35,15 @@ pub struct OwnStore {
     identity: Vec<(String, String)>,
     new_seal: &'static dyn Seal,
     lock_timeout: Duration,
+    part: Option<Part>,
+}
+
+/// What of a session belongs to one assertion.
+struct Part {
+    /// SHA-256 of it in base64url.
+    assertion: String,
+    /// When the call began: what was over by then of others is not kept.
+    now: Timestamp,
 }
 
 impl std::fmt::Debug for OwnStore {
@@ -54,6 +66,17 @@ pub struct SignInGuard(#[expect(dead_code, reason = "held, not read")] lock::Gua
 /// The session was proved to be writable.
 pub struct Proof(Reservation);
 
+impl OwnStore {
+    /// What of the session's file is to be seen.
+    fn load(&self) -> Result<Loaded, Error> {
+        let mut loaded = self.file.load()?;
+        if let (Loaded::Session(session, _), Some(part)) = (&mut loaded, &self.part) {
+            session.retain_of(&part.assertion);
+        }
+        Ok(loaded)
+    }
+}
+
 impl SessionStore {
     /// The session of `identity` in the state directory. Nothing is touched.
     pub fn own(
@@ -73,6 +96,20 @@ impl SessionStore {
             identity,
             new_seal: seal::for_new_files(seal),
             lock_timeout: lock_timeout.unwrap_or(LOCK_TIMEOUT),
+            part: None,
+        })
+    }
+
+    /// The same for whoever is acted for alone: what belongs to others is neither seen nor changed, but
+    /// for what is over at `now`, which is forgotten.
+    #[must_use]
+    pub fn of_assertion(self, assertion: &Secret, now: Timestamp) -> Self {
+        let Self::Own(own) = self;
+        let digest = sha256(assertion.expose().as_bytes());
+        let assertion = to_base64url(&digest);
+        Self::Own(OwnStore {
+            part: Some(Part { assertion, now }),
+            ..own
         })
     }
 
@@ -96,7 +133,7 @@ impl SessionStore {
     /// # Errors
     /// `store`, if it cannot be read, is of a newer version, or can be read by others.
     pub fn load(&self) -> Result<Loaded, Error> {
-        self.own_store().file.load()
+        self.own_store().load()
     }
 
     /// Takes the session's lock. Between here and the guard's end nobody else refreshes.
@@ -135,7 +172,7 @@ impl SessionStore {
                 return false;
             }
             seen = now;
-            matches!(own.file.load(), Ok(Loaded::Session(session, _)) if is_settled(&session))
+            matches!(own.load(), Ok(Loaded::Session(session, _)) if is_settled(&session))
         };
         let path = own.file.lock_path();
         let guard = lock::acquire(&path, &patience, context, &mut is_settled)?;
@@ -181,7 +218,7 @@ impl SessionStore {
         context: &Context<'_>,
     ) -> Result<Session, Error> {
         let own = self.own_store();
-        match own.file.load()? {
+        match own.load()? {
             Loaded::Session(session, _) => Ok(*session),
             Loaded::Absent => Ok(Session::default()),
             Loaded::Damaged(reason) => {
@@ -217,8 +254,17 @@ impl SessionStore {
     ) -> Result<(), Error> {
         let own = self.own_store();
         session.identity.clone_from(&own.identity);
-        own.file
-            .save(session, own.new_seal, proof.map(|proof| proof.0))
+        let proof = proof.map(|proof| proof.0);
+        let Some(part) = &own.part else {
+            return own.file.save(session, own.new_seal, proof);
+        };
+        let mut whole = session.clone();
+        if let Loaded::Session(before, _) = own.file.load()? {
+            whole.beside(&part.assertion, *before, part.now);
+        } else {
+            whole.beside(&part.assertion, Session::default(), part.now);
+        }
+        own.file.save(&whole, own.new_seal, proof)
     }
 
     /// The same, tried again where it fails: what would be lost is somebody's sign-in.

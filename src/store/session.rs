@@ -33,6 +33,9 @@ pub struct AccountRow {
     pub name: Option<String>,
     /// What does not change when somebody is renamed.
     pub subject: Option<String>,
+    /// The token of whoever is acted for, as SHA-256 in base64url: what is here belongs to it alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<String>,
     /// The grant that signed in.
     pub grant: String,
     /// What it asked for, but for what asks for a name and a refresh token: the refresh token is
@@ -239,6 +242,17 @@ impl AccountRow {
         }
     }
 
+    /// Whether nothing in it is of use any more, where there is no refresh token to mend that.
+    fn is_over(&self, now: Timestamp) -> bool {
+        /// How long is a token kept whose life nobody tells?
+        const LONGEST: i64 = 3600;
+        let ends = |row: &AccessTokenRow| match row.expires_at {
+            Some(end) => end,
+            None => row.issued_at.plus(LONGEST),
+        };
+        self.refresh_token.is_none() && self.access_tokens.iter().all(|row| ends(row) <= now)
+    }
+
     fn has(&self, access_token: &Secret) -> bool {
         let mut tokens = self.access_tokens.iter();
         tokens.any(|row| row.secret == *access_token)
@@ -317,6 +331,24 @@ impl Session {
         meant.max_by_key(|row| row.signed_in_at)
     }
 
+    /// Leaves the accounts that belong to this assertion.
+    pub fn retain_of(&mut self, assertion: &str) {
+        self.accounts
+            .retain(|row| row.assertion.as_deref() == Some(assertion));
+    }
+
+    /// Has all accounts belong to this assertion, beside those of `before` that belong to others and
+    /// are not over.
+    pub fn beside(&mut self, assertion: &str, before: Self, now: Timestamp) {
+        for row in &mut self.accounts {
+            row.assertion = Some(assertion.to_owned());
+        }
+        let others = before.accounts.into_iter();
+        let is_others = |row: &AccountRow| row.assertion.as_deref() != Some(assertion);
+        self.accounts
+            .extend(others.filter(|row| is_others(row) && !row.is_over(now)));
+    }
+
     /// Names the account that has this access token, in place of the same account's earlier row.
     pub fn identify(&mut self, access_token: &Secret, account: &Account) {
         let Some(index) = self.accounts.iter().position(|row| row.has(access_token)) else {
@@ -351,6 +383,7 @@ impl Session {
         let mut row = AccountRow {
             name,
             subject: subject.clone(),
+            assertion: None,
             grant: grant.to_owned(),
             scopes: key.scopes.clone(),
             // Whoever signs in last is the one who is meant, also within one second and after
@@ -388,6 +421,7 @@ impl Session {
         self.accounts.push(AccountRow {
             name,
             subject: None,
+            assertion: None,
             grant: grant.to_owned(),
             // Nobody says what it is good for, so what is wanted is named.
             scopes: Vec::new(),

@@ -10,6 +10,7 @@ pub mod directories;
 pub mod documents;
 pub mod environment;
 pub mod http;
+pub mod input;
 pub mod listener;
 pub mod notice;
 pub mod peer;

@@ -68,6 +68,7 @@ impl Desk {
             store: &self.store,
             grant: self.profile.grant.as_ref(),
             request,
+            assertion: None,
             interactive: Interactive::Auto,
             context,
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cred_helper::context::{
     Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse,
-    Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
+    Input, Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
@@ -102,6 +102,7 @@ impl World {
             notice: self,
             documents: self,
             tokens: self,
+            input: self,
             signals: self,
             deadline: Some(Duration::from_secs(60)),
         }
@@ -222,6 +223,12 @@ impl Tokens for World {
 
     fn secret_variables(&self) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
+    }
+}
+
+impl Input for World {
+    fn read(&self, _limit: Duration) -> Result<Secret, String> {
+        Err("nobody hands over anything in this world".to_owned())
     }
 }
 

@@ -70,6 +70,7 @@ mod oidc_refresh;
 mod oidc_serve;
 mod oidc_sign_in;
 mod oidc_trouble;
+mod on_behalf_of;
 mod openssl;
 mod output;
 mod platform_network;

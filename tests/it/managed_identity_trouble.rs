@@ -416,6 +416,7 @@ impl Desk {
             store: &self.store,
             grant: self.profile.grant.as_ref(),
             request: &Request::new(Action::Get),
+            assertion: None,
             interactive: Interactive::Never,
             context,
         };

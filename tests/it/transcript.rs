@@ -194,6 +194,8 @@ fn describe(request: &Request) -> String {
         interactive,
         grant,
         token,
+        assertion,
+        hands_over_stdin,
     } = request;
     let action = match action {
         Action::Erase(Some(rejected)) => format!("Erase({})", rejected.expose()),
@@ -206,11 +208,16 @@ fn describe(request: &Request) -> String {
     let has_two_steps = action.starts_with("Begin") || action.starts_with("Finish");
     let only = has_two_steps.then_some("authorization_code");
     assert_eq!(*grant, only, "only a person chooses it");
+    // Whoever speaks a protocol on stdin hands nothing over there.
+    assert!(!hands_over_stdin || matches!(action.as_str(), "Get"));
     let token = token.map_or_else(String::new, |token| format!(" token={token:?}"));
+    let assertion = assertion.as_ref().map_or_else(String::new, |assertion| {
+        format!(" assertion={}", assertion.expose())
+    });
     format!(
         "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \
          min_valid={min_valid:?} force_refresh={force_refresh} claims={claims:?} \
-         interactive={interactive:?}{token}\n"
+         interactive={interactive:?}{token}{assertion}\n"
     )
 }
 
