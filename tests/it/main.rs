@@ -77,6 +77,7 @@ mod platform_network;
 mod plugin;
 mod plugin_ground;
 mod plugin_hostile;
+mod plugin_ssh;
 mod policy;
 mod preset;
 mod preset_browser;

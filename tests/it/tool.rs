@@ -104,6 +104,18 @@ pub(crate) const SKOPEO: Tool = Tool {
     install: "apt-get install --no-install-recommends skopeo",
 };
 
+/// A server that other machines are reached by.
+pub(crate) const SSHD: Tool = Tool {
+    command: "sshd",
+    install: "apt-get install --no-install-recommends openssh-server",
+};
+
+/// What reaches it.
+pub(crate) const SSH: Tool = Tool {
+    command: "ssh",
+    install: "apt-get install --no-install-recommends openssh-client",
+};
+
 /// kubectl, of any version.
 pub(crate) const KUBECTL: Tool = Tool {
     command: "kubectl",

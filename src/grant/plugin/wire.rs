@@ -209,7 +209,7 @@ impl Speaker {
             }
             (None, None, Some(message)) if kind.as_deref() == Some("message") => {
                 let lines = message.lines().take(MOST_LINES);
-                let lines: Vec<String> = lines.map(|line| self.shown(line)).collect();
+                let lines: Vec<String> = lines.map(|line| self.shown_line(line)).collect();
                 Ok(Word::Message(lines.join("\n").trim().to_owned()))
             }
             (None, None, _) => {
@@ -270,6 +270,18 @@ impl Speaker {
         // Looked for before and after: what is long is cut, and what divides a secret is dropped.
         let text = without(text, &self.withheld);
         without(&printable(&text), &self.withheld)
+    }
+
+    /// A line of a message, made safe to show, as far in as it stood.
+    fn shown_line(&self, line: &str) -> String {
+        /// How far in may a line begin?
+        const FARTHEST: usize = 16;
+        let indentation = line.len() - line.trim_start_matches(' ').len();
+        format!(
+            "{}{}",
+            " ".repeat(indentation.min(FARTHEST)),
+            self.shown(line)
+        )
     }
 
     /// A line of either side without what is secret in it.
