@@ -336,6 +336,48 @@ fn every_place_is_asked_what_msal_asks() {
 }
 
 #[test]
+fn the_token_of_a_managed_identity_is_traded_for_another() {
+    let other = HttpServer::start(|_| {
+        let answer = json!({
+            "access_token": "token-of-the-other-cloud", "expires_in": 60, "token_type": "Bearer",
+            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        });
+        Answer::new(200, answer.to_string())
+    });
+    let exchange = format!(
+        "default_profile = \"cloud\"\n[profiles.cloud]\nscopes = [\"cloud\"]\n\
+         endpoints = {{ token = \"{}\" }}\n\
+         grant = {{ type = \"token_exchange\", subject_token = {{ profile = \"robot\" }} }}\n",
+        other.url("/token")
+    );
+    let profiles = format!("{exchange}{}", robot(SYSTEM, ""));
+    let azure = Azure::of(Place::AppService, &profiles);
+    azure.sandbox.secret("token-of-the-other-cloud");
+    for _ in 0..2 {
+        assert_eq!(azure.get()["access_token"], "token-of-the-other-cloud");
+    }
+    let sent = other.requests();
+    assert_eq!(sent.len(), 1, "both tokens are kept");
+    assert_eq!(azure.server.requests().len(), 1);
+    let subject = format!("subject_token={}", token_number(1));
+    assert!(said(&sent[0]).contains(&subject), "{:?}", said(&sent[0]));
+    // Where the identity is refused, the error says whose.
+    azure.run(&["logout", "--all", "--local"]).ok();
+    azure.say(
+        400,
+        &json!({"statusCode": 400, "message": "Unable to load it"}),
+    );
+    let error = azure.run(&["get"]).failed(5);
+    for part in [
+        "profile `robot`: ",
+        "Unable to load it",
+        "profile `cloud` needs its token",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn a_hundred_jobs_at_once_make_one_request() {
     let azure = Azure::new(Place::VirtualMachine);
     let answers: Vec<String> = thread::scope(|scope| {
