@@ -138,6 +138,9 @@ fn revoke_all(
     tokens: &[(&Secret, &str)],
     context: &Context<'_>,
 ) -> Result<(), String> {
+    if !profile.grant.is_of_authority() {
+        return Err(format!("tokens of `{}` just end", profile.grant_name));
+    }
     let revoke = || {
         let server = metadata::find(&profile.client, &[EndpointName::Revocation], context)?;
         let mut kinds = Vec::new();

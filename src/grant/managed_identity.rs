@@ -113,6 +113,10 @@ impl Grant for ManagedIdentity {
         self.id.iter().map(named).collect()
     }
 
+    fn is_of_authority(&self) -> bool {
+        false
+    }
+
     fn misplaced(&self) -> &'static [(&'static str, &'static str)] {
         &[(
             "client_id",

@@ -108,6 +108,11 @@ pub trait Grant: Debug {
         false
     }
 
+    /// Whether the profile's authority has issued its tokens. If not, it must not see them.
+    fn is_of_authority(&self) -> bool {
+        true
+    }
+
     /// Keys of the profile itself that somebody could take for its own, and what to write instead.
     fn misplaced(&self) -> &'static [(&'static str, &'static str)] {
         &[]

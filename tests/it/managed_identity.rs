@@ -227,6 +227,27 @@ fn a_token_that_ends_is_replaced_and_status_and_logout_know_it() {
 }
 
 #[test]
+fn an_authority_that_has_not_issued_a_token_does_not_see_it_at_a_logout() {
+    let other = HttpServer::start(|_| Answer::new(200, ""));
+    let endpoints = format!(
+        "endpoints = {{ revocation = \"{}\", token = \"{}\" }}\n",
+        other.url("/revoke"),
+        other.url("/token")
+    );
+    let azure = Azure::of(Place::VirtualMachine, &robot(SYSTEM, &endpoints));
+    azure.get();
+    let out = azure.run(&["logout", "-p", "robot"]);
+    assert!(
+        out.stderr
+            .contains("tokens of `managed_identity` just end; access tokens end at"),
+        "{out:?}"
+    );
+    assert_eq!(out.code, Some(0));
+    assert_eq!(azure.sandbox.sessions().len(), 0);
+    assert_eq!(other.requests().len(), 0);
+}
+
+#[test]
 fn a_profile_needs_one_resource_and_neither_client_nor_authority() {
     let other = "scopes = [\"https://a.example/.default\", \"https://b.example/.default\"]\n";
     let two = robot(SYSTEM, "").replace(&format!("scopes = [\"{RESOURCE}/.default\"]\n"), other);
