@@ -357,7 +357,7 @@ fn every_place_is_asked_what_msal_asks() {
 }
 
 #[test]
-fn the_token_of_a_managed_identity_is_traded_for_another() {
+fn the_token_of_a_managed_identity_is_what_another_profile_proves_itself_with() {
     let other = HttpServer::start(|_| {
         let answer = json!({
             "access_token": "token-of-the-other-cloud", "expires_in": 60, "token_type": "Bearer",
@@ -365,36 +365,58 @@ fn the_token_of_a_managed_identity_is_traded_for_another() {
         });
         Answer::new(200, answer.to_string())
     });
-    let exchange = format!(
-        "default_profile = \"cloud\"\n[profiles.cloud]\nscopes = [\"cloud\"]\n\
-         endpoints = {{ token = \"{}\" }}\n\
-         grant = {{ type = \"token_exchange\", subject_token = {{ profile = \"robot\" }} }}\n",
-        other.url("/token")
-    );
-    let profiles = format!("{exchange}{}", robot(SYSTEM, ""));
-    let azure = Azure::of(Place::AppService, &profiles);
-    azure.sandbox.secret("token-of-the-other-cloud");
-    for _ in 0..2 {
-        assert_eq!(azure.get()["access_token"], "token-of-the-other-cloud");
-    }
-    let sent = other.requests();
-    assert_eq!(sent.len(), 1, "both tokens are kept");
-    assert_eq!(azure.server.requests().len(), 1);
-    let subject = format!("subject_token={}", token_number(1));
-    assert!(said(&sent[0]).contains(&subject), "{:?}", said(&sent[0]));
-    // Where the identity is refused, the error says whose.
-    azure.run(&["logout", "--all", "--local"]).ok();
-    azure.say(
-        400,
-        &json!({"statusCode": 400, "message": "Unable to load it"}),
-    );
-    let error = azure.run(&["get"]).failed(5);
-    for part in [
-        "profile `robot`: ",
-        "Unable to load it",
-        "profile `cloud` needs its token",
-    ] {
-        assert!(error.contains(part), "{error}");
+    let origin = other.url("");
+    let rows = [
+        // An application in another tenant, which trusts the identity.
+        (
+            format!(
+                "preset = \"entra\"\nauthority = \"{origin}/tenant\"\nclient_id = \"app\"\n\
+                 scopes = [\"https://graph.microsoft.com/.default\"]\n\
+                 client_assertion = {{ profile = \"robot\" }}\ngrant = \"client_credentials\"\n"
+            ),
+            "client_assertion",
+        ),
+        // Another cloud, which takes its token for one of its own.
+        (
+            format!(
+                "scopes = [\"cloud\"]\nendpoints = {{ token = \"{origin}/token\" }}\n\
+                 grant = {{ type = \"token_exchange\", subject_token = {{ profile = \"robot\" }} }}\n"
+            ),
+            "subject_token",
+        ),
+    ];
+    for (profile, parameter) in rows {
+        let source = robot(SYSTEM, "").replace(RESOURCE, "api://AzureADTokenExchange");
+        let profiles = format!("default_profile = \"cloud\"\n[profiles.cloud]\n{profile}{source}");
+        let azure = Azure::of(Place::AppService, &profiles);
+        azure.sandbox.secret("token-of-the-other-cloud");
+        for _ in 0..2 {
+            assert_eq!(azure.get()["access_token"], "token-of-the-other-cloud");
+        }
+        let sent = other.requests();
+        assert_eq!(sent.len(), 1, "both tokens are kept");
+        let proof = format!("{parameter}={}", token_number(1));
+        assert!(said(&sent[0]).contains(&proof), "{:?}", said(&sent[0]));
+        let asked = asked(&azure);
+        assert_eq!(asked.len(), 1);
+        let resource = "resource=api://AzureADTokenExchange".to_owned();
+        assert!(asked[0].contains(&resource), "{asked:?}");
+        // Where the identity is refused, the error says whose.
+        azure.run(&["logout", "-p", "cloud", "--local"]).ok();
+        azure.run(&["logout", "-p", "robot", "--local"]).ok();
+        azure.say(
+            400,
+            &json!({"statusCode": 400, "message": "Unable to load it"}),
+        );
+        let error = azure.run(&["get"]).failed(5);
+        for part in [
+            "profile `robot`: ",
+            "Unable to load it",
+            "profile `cloud` needs its token",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        other.reset();
     }
 }
 
