@@ -255,6 +255,35 @@ impl Drop for OidcProvider {
     }
 }
 
+/// Has a library of node verify a JWT: its header and its payload.
+///
+/// # Panics
+/// If it is not signed by that key in that way, or is for another audience or of another issuer.
+pub(crate) fn verify(
+    jwt: &str,
+    pem: &Path,
+    algorithm: &str,
+    audience: &str,
+    issuer: &str,
+) -> Value {
+    install_packages();
+    let mut node = Command::new("node")
+        .arg("verify.mjs")
+        .arg(pem)
+        .args([algorithm, audience, issuer])
+        .current_dir(FOLDER)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node starts");
+    let mut stdin = node.stdin.take().expect("stdin is piped");
+    stdin.write_all(jwt.as_bytes()).expect("node reads it");
+    drop(stdin);
+    let output = node.wait_with_output().expect("node ends");
+    assert!(output.status.success(), "the JWT is not good: {jwt}");
+    serde_json::from_slice(&output.stdout).expect("node prints JSON")
+}
+
 /// The process of all servers. It ends with this one, whose end closes its stdin.
 struct Node {
     child: Child,

@@ -21,6 +21,8 @@ mod cached_path;
 mod canary;
 mod cargo_ground;
 mod cargo_job;
+mod client_assertion;
+mod client_credentials;
 mod client_key;
 mod completion;
 mod decoder;

@@ -29,6 +29,12 @@ impl OpenSsl {
         fs::read(self.file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// A certificate as DER.
+    pub(crate) fn der(&self, name: &str) -> Vec<u8> {
+        self.run(&format!("x509 -in {name}.pem -outform DER -out {name}.der"));
+        self.read(&format!("{name}.der"))
+    }
+
     /// Its text.
     pub(crate) fn text(&self, name: &str) -> String {
         String::from_utf8(self.read(name)).expect("PEM is text")

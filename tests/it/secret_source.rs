@@ -1,4 +1,4 @@
-//! Secrets that come from files.
+//! Secrets that come from elsewhere.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use cred_helper::secret_source::SecretSource;
 use crate::fake::World;
 
 #[test]
-fn a_file_that_gives_nothing_or_never_ends_is_an_error_that_names_it() {
+fn a_source_that_gives_nothing_or_never_ends_is_an_error_that_names_it() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let pipe = directory.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status();
@@ -17,18 +17,24 @@ fn a_file_that_gives_nothing_or_never_ends_is_an_error_that_names_it() {
     let world = World::default();
     let mut context = world.context();
     context.deadline = Some(Duration::from_millis(300));
-    for (path, reason) in [
-        (pipe.as_path(), "gave nothing in time"),
-        ("/dev/zero".as_ref(), "it is too large"),
+    let file = |path: &str| (SecretSource::File(path.into()), path.to_owned());
+    let command = |line: &str| {
+        let words: Vec<String> = line.split(' ').map(String::from).collect();
+        (SecretSource::Command(words.clone()), words[0].clone())
+    };
+    for ((source, name), reason) in [
+        (file(&pipe.display().to_string()), "gave nothing in time"),
+        (file("/dev/zero"), "it is too large"),
+        (command("sleep 1000"), "gave no answer within"),
+        (command("cat /dev/zero"), "printed more than"),
     ] {
-        let source = SecretSource::File(path.to_owned());
         let error = source
             .resolve("client_secret", &context)
             .expect_err("there is no secret");
         assert_eq!(error.kind(), ErrorKind::Config);
         let message = error.message();
         assert!(
-            message.contains(reason) && message.contains(&path.display().to_string()),
+            message.contains(reason) && message.contains(&name),
             "{error}"
         );
     }
