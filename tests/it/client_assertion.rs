@@ -398,7 +398,8 @@ fn a_job_that_gets_no_token_is_told_what_it_lacks() {
         }
         assert_eq!(platform.server.requests().len(), 0);
     }
-    let refuses: [(fn(&str) -> Answer, i32, &str); 5] = [
+    type Refuses = fn(&str) -> Answer;
+    let refuses: [(Refuses, i32, &str); 5] = [
         (|_| Answer::new(401, "no"), 5, "HTTP status 401"),
         (
             |_| Answer::new(302, "").with("Location", "/sign-in"),

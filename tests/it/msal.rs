@@ -5,12 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use cred_helper::encoding::from_base64;
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::authority::{Endpoint, Fault, Recorded, Response};
 use crate::browser_ground::finish;
+use crate::client_key::keys;
 use crate::microsoft::{TENANT, entra};
+use crate::openssl::RSA;
 use crate::scene::Scene;
 use crate::tool::{MSAL, note_missing};
 
@@ -20,6 +23,9 @@ const KEYS: &str = "client_capabilities = [\"CP1\"]\naccount = \"ada@example.tes
 
 /// The names of the requests, in the order in which both send them.
 const REQUESTS: [&str; 5] = ["page", "code", "device code", "poll", "refresh"];
+
+/// The same of machines: a certificate is sent along once, and once it is not.
+const REQUESTS_OF_MACHINES: [&str; 4] = ["secret", "certificate", "certificate", "assertion"];
 
 /// Headers that are not compared: those of HTTP itself, which belong to whoever sends the requests.
 const HTTP_HEADERS: [&str; 7] = [
@@ -65,6 +71,20 @@ fn scene() -> Scene {
     scene
 }
 
+/// A script of MSAL's, at the scene's authority.
+fn script(scene: &Scene, msal: &Path, name: &str, more: &[&str]) -> Command {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/msal"));
+    let mut command = Command::new("python3");
+    scene.sandbox.prepare(&mut command);
+    command
+        .env("PYTHONPATH", msal)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .arg(folder.join(name))
+        .args([&scene.authority.url(""), TENANT])
+        .args(more);
+    command
+}
+
 /// What a request says, by name; what is different each time is left out.
 type Said = BTreeMap<String, String>;
 
@@ -98,25 +118,27 @@ fn requests(page: &str, recorded: &[Recorded]) -> Vec<Said> {
     let mut all = vec![query.iter().map(pairs).collect::<Vec<_>>()];
     let mut paths = vec![page.path().to_owned()];
     for request in recorded {
-        let headers = request.headers.iter().map(pairs).filter_map(|(name, _)| {
-            let is_told = !HTTP_HEADERS.contains(&name.as_str());
-            is_told.then(|| (format!("{name}:"), "…".to_owned()))
-        });
-        all.push(request.form.iter().map(pairs).chain(headers).collect());
+        all.push(sent(request));
         paths.push(request.path.clone());
     }
     let below = |last: &str| format!("/{TENANT}/oauth2/v2.0/{last}");
     let expected = ["authorize", "token", "devicecode", "token", "token"].map(below);
     assert_eq!(paths, expected, "both ask the same endpoints");
-    all.iter()
-        .map(|pairs| {
-            said(
-                pairs
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value.as_str())),
-            )
-        })
-        .collect()
+    all.iter().map(|pairs| of_pairs(pairs)).collect()
+}
+
+fn of_pairs(pairs: &[(String, String)]) -> Said {
+    let pairs = pairs.iter();
+    said(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+/// The form and the headers of a request.
+fn sent(request: &Recorded) -> Vec<(String, String)> {
+    let headers = request.headers.iter().filter_map(|(name, _)| {
+        let is_told = !HTTP_HEADERS.contains(&name.as_str());
+        is_told.then(|| (format!("{name}:"), "…".to_owned()))
+    });
+    request.form.iter().cloned().chain(headers).collect()
 }
 
 /// The document.
@@ -125,8 +147,8 @@ fn document() -> String {
     fs::read_to_string(path).expect("it can be read")
 }
 
-/// The rows of its table: request, parameter, MSAL's value, ours.
-fn documented() -> BTreeSet<[String; 4]> {
+/// The rows of its tables for these requests: request, parameter, MSAL's value, ours.
+fn documented(requests: &[&str]) -> BTreeSet<[String; 4]> {
     document()
         .lines()
         .filter_map(|line| {
@@ -134,7 +156,7 @@ fn documented() -> BTreeSet<[String; 4]> {
             let ["", request, parameter, theirs, ours, why, ""] = cells[..] else {
                 return None;
             };
-            let is_row = REQUESTS.contains(&request);
+            let is_row = requests.contains(&request);
             assert!(!is_row || !why.is_empty(), "{line} says why");
             is_row.then(|| [request, parameter, theirs, ours].map(|cell| cell.replace('`', "")))
         })
@@ -146,15 +168,7 @@ fn both_ask_entra_the_same_but_for_what_the_document_names() {
     let Some(msal) = msal() else { return };
     let theirs = {
         let scene = scene();
-        let mut command = Command::new("python3");
-        scene.sandbox.prepare(&mut command);
-        command
-            .env("PYTHONPATH", msal)
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tests/msal/sign_in.py"
-            ))
-            .args([&scene.authority.url(""), TENANT]);
+        let command = script(&scene, &msal, "sign_in.py", &[]);
         let page = scene.run_command(command).ok();
         requests(&page, &scene.authority.requests())
     };
@@ -168,9 +182,16 @@ fn both_ask_entra_the_same_but_for_what_the_document_names() {
         scene.run(&["get", "--force-refresh"]).ok();
         requests(&page, &scene.authority.requests())
     };
+    compare(&REQUESTS, theirs, ours);
+}
+
+/// Compares what both said. All that is different has to stand in the document, and MSAL sends all the
+/// headers that say who it is.
+fn compare(requests: &[&str], theirs: Vec<Said>, ours: Vec<Said>) {
+    assert_eq!((theirs.len(), ours.len()), (requests.len(), requests.len()));
     let mut found = BTreeSet::new();
     let mut told_in_a_sentence = BTreeSet::new();
-    for ((request, theirs), ours) in REQUESTS.iter().zip(theirs).zip(ours) {
+    for ((request, theirs), ours) in requests.iter().zip(theirs).zip(ours) {
         let names: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
         for name in names {
             let (theirs, ours) = (theirs.get(name), ours.get(name));
@@ -190,10 +211,112 @@ fn both_ask_entra_the_same_but_for_what_the_document_names() {
             found.insert([*request, name, theirs, ours].map(String::from));
         }
     }
-    assert_eq!(found, documented(), "the first is what was found");
+    assert_eq!(found, documented(requests), "the first is what was found");
     let headers: BTreeSet<String> = MSAL_HEADERS.map(String::from).into();
     assert_eq!(told_in_a_sentence, headers, "all of them are sent by MSAL");
     for header in headers {
         assert!(document().contains(&format!("`{header}`")), "{header}");
     }
+}
+
+#[test]
+fn both_prove_to_entra_who_a_client_is_the_same_way_but_for_what_the_document_names() {
+    const PASSPHRASE: &str = "of-the-file-alone";
+    let Some(msal) = msal() else { return };
+    let (directory, openssl) = keys(RSA);
+    openssl.run(&format!(
+        "pkcs12 -export -in one -passout pass:{PASSPHRASE} -out one.pfx"
+    ));
+    let pfx = directory.path().join("one.pfx").display().to_string();
+    let proofs = [
+        "client_secret = { env = \"SECRET\" }".to_owned(),
+        format!("client_certificate = \"{pfx}\"\nclient_passphrase = {{ env = \"PASSPHRASE\" }}"),
+        format!(
+            "client_certificate = \"{pfx}\"\nclient_passphrase = {{ env = \"PASSPHRASE\" }}\n\
+             client_send_x5c = true"
+        ),
+        "client_assertion = { env = \"ASSERTION\" }".to_owned(),
+    ];
+    let profile = |proof: &str| {
+        let keys =
+            format!("client_capabilities = [\"CP1\"]\ngrant = \"client_credentials\"\n{proof}\n");
+        let scene = entra(&keys);
+        for secret in [PASSPHRASE, "of-the-client", "of-somebody-else"] {
+            scene.sandbox.secret(secret);
+        }
+        scene
+    };
+    let give_tokens = |scene: &Scene, count: usize| {
+        for _ in 0..count {
+            let tokens = json!({ "token_type": "Bearer", "access_token": "t", "expires_in": 3600 });
+            let answer = Fault::Answer(Response::json(200, &tokens));
+            scene.authority.script(Endpoint::Token, answer);
+        }
+    };
+    let theirs = {
+        let scene = profile("");
+        give_tokens(&scene, REQUESTS_OF_MACHINES.len());
+        let command = script(&scene, &msal, "client_credentials.py", &[&pfx, PASSPHRASE]);
+        scene.run_command(command).ok();
+        let requests = scene.authority.requests();
+        requests.iter().map(of_machine).collect()
+    };
+    let ours = proofs
+        .iter()
+        .map(|proof| {
+            let scene = profile(proof);
+            give_tokens(&scene, 1);
+            let mut command = scene.sandbox.command(&["get"]);
+            command
+                .env("SECRET", "of-the-client")
+                .env("PASSPHRASE", PASSPHRASE)
+                .env("ASSERTION", "of-somebody-else");
+            scene.run_command(command).ok();
+            of_machine(&scene.authority.requests()[0])
+        })
+        .collect();
+    compare(&REQUESTS_OF_MACHINES, theirs, ours);
+}
+
+/// A machine's request, with what its assertion says in the place of that.
+fn of_machine(request: &Recorded) -> Said {
+    assert_eq!(request.path, format!("/{TENANT}/oauth2/v2.0/token"));
+    let mut said = of_pairs(&sent(request));
+    let assertion = said.get("client_assertion").cloned().unwrap_or_default();
+    let parts: Vec<&str> = assertion.split('.').collect();
+    let [header, claims, signature] = parts[..] else {
+        return said;
+    };
+    said.remove("client_assertion");
+    assert_eq!(from_base64(signature).map(|bytes| bytes.len()), Some(256));
+    let decode = |part: &str| -> Map<String, Value> {
+        let bytes = from_base64(part).expect("it is base64");
+        serde_json::from_slice(&bytes).expect("it is JSON")
+    };
+    let mut claims = decode(claims);
+    let time =
+        |claims: &Map<String, Value>, name: &str| claims[name].as_f64().expect("it is a number");
+    let life = time(&claims, "exp") - time(&claims, "iat");
+    claims.insert("exp".to_owned(), format!("iat + {life}").into());
+    for (name, value) in decode(header).into_iter().chain(claims) {
+        let value = match (name.as_str(), &value) {
+            ("jti", _) => "…".to_owned(),
+            // Both write where they were led.
+            ("aud", Value::String(url)) => Url::parse(url).expect("it is a URL").path().to_owned(),
+            ("iat" | "nbf", _) if value.is_i64() => "whole".to_owned(),
+            ("iat" | "nbf", _) => "with a fraction".to_owned(),
+            ("x5t#S256", Value::String(text)) if text.ends_with('=') => "padded".to_owned(),
+            ("x5t#S256", _) => "not padded".to_owned(),
+            ("x5c", Value::Array(chain))
+                if chain.iter().any(|one| one.to_string().contains("\\n")) =>
+            {
+                "with line ends".to_owned()
+            }
+            ("x5c", _) => "without line ends".to_owned(),
+            (_, Value::String(text)) => text.clone(),
+            (_, value) => value.to_string(),
+        };
+        said.insert(format!("client_assertion.{name}"), value);
+    }
+    said
 }

@@ -1,0 +1,58 @@
+"""MSAL takes no authority without https, so its requests are led from Entra's host to a server on
+loopback, and what they say stays as it is."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+
+ENTRA = "https://login.microsoftonline.com"
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Response:
+    def __init__(self, status_code, text, headers):
+        self.status_code = status_code
+        self.text = text
+        self.headers = headers
+
+    def raise_for_status(self):
+        if self.status_code >= 400:
+            raise RuntimeError(f"{self.status_code}: {self.text}")
+
+
+class Loopback:
+    """What MSAL sends requests with."""
+
+    def __init__(self, origin, tenant):
+        self.origin = origin
+        self.tenant = tenant
+
+    def get(self, url, **_):
+        base = f"{ENTRA}/{self.tenant}"
+        assert url == f"{base}/v2.0/.well-known/openid-configuration", url
+        document = {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+        }
+        return Response(200, json.dumps(document), {})
+
+    def post(self, url, params=None, data=None, headers=None, **_):
+        assert url.startswith(f"{ENTRA}/") and not params, url
+        body = urllib.parse.urlencode(data).encode()
+        request = urllib.request.Request(self.origin + url[len(ENTRA):], body, headers or {})
+        try:
+            answer = opener.open(request, timeout=30)
+        except urllib.error.HTTPError as error:
+            answer = error
+        return Response(answer.status, answer.read().decode(), dict(answer.headers))
+
+    def close(self):
+        pass
+
+
+def checked(answer):
+    assert "error" not in answer, answer
+    return answer
