@@ -304,8 +304,7 @@ fn account_of(call: &Call<'_>, token_set: &TokenSet, wanted: &str) -> Result<Acc
 /// The account as the tokens tell it, else as the userinfo endpoint does.
 fn told(call: &Call<'_>, token_set: &TokenSet) -> Account {
     let known = || token_set.account.clone();
-    // A plugin's token may be for anything; the authority is not shown it.
-    if token_set.account.name.is_some() || call.grant.asks() != Asks::Person {
+    if token_set.account.name.is_some() || !call.grant.is_of_authority() {
         return known();
     }
     let (client, asked) = (&call.profile.client, call.scopes_of_sign_in());

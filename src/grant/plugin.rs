@@ -193,6 +193,10 @@ impl Grant for Plugin {
         true
     }
 
+    fn is_of_authority(&self) -> bool {
+        false
+    }
+
     fn chosen(&self, _client: &Client, _context: &Context<'_>) -> Result<&dyn Grant, Error> {
         Ok(self)
     }

@@ -199,6 +199,36 @@ fn a_person_is_asked_only_after_it_said_that_it_needs_one() {
 }
 
 #[test]
+fn the_authority_is_not_shown_what_it_gave() {
+    let authority = HttpServer::start(|_| Answer::new(200, "{}"));
+    let mut given = tokens("access-token-1");
+    given["refresh_token"] = "refresh-token-1".into();
+    given["scopes"] = json!(["openid"]);
+    let names: String = ["token", "revocation", "userinfo"]
+        .map(|name| format!("{name} = \"{}\"\n", authority.url("/")))
+        .concat();
+    let profile = format!("[profiles.corp.endpoints]\n{names}{CORP}");
+    let plugins = Plugins::with_profiles(&profile, &answer(&given));
+    for secret in ["access-token-1", "refresh-token-1"] {
+        plugins.sandbox.secret(secret);
+    }
+    plugins.run(&["login"]).ok();
+    plugins.run(&["get", "--force-refresh"]).ok();
+    let out = plugins.run(&["logout"]);
+    let warning = "tokens of `plugin` just end";
+    assert!(out.stderr.contains(warning), "{}", out.stderr);
+    out.ok();
+    assert_eq!(plugins.sandbox.sessions().len(), 0);
+    // One who is not the one that was asked for, and is not kept.
+    given["account"] = "bob@example.test".into();
+    plugins.install(&answer(&given));
+    plugins
+        .run(&["login", "--account", "ada@example.test"])
+        .failed(5);
+    assert_eq!(authority.requests().len(), 0);
+}
+
+#[test]
 fn somebody_else_s_token_is_refused() {
     let mut stranger = tokens("token-of-bob");
     stranger["account"] = "bob@example.test".into();
