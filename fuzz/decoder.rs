@@ -443,7 +443,7 @@ fn serve_in(
     let entry = entry.expect("it is in the table");
     let mut arguments = Arguments::default();
     if let Some(verb) = verb {
-        arguments.set_operand(verb.to_owned());
+        arguments.add_operand(verb.to_owned());
     }
     let urls = RefCell::new(Vec::new());
     let answer = |request: &Request, _: Option<&dyn Terminal>| {

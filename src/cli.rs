@@ -137,10 +137,11 @@ fn parse_line(line: Vec<OsString>) -> Called {
         Some((name, matches)) => {
             if let Some(entry) = PROTOCOLS.iter().find(|entry| entry.name == name) {
                 let mut arguments = taken(entry.flags, matches);
-                if !entry.verbs.is_empty()
-                    && let Some(verb) = matches.get_one::<String>(VERB)
-                {
-                    arguments.set_operand(verb.clone());
+                for operand in operands_of(entry) {
+                    let given = matches.get_one::<String>(operand.get_id().as_str());
+                    given
+                        .into_iter()
+                        .for_each(|given| arguments.add_operand(given.clone()));
                 }
                 return Called::Protocol(entry, arguments, globals);
             }
@@ -182,7 +183,7 @@ fn quickly(line: &[OsString]) -> Option<(&'static protocol::Entry, Arguments)> {
     let (name, rest) = line.split_first()?;
     let entry = PROTOCOLS.iter().find(|entry| name == entry.name)?;
     let tables = [entry.flags, GLOBAL];
-    let arguments = argument::parse(rest.iter().cloned(), &tables, !entry.verbs.is_empty())?;
+    let arguments = argument::parse(rest.iter().cloned(), &tables, entry.most_operands())?;
     Some((entry, arguments))
 }
 
@@ -231,7 +232,7 @@ pub fn command_line() -> Command {
                 .about(entry.summary)
                 .after_help(entry.help)
                 .args(entry.flags.iter().map(argument_of))
-                .args(verb_of(entry)),
+                .args(operands_of(entry)),
         );
     }
     for entry in COMMANDS {
@@ -240,15 +241,16 @@ pub fn command_line() -> Command {
     line
 }
 
-/// The id of a protocol's operand.
-const VERB: &str = "verb";
-
-/// The operand of a protocol that takes one.
-fn verb_of(entry: &'static protocol::Entry) -> Option<Arg> {
-    let verb = Arg::new(VERB)
-        .value_name("VERB")
-        .help(format!("What the tool wants: {}", entry.verbs.join(", ")));
-    (!entry.verbs.is_empty()).then_some(verb)
+/// The operands of a protocol. Their ids are in capitals, and no flag's.
+fn operands_of(entry: &'static protocol::Entry) -> impl Iterator<Item = Arg> {
+    let operand = |name: &'static str, help: String| Arg::new(name).value_name(name).help(help);
+    let verb = (!entry.verbs.is_empty()).then(|| {
+        let verbs = entry.verbs.join(", ");
+        operand("VERB", format!("What the tool wants: {verbs}"))
+    });
+    let further = entry.operands.iter();
+    let further = further.map(move |name| operand(name, "What the tool wants it for".to_owned()));
+    verb.into_iter().chain(further)
 }
 
 /// In the help of a command its own options stand apart from these.
@@ -419,6 +421,7 @@ mod tests {
             time_limit: Duration::ZERO,
             flags: &[],
             verbs: &[],
+            operands: &[],
             is_mute: false,
             serve: PROTOCOLS[0].serve,
         }];

@@ -71,7 +71,7 @@ pub const PROFILE: Flag = Flag::value("profile", "NAME", "Profile to use").short
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
     values: Vec<(&'static str, String)>,
-    operand: Option<String>,
+    operands: Vec<String>,
 }
 
 impl Arguments {
@@ -80,14 +80,14 @@ impl Arguments {
         self.values.push((long, value));
     }
 
-    /// Sets the operand: what the tool wants done.
-    pub fn set_operand(&mut self, operand: String) {
-        self.operand = Some(operand);
+    /// Adds an operand: what the tool wants done, or for what.
+    pub fn add_operand(&mut self, operand: String) {
+        self.operands.push(operand);
     }
 
-    /// The operand.
-    pub fn operand(&self) -> Option<&str> {
-        self.operand.as_deref()
+    /// An operand; the first is 0.
+    pub fn operand(&self, index: usize) -> Option<&str> {
+        self.operands.get(index).map(String::as_str)
     }
 
     /// Whether the flag was given.
@@ -108,13 +108,13 @@ impl Arguments {
     }
 }
 
-/// Reads `arguments` by the tables; one operand where `with_operand` says so. `None` for anything
-/// unusual (help, a mistake, a second operand, bytes that are not Unicode): clap reads it again,
-/// and says what is wrong.
+/// Reads `arguments` by the tables, with so many operands at most. `None` for anything unusual
+/// (help, a mistake, one operand more, bytes that are not Unicode): clap reads it again, and says
+/// what is wrong.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     tables: &[&'static [Flag]],
-    with_operand: bool,
+    most_operands: usize,
 ) -> Option<Arguments> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut parsed = Arguments::default();
@@ -128,10 +128,10 @@ pub fn parse(
             return Some(parsed);
         };
         if let lexopt::Arg::Value(value) = argument {
-            if !with_operand || parsed.operand.is_some() {
+            if parsed.operands.len() == most_operands {
                 return None;
             }
-            parsed.set_operand(value.into_string().ok()?);
+            parsed.add_operand(value.into_string().ok()?);
             continue;
         }
         let mut flags = tables.iter().copied().flatten();
@@ -167,22 +167,29 @@ mod tests {
 
     fn read(line: &str) -> Option<super::Arguments> {
         let words = line.split_whitespace().map(OsString::from);
-        parse(words, &[TABLE], false)
+        parse(words, &[TABLE], 0)
     }
 
     #[test]
-    fn a_tool_says_in_one_operand_what_it_wants() {
+    fn a_tool_says_in_operands_what_it_wants_and_for_what() {
         let read = |line: &str| {
             let words = line.split_whitespace().map(OsString::from);
-            parse(words, &[TABLE], true)
+            parse(words, &[TABLE], 2)
         };
-        for line in ["get -p x", "-p x get", "-p x -- get"] {
+        for (line, second) in [
+            ("get -p x", None),
+            ("-p x get", None),
+            ("-p x -- get", None),
+            ("-p x get host", Some("host")),
+            ("get -p x host", Some("host")),
+        ] {
             let arguments = read(line).expect(line);
-            assert_eq!(arguments.operand(), Some("get"), "{line}");
+            assert_eq!(arguments.operand(0), Some("get"), "{line}");
+            assert_eq!(arguments.operand(1), second, "{line}");
             assert_eq!(arguments.get("profile"), Some("x"), "{line}");
         }
-        assert_eq!(read("-p x").expect("none is none").operand(), None);
-        assert_eq!(read("get get"), None);
+        assert_eq!(read("-p x").expect("none is none").operand(0), None);
+        assert_eq!(read("get get get"), None);
     }
 
     #[test]

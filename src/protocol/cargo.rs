@@ -28,6 +28,7 @@ pub(super) const ENTRY: Entry = Entry {
     time_limit: Duration::from_secs(60),
     flags: FLAGS,
     verbs: &[],
+    operands: &[],
     is_mute: false,
     serve,
 };
@@ -105,7 +106,7 @@ fn respond(line: &[u8], arguments: &Arguments, answer: &Answer<'_>) -> Zeroizing
     };
     // What stands behind the provider's name in cargo's configuration comes in here, not in argv.
     let words = message.args.iter().map(OsString::from);
-    let Some(further) = argument::parse(words, &[FLAGS], false) else {
+    let Some(further) = argument::parse(words, &[FLAGS], 0) else {
         return other(
             &usage("an argument of the credential provider is unknown")
                 .hint("in cargo's configuration, `--profile NAME` may stand behind its name"),

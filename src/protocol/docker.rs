@@ -31,6 +31,7 @@ pub(super) const ENTRY: Entry = Entry {
     time_limit: Duration::from_secs(60),
     flags: &[PROFILE],
     verbs: &["get", "store", "erase", "list", "version"],
+    operands: &[],
     is_mute: false,
     serve,
 };
@@ -57,7 +58,7 @@ const USERNAME: &str = "oauth2";
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
-    let result = match arguments.operand() {
+    let result = match arguments.operand(0) {
         Some("get") => get(arguments, io, answer).inspect_err(|error| tell(error, io)),
         Some("store") => store(arguments, io, answer),
         Some("erase") => erase(arguments, io, answer),

@@ -22,6 +22,7 @@ pub(super) const ENTRY: Entry = Entry {
     time_limit: Duration::from_secs(60),
     flags: FLAGS,
     verbs: &[],
+    operands: &[],
     is_mute: false,
     serve,
 };

@@ -31,6 +31,7 @@ pub(super) const ENTRY: Entry = Entry {
     time_limit: Duration::from_secs(60),
     flags: &[PROFILE],
     verbs: &["get", "store", "erase", "capability"],
+    operands: &[],
     is_mute: false,
     serve,
 };
@@ -49,7 +50,7 @@ const NOTHING_KNOWN: &str = "cred-helper:nothing-known";
 const USERNAME: &str = "oauth2";
 
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
-    match arguments.operand() {
+    match arguments.operand(0) {
         Some("get") => get(arguments, io, answer),
         Some("erase") => erase(arguments, io, answer),
         Some("capability") => io

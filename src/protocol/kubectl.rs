@@ -27,6 +27,7 @@ pub(super) const ENTRY: Entry = Entry {
     time_limit: LIMIT,
     flags: FLAGS,
     verbs: &[],
+    operands: &[],
     is_mute: false,
     serve,
 };

@@ -39,15 +39,24 @@ pub struct Entry {
     pub time_limit: Duration,
     /// Its flags.
     pub flags: &'static [Flag],
-    /// What the tool may want done, as its one operand; empty if it takes none. A tool may come
-    /// up with others.
+    /// What the tool may want done, as its first operand; empty if it says no such word. A tool
+    /// may come up with others.
     pub verbs: &'static [&'static str],
+    /// What its further operands are called. A tool may leave them out.
+    pub operands: &'static [&'static str],
     /// Whether the tool reads stderr together with stdout, so that nothing may go there beside an error
     /// that ends the call.
     pub is_mute: bool,
     /// Serves a call. `Ok` is the exit code of a call whose answer was written; an error is one
     /// that a person reads on stderr.
     pub serve: fn(&Arguments, &mut Io<'_>, &Answer<'_>) -> Result<u8, Error>,
+}
+
+impl Entry {
+    /// How many operands it takes.
+    pub fn most_operands(&self) -> usize {
+        usize::from(!self.verbs.is_empty()) + self.operands.len()
+    }
 }
 
 /// Every protocol.

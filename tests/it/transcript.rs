@@ -228,7 +228,7 @@ fn replay(tool: &str, case: &Path) -> [(&'static str, String); 4] {
     let text = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
     let line = text("arguments");
     let words = line.split_whitespace().map(OsString::from);
-    let arguments = argument::parse(words, &[entry.flags], !entry.verbs.is_empty())
+    let arguments = argument::parse(words, &[entry.flags], entry.most_operands())
         .expect("the arguments are good");
     let answers = RefCell::new(
         text("answers")
@@ -348,7 +348,7 @@ fn serve_in(
     let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
     let mut arguments = argument::Arguments::default();
     if let Some(verb) = verb {
-        arguments.set_operand(verb.to_owned());
+        arguments.add_operand(verb.to_owned());
     }
     let mut stdout = Vec::new();
     let result = (entry.expect("it is there").serve)(
