@@ -16,6 +16,9 @@ _cred__helper() {
             ",$1")
                 cmd="cred__helper"
                 ;;
+            cred__helper,bazel)
+                cmd="cred__helper__subcmd__bazel"
+                ;;
             cred__helper,cargo)
                 cmd="cred__helper__subcmd__cargo"
                 ;;
@@ -57,6 +60,9 @@ _cred__helper() {
                 ;;
             cred__helper,status)
                 cmd="cred__helper__subcmd__status"
+                ;;
+            cred__helper__subcmd__help,bazel)
+                cmd="cred__helper__subcmd__help__subcmd__bazel"
                 ;;
             cred__helper__subcmd__help,cargo)
                 cmd="cred__helper__subcmd__help__subcmd__cargo"
@@ -158,12 +164,46 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google login logout status profile setup completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__bazel)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -416,8 +456,22 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl google login logout status profile setup completions help"
+            opts="get serve git cargo docker kubectl google bazel login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__bazel)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1051,7 +1105,7 @@ _cred__helper() {
                     return 0
                     ;;
                 --tool)
-                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google request exec" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google bazel request exec" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1142,7 +1196,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__setup)
-            opts="-p -o -q -v -h --profile --url --dry-run --undo --list --output --config --error-format --quiet --verbose --color --help git cargo kubectl docker"
+            opts="-p -o -q -v -h --profile --url --dry-run --undo --list --output --config --error-format --quiet --verbose --color --help git cargo kubectl docker bazel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

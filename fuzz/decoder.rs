@@ -51,6 +51,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("docker", docker),
     ("kubectl", kubectl),
     ("plugin", plugin),
+    ("bazel", bazel),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -393,6 +394,20 @@ pub(crate) fn kubectl(bytes: &[u8]) -> Vec<String> {
             .get("apiVersion")
             .filter(|version| version.is_string());
         assert!(asked.is_none_or(|version| *version == answer["apiVersion"]));
+    }
+    error.into_iter().collect()
+}
+
+/// What Bazel asks a helper.
+pub(crate) fn bazel(bytes: &[u8]) -> Vec<String> {
+    let (stdout, urls, error) = serve("bazel", Some("get"), bytes);
+    if error.is_none() {
+        let answer: serde_json::Value = serde_json::from_str(&stdout).expect("it is JSON");
+        assert!(answer["headers"].is_object(), "{stdout:?}");
+        // What is ignored may be no JSON to others, such as a number that is too large.
+        if let Ok(asked) = serde_json::from_slice::<serde_json::Value>(bytes) {
+            assert!(urls.iter().all(|url| *url == asked["uri"]), "{urls:?}");
+        }
     }
     error.into_iter().collect()
 }

@@ -164,6 +164,18 @@ pub struct Credential {
     pub basic_only: bool,
 }
 
+impl Credential {
+    /// When whoever keeps the token until its end is to come for another one: a little before that,
+    /// since some use a token to its last second, and a request takes its time.
+    pub fn told_end(&self) -> Option<Timestamp> {
+        /// How much before, in seconds?
+        const MARGIN: i64 = 60;
+        // One that ends soon must not be told as over already: they would come at each request.
+        let left = self.expires_in.unwrap_or_default();
+        self.expires_at.map(|end| end.plus(-MARGIN.min(left / 4)))
+    }
+}
+
 /// The answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {

@@ -6,7 +6,6 @@
 //! line ends its command, or should. Some tools read stderr as a part of the answer, so nothing
 //! goes there but trouble.
 
-use std::io::Read;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +13,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::argument::{Arguments, PROFILE};
-use super::{Answer, Entry, names_nobody};
+use super::{Answer, Entry, names_nobody, read_stdin};
 use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::endpoint::is_loopback;
 use crate::error::{Error, ErrorKind};
@@ -37,9 +36,6 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 const LINK: &str = "docker-credential-cred-helper";
-
-/// How much may a tool say? An address is a line, and a token to be stored some kilobytes.
-const LONGEST_INPUT: u64 = 1024 * 1024;
 
 /// What all clients compare an answer with.
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -100,22 +96,9 @@ fn line_of(error: &Error) -> String {
     format!("{}\n", printable(&format!("{error}{hint}")))
 }
 
-/// Reads all of stdin, which may hold a token.
-fn read(io: &mut Io<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = (&mut io.stdin)
-        .take(LONGEST_INPUT + 1)
-        .read_to_end(&mut bytes);
-    read.map_err(|error| usage("stdin cannot be read").because(error))?;
-    if bytes.len() as u64 > LONGEST_INPUT {
-        return Err(usage("what stands on stdin is longer than 1 MiB"));
-    }
-    Ok(bytes)
-}
-
 /// Reads the address of a registry.
 fn read_address(io: &mut Io<'_>) -> Result<String, Error> {
-    let bytes = read(io)?;
+    let bytes = read_stdin(io)?;
     // Whatever is not UTF-8 is not ours, and matches nothing of ours.
     address(&String::from_utf8_lossy(&bytes))
 }
@@ -246,7 +229,7 @@ fn store(
     }
     const KEEPS_NOTHING: &str =
         "cred-helper stores no passwords; its token for this registry comes from a sign-in";
-    let bytes = read(io)?;
+    let bytes = read_stdin(io)?;
     let offered: Offered = serde_json::from_slice(&bytes)
         .map_err(|_| usage("the credentials on stdin cannot be read"))?;
     let address = address(&offered.server_url)?;

@@ -63,10 +63,6 @@ const VERSIONS: [&str; 2] = [
 /// again for the next.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long before its end is a token said to be over? client-go uses it to its last second, and a
-/// request takes its time.
-const MARGIN: i64 = 60;
-
 /// What client-go wants; what we do not know is ignored.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -180,11 +176,8 @@ fn profile_of(config: Option<&Value>) -> Result<Option<&str>, Error> {
 fn render(version: &str, credential: &Credential) -> Zeroizing<String> {
     let token = credential.access_token.expose();
     let token = Zeroizing::new(serde_json::to_string(token).expect("text is JSON"));
-    let end = credential.expires_at.map_or_else(String::new, |end| {
-        // One that ends soon must not be told as over already: client-go would come at each request.
-        let left = credential.expires_in.unwrap_or_default();
-        let told = end.plus(-MARGIN.min(left / 4));
-        format!(",\"expirationTimestamp\":\"{}\"", told.rfc3339())
+    let end = credential.told_end().map_or_else(String::new, |end| {
+        format!(",\"expirationTimestamp\":\"{}\"", end.rfc3339())
     });
     Zeroizing::new(format!(
         "{{\"kind\":\"ExecCredential\",\"apiVersion\":\"{version}\",\

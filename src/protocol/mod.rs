@@ -4,6 +4,7 @@
 //! [`PROTOCOLS`]; subcommand, help, completion, link names and time limit come from the table.
 
 pub mod argument;
+pub mod bazel;
 pub mod cargo;
 pub mod docker;
 pub mod get;
@@ -12,11 +13,14 @@ pub mod google;
 pub mod json;
 pub mod kubectl;
 
+use std::io::Read;
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use self::argument::{Arguments, Flag};
 use crate::context::Terminal;
-use crate::credential::{Action, Request, Response};
+use crate::credential::{Action, Credential, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 
@@ -68,6 +72,7 @@ pub const PROTOCOLS: &[Entry] = &[
     docker::ENTRY,
     kubectl::ENTRY,
     google::ENTRY,
+    bazel::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.
@@ -88,4 +93,35 @@ fn names_nobody(request: &Request, answer: &Answer<'_>) -> bool {
     };
     request.profile.is_some()
         && answer(&named, None).is_err_and(|error| error.kind() == ErrorKind::NoProfile)
+}
+
+/// Asks for a token. `None` if no profile answers for where it is to go.
+fn ask_for_token(request: &Request, answer: &Answer<'_>) -> Result<Option<Box<Credential>>, Error> {
+    match answer(request, None) {
+        Ok(Response::Token(credential)) => Ok(Some(credential)),
+        Ok(Response::Done { .. } | Response::Begun { .. } | Response::Status(_)) => {
+            Err(Error::new(
+                ErrorKind::Internal,
+                "BUG: a token was asked for, and none came",
+            ))
+        }
+        Err(error) if error.kind() == ErrorKind::NoProfile && !names_nobody(request, answer) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads all of stdin, which may hold a token.
+fn read_stdin(io: &mut Io<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    /// How much may a tool say? An address is a line, and a token to be stored some kilobytes.
+    const LONGEST: u64 = 1024 * 1024;
+    let usage = |message: &str| Error::new(ErrorKind::Usage, message);
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = (&mut io.stdin).take(LONGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| usage("stdin cannot be read").because(error))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(usage("what stands on stdin is longer than 1 MiB"));
+    }
+    Ok(bytes)
 }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::json::{self, Layout, Member, find, members};
 use super::machine::Machine;
 use super::{
-    Answering, Document, Entry, InFront, Plan, Setting, Wired, Wiring, Wish, file, meets_nothing,
-    ours, view,
+    Answering, Document, Entry, InFront, Link, Plan, Setting, Wired, Wiring, Wish, file,
+    meets_nothing, ours, view,
 };
 use crate::error::Error;
 use crate::profile::route::Target;
@@ -22,7 +22,7 @@ pub(super) const ENTRY: Entry = Entry {
     add,
     remove,
     view: |text| view::hide_json(text, |member| [HELPERS, "credsStore"].contains(&member)),
-    link: |setting| Some(format!("docker-credential-{}", setting.value)),
+    link: |_, setting| Some(Link::Named(format!("docker-credential-{}", setting.value))),
     look,
 };
 

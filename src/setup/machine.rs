@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Link;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
@@ -72,6 +73,9 @@ impl<'a> Machine<'a> {
     pub(super) fn version(&self, program: &Path, arguments: &[&str]) -> Option<String> {
         /// How long may a tool think about its version?
         const LIMIT: Duration = Duration::from_secs(5);
+        if arguments.is_empty() {
+            return None;
+        }
         // In a project a tool may have another version, and fetch it.
         let said = process::ask(program, arguments, &self.home, LIMIT).ok()?;
         let is_part = |one: char| one.is_ascii_alphanumeric() || ".-+".contains(one);
@@ -138,21 +142,31 @@ impl<'a> Machine<'a> {
         )))
     }
 
-    /// Makes our program known under a name, unless it is on PATH already; what a person should
-    /// know then.
+    /// The place of a link of ours.
+    pub(super) fn link_of(&self, name: &str) -> PathBuf {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.links().join(file)
+    }
+
+    /// Makes our program known under another name, unless it is on PATH already where that does;
+    /// what a person should know then.
     ///
     /// # Errors
     /// `store`, if the link cannot be made.
-    pub(super) fn link(&self, name: &str) -> Result<Vec<String>, Error> {
-        let folder = self.links();
-        let link = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        if self.find(name).is_some_and(|found| found != link) {
+    pub(super) fn link(&self, wanted: &Link) -> Result<Vec<String>, Error> {
+        let (link, name) = match wanted {
+            Link::At(path) => (path.clone(), None),
+            Link::Named(name) => (self.link_of(name), Some(name)),
+        };
+        let found = name.and_then(|name| self.find(name));
+        if found.is_some_and(|found| found != link) {
             return Ok(Vec::new());
         }
+        let folder = link.parent().unwrap_or(Path::new(""));
         let mut notes = Vec::new();
         if !is_same(&link, &self.program) {
             let make = || {
-                platform::create_private_directory(&folder)?;
+                platform::create_private_directory(folder)?;
                 // It led to another program, or nowhere.
                 drop(fs::remove_file(&link));
                 platform::link_program(&self.program, &link)
@@ -167,21 +181,24 @@ impl<'a> Machine<'a> {
             })?;
             notes.push(format!("linked `{}`", link.display()));
         }
-        if self.find(name).is_none() {
+        if name.is_some_and(|name| self.find(name).is_none()) {
             notes.push(format!(
                 "`{}` is not on PATH, so that no tool finds our links. {}",
                 folder.display(),
-                platform::path_advice(&folder, &self.home)
+                platform::path_advice(folder, &self.home)
             ));
         }
         Ok(notes)
     }
 
     /// Removes a link of ours.
-    pub(super) fn unlink(&self, name: &str) {
-        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    pub(super) fn unlink(&self, wanted: &Link) {
+        let link = match wanted {
+            Link::At(path) => path.clone(),
+            Link::Named(name) => self.link_of(name),
+        };
         // One that is not there was somebody else's doing; one that stays does no harm.
-        drop(fs::remove_file(self.links().join(file)));
+        drop(fs::remove_file(link));
     }
 
     /// A private copy of a configuration, for a tool to work on, in a directory of ours or beside

@@ -6,12 +6,14 @@
 //!
 //! To add one: a file with an [`Entry`], and a line in [`SETUPS`].
 
+mod bazel;
 mod cargo;
 mod docker;
 mod file;
 mod git;
 mod json;
 mod kubectl;
+mod line;
 mod machine;
 mod ours;
 mod record;
@@ -32,7 +34,8 @@ use crate::profile::route::{Pattern, Target};
 pub struct Entry {
     /// Its name, also that of its program.
     pub name: &'static str,
-    /// The arguments that make it print its version, without asking the network.
+    /// The arguments that make it print its version, without asking the network; none, if it
+    /// may fetch itself first.
     pub version: &'static [&'static str],
     /// Where its configuration lies, whether there is one or not.
     pub file: fn(&Machine<'_>) -> PathBuf,
@@ -44,14 +47,20 @@ pub struct Entry {
     pub remove: fn(&Machine<'_>, &Document<'_>, &[Setting]) -> Result<String, Error>,
     /// The text without whatever may be secret, line by line.
     pub view: fn(&str) -> String,
-    /// The name under which the tool looks for our program because of a setting.
-    pub link: fn(&Setting) -> Option<String>,
+    /// Under which name, and where, the tool looks for our program because of a setting.
+    pub link: fn(&Machine<'_>, &Setting) -> Option<Link>,
     /// What the text says of us, for those who answer.
     pub look: fn(&Machine<'_>, &Document<'_>, &[Answering]) -> Result<Wiring, Error>,
 }
 
 /// Every tool whose configuration we write.
-pub const SETUPS: &[Entry] = &[git::ENTRY, cargo::ENTRY, kubectl::ENTRY, docker::ENTRY];
+pub const SETUPS: &[Entry] = &[
+    git::ENTRY,
+    cargo::ENTRY,
+    kubectl::ENTRY,
+    docker::ENTRY,
+    bazel::ENTRY,
+];
 
 /// A tool's configuration as it is. It may hold secrets, so it is not `Debug`.
 pub struct Document<'a> {
@@ -150,6 +159,15 @@ impl Wish {
             (None, _) => "the `urls` of any profile".to_owned(),
         }
     }
+}
+
+/// Where a tool looks for our program under another name.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub enum Link {
+    /// On PATH, under this name.
+    Named(String),
+    /// In this place.
+    At(PathBuf),
 }
 
 /// Something that we wrote into a tool's configuration.
@@ -417,9 +435,8 @@ fn link(
     settings: &[Setting],
     notes: &mut Vec<String>,
 ) -> Result<(), Error> {
-    let names: BTreeSet<String> = settings.iter().filter_map(entry.link).collect();
-    for name in &names {
-        for note in machine.link(name)? {
+    for link in links(entry, machine, settings) {
+        for note in machine.link(&link)? {
             if !notes.contains(&note) {
                 notes.push(note);
             }
@@ -432,13 +449,23 @@ fn link(
 fn unlink(entry: &Entry, machine: &Machine<'_>, gone: &[Setting]) -> Result<(), Error> {
     let records = Record::all(machine, entry.name)?;
     let kept = records.iter().flat_map(|record| &record.settings);
-    let needed: BTreeSet<String> = kept.filter_map(entry.link).collect();
-    for name in gone.iter().filter_map(entry.link) {
-        if !needed.contains(&name) {
-            machine.unlink(&name);
-        }
+    let needed = links(entry, machine, kept);
+    for link in links(entry, machine, gone).difference(&needed) {
+        machine.unlink(link);
     }
     Ok(())
+}
+
+/// The links that settings need.
+fn links<'s>(
+    entry: &Entry,
+    machine: &Machine<'_>,
+    settings: impl IntoIterator<Item = &'s Setting>,
+) -> BTreeSet<Link> {
+    let settings = settings.into_iter();
+    settings
+        .filter_map(|setting| (entry.link)(machine, setting))
+        .collect()
 }
 
 /// A tool as `--list` shows it.
@@ -485,6 +512,6 @@ fn meets_nothing(message: String) -> Error {
 }
 
 /// No link is needed: the tool takes a command.
-fn needs_no_link(_setting: &Setting) -> Option<String> {
+fn needs_no_link(_machine: &Machine<'_>, _setting: &Setting) -> Option<Link> {
     None
 }

@@ -79,6 +79,12 @@ pub(crate) fn rows() -> Vec<Row> {
             "{ \"psFormat\" :\"table\",\n\n  \"auths\": {\"h\": {\"auth\" : \"CANARY\"}},\n  \
              \"credsStore\": \"desktop\"}",
         ),
+        row(
+            "bazel",
+            ".bazelrc",
+            "# mine\nbuild  --remote_header=Authorization=CANARY # me\n\n\
+             common --credential_helper=*.example.test=other",
+        ),
     ]
 }
 

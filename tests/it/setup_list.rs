@@ -27,6 +27,10 @@ fn each_tool_is_listed_before_and_after() {
             {"for": "work.example.test", "profile": null},
             {"for": "k8s.example.test:6443", "profile": null},
         ]),
+        json!([
+            {"for": "work.example.test", "profile": null},
+            {"for": "k8s.example.test", "profile": null},
+        ]),
     ];
     for (row, wired) in rows().iter().zip(wired) {
         let home = Home::with(row);
@@ -93,6 +97,18 @@ fn a_helper_that_stands_in_front_of_us_is_told() {
              contexts: [{name: k, context: {cluster: k, user: me}}]\nusers: [{name: me, user: {}}]\n"
                 .to_owned(),
             json!({"for": "context k", "helper": "user me"}),
+        ),
+        (
+            "bazel",
+            "common --credential_helper=*.example.test=/opt/other\n".to_owned(),
+            json!({"for": "work.example.test", "helper": "/opt/other"}),
+        ),
+        (
+            "bazel",
+            "common --credential_helper=other\n\
+             common --credential_helper=*.example.test=bazel-credential-cred-helper\n"
+                .to_owned(),
+            Value::Null,
         ),
         (
             "docker",

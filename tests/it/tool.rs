@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -116,6 +116,12 @@ pub(crate) const SSH: Tool = Tool {
     install: "apt-get install --no-install-recommends openssh-client",
 };
 
+/// Another provider of Bazel's credentials.
+pub(crate) const UV: Tool = Tool {
+    command: "uv",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
 /// kubectl, of any version.
 pub(crate) const KUBECTL: Tool = Tool {
     command: "kubectl",
@@ -144,6 +150,17 @@ pub(crate) fn is_missing(tool: &Tool) -> bool {
     }
     note_missing(tool);
     true
+}
+
+/// A tool that lies there below target/tmp, where `.ci/run` puts it; noted for the summary, if it does
+/// not.
+pub(crate) fn installed(tool: &Tool, path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    note_missing(tool);
+    None
 }
 
 /// Notes for the summary that a tool is missing.
