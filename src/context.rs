@@ -228,6 +228,10 @@ pub trait Terminal {
     fn typing(&self) -> Option<Box<dyn Typing>> {
         None
     }
+    /// The same, and nobody sees it; a line is as it was typed. `None` also where it would be seen.
+    fn hidden_typing(&self) -> Option<Box<dyn Typing>> {
+        None
+    }
 }
 
 /// What a person types. While it lives, Ctrl-C waits for [`Typing::line`], so that the terminal is

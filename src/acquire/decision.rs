@@ -3,7 +3,7 @@
 use crate::error::ErrorKind;
 use crate::grant::Asks;
 use crate::secret::Secret;
-use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
+use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session, SignIn};
 use crate::token::Timestamp;
 
 /// Which cached tokens must not be handed out.
@@ -95,6 +95,17 @@ pub enum Reason {
         /// What happened, in words.
         what: Option<String>,
     },
+}
+
+impl Reason {
+    /// What was refused last.
+    pub fn refused(sign_in: &SignIn) -> Self {
+        Self::Refused {
+            at: sign_in.refused_at,
+            until: sign_in.asked_again_after,
+            what: sign_in.reason.clone(),
+        }
+    }
 }
 
 /// How good a token still is.
@@ -214,11 +225,7 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
         return Step::LoginRequired(Reason::NobodyToAsk);
     }
     if session.sign_in.is_refused(now) {
-        return Step::LoginRequired(Reason::Refused {
-            at: session.sign_in.refused_at,
-            until: session.sign_in.asked_again_after,
-            what: session.sign_in.reason.clone(),
-        });
+        return Step::LoginRequired(Reason::refused(&session.sign_in));
     }
     Step::Grant
 }

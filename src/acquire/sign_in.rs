@@ -1,6 +1,6 @@
 //! A sign-in: one at a time for a session on this machine, remembered if it fails.
 
-use super::decision::{Force, Step, Wanted, next};
+use super::decision::{Force, Reason, Step, Wanted, next};
 use super::{
     Call, HasAsked, forget, import, login_required, prepare, refresh, remember, under_lock,
 };
@@ -8,7 +8,7 @@ use crate::credential::{Action, Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Asks, Grant, GrantRequest};
 use crate::oauth::userinfo;
-use crate::store::session::{AccountRow, RowKey, Session};
+use crate::store::session::{AccountRow, RowKey, Session, SignIn};
 use crate::store::{Loaded, SessionGuard, SignInGuard};
 use crate::text::printable;
 use crate::token::{Account, Timestamp, TokenSet};
@@ -430,6 +430,12 @@ pub(super) fn run_silently(
     let now = call.context.clock.now();
     let (asked, wanted) = (call.asked_key(), call.key());
     let name = call.grant.name();
+    let is_login = call.request.action == Action::Login;
+    if call.grant.is_persons() && !is_login && session.sign_in.is_refused(now) {
+        let reason = Reason::refused(&session.sign_in);
+        let wanted = call.wanted(&wanted, &asked, false);
+        return Err(login_required(call, &reason, session, &wanted));
+    }
     let began = call.context.clock.monotonic();
     // The grant may redeem the refresh token that it gave before: as with a refresh, there must be
     // room for what it brings, and Ctrl-C waits for it.
@@ -453,6 +459,14 @@ pub(super) fn run_silently(
             session.failed_grant = Some(failed);
         });
     }
+    if let Err(error) = &granted
+        && call.grant.is_persons()
+        && error.kind() == ErrorKind::Denied
+    {
+        refresh::note(call, session, guard, |session| {
+            session.sign_in.refuse(now, error.message());
+        });
+    }
     let mut token_set = granted?;
     let _shield = shield.unwrap_or_else(|| call.context.signals.shield());
     if let Some(wanted) = call.account() {
@@ -463,6 +477,9 @@ pub(super) fn run_silently(
         token_set.account.name = call.account().map(printable);
     }
     session.failed_grant = None;
+    if call.grant.is_persons() {
+        session.sign_in = SignIn::default();
+    }
     // An account has a token for each set of scopes; a machine that is not named has one account.
     let known = match token_set.account.label() {
         Some(label) => session.account_mut(Some(label)),

@@ -10,6 +10,7 @@ mod client_credentials;
 pub mod device_code;
 mod managed_identity;
 mod on_behalf_of;
+mod password;
 pub mod plugin;
 mod refresh_token;
 mod token_exchange;
@@ -96,6 +97,12 @@ pub trait Grant: Debug {
     /// What it gives belongs to that token alone.
     fn assertion(&self) -> Option<&SecretSource> {
         None
+    }
+
+    /// Whether what it sends is a secret of a person, whose account is locked where a wrong one comes too
+    /// often: after a refusal it is left in peace for a while, as a person would be.
+    fn is_persons(&self) -> bool {
+        false
     }
 
     /// What of its keys decides where a token may go: part of the session's identity.
@@ -231,4 +238,5 @@ pub const GRANTS: &[Entry] = &[
     plugin::ENTRY,
     refresh_token::ENTRY,
     on_behalf_of::ENTRY,
+    password::ENTRY,
 ];

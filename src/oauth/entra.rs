@@ -110,6 +110,22 @@ pub fn canonical(authority: &Endpoint) -> String {
     }
 }
 
+/// Where it is told who keeps somebody's password: Entra, or their organization's own service. `None`
+/// for authorities whose accounts are all their own.
+pub fn realm_of(authority: &Endpoint, username: &str) -> Option<String> {
+    let (host, path) = parts(authority)?;
+    if host.ends_with(CUSTOMERS) || is_policy_of_b2c(&host, &path) {
+        return None;
+    }
+    let mut url = url::Url::parse(authority.as_str()).ok()?;
+    url.path_segments_mut()
+        .ok()?
+        .clear()
+        .extend(["common", "userrealm", username]);
+    url.set_query(Some("api-version=1.0"));
+    Some(url.into())
+}
+
 /// Whether an authority of Entra names no tenant: people of any may sign in there, and clients as
 /// themselves in none.
 pub fn is_for_any_tenant(authority: &Authority) -> bool {

@@ -13,6 +13,15 @@ use crate::context::{Terminal, Typing};
 use crate::error::Error;
 use crate::secret::Secret;
 
+/// Whether what is typed is seen on the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// It is.
+    Shown,
+    /// It is not.
+    Hidden,
+}
+
 /// Whether stderr is a terminal, and so may be coloured.
 pub fn is_standard_error() -> bool {
     io::stderr().is_terminal()
@@ -42,13 +51,11 @@ impl Terminal for ControllingTerminal {
     }
 
     fn typing(&self) -> Option<Box<dyn Typing>> {
-        let shield = Shielded::new();
-        let keyboard = platform::Keyboard::open()?;
-        Some(Box::new(Typed {
-            keyboard,
-            bytes: Zeroizing::default(),
-            _shield: shield,
-        }))
+        typed(Echo::Shown)
+    }
+
+    fn hidden_typing(&self) -> Option<Box<dyn Typing>> {
+        typed(Echo::Hidden)
     }
 
     fn show(&self, text: &str) -> io::Result<()> {
@@ -59,9 +66,21 @@ impl Terminal for ControllingTerminal {
     }
 }
 
+fn typed(echo: Echo) -> Option<Box<dyn Typing>> {
+    let shield = Shielded::new();
+    let keyboard = platform::Keyboard::open(echo)?;
+    Some(Box::new(Typed {
+        keyboard,
+        echo,
+        bytes: Zeroizing::default(),
+        _shield: shield,
+    }))
+}
+
 /// What was typed since the last line.
 struct Typed {
     keyboard: platform::Keyboard,
+    echo: Echo,
     bytes: Zeroizing<Vec<u8>>,
     /// Dropped last: the keyboard leaves the terminal as it was.
     _shield: Shielded,
@@ -86,9 +105,16 @@ impl Typing for Typed {
                         let line = std::mem::take(&mut *self.bytes);
                         let line = Zeroizing::new(line);
                         let text = String::from_utf8_lossy(&line);
-                        return Ok(Some(Secret::new(text.trim())));
+                        // A password may begin or end with a blank.
+                        return Ok(Some(Secret::new(match self.echo {
+                            Echo::Shown => text.trim(),
+                            Echo::Hidden => &text,
+                        })));
                     }
-                    byte if BACKSPACE.contains(&byte) => drop(self.bytes.pop()),
+                    byte if BACKSPACE.contains(&byte) => {
+                        // What a character goes on with in UTF-8 goes with it.
+                        while self.bytes.pop().is_some_and(|last| last & 0xc0 == 0x80) {}
+                    }
                     KILL => self.bytes.clear(),
                     byte if self.bytes.len() < LONGEST => self.bytes.push(byte),
                     _ => {}
@@ -109,6 +135,10 @@ impl Terminal for TerminalOrStandardError {
 
     fn typing(&self) -> Option<Box<dyn Typing>> {
         self.0.typing()
+    }
+
+    fn hidden_typing(&self) -> Option<Box<dyn Typing>> {
+        self.0.hidden_typing()
     }
 
     fn show(&self, text: &str) -> io::Result<()> {

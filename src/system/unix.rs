@@ -10,6 +10,7 @@ use std::process::{Child, Command};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
+use super::terminal::Echo;
 use crate::context::Environment;
 use crate::text::shell_word;
 
@@ -21,16 +22,21 @@ pub const HANG_UP: Option<i32> = Some(Signal::HUP.as_raw());
 pub struct Keyboard {
     terminal: File,
     before: Termios,
+    echo: Echo,
 }
 
 impl Keyboard {
     /// `None`, if there is no terminal, or another program has it: whoever reads in the background
     /// is stopped.
-    pub fn open() -> Option<Self> {
+    pub fn open(echo: Echo) -> Option<Self> {
         let mut options = OpenOptions::new();
         let terminal = options.read(true).write(true).open("/dev/tty").ok()?;
         let before = termios::tcgetattr(&terminal).ok()?;
-        let keyboard = Self { terminal, before };
+        let keyboard = Self {
+            terminal,
+            before,
+            echo,
+        };
         keyboard.hold().then_some(keyboard)
     }
 
@@ -45,10 +51,14 @@ impl Keyboard {
         };
         let codes = [SpecialCodeIndex::VMIN, SpecialCodeIndex::VTIME];
         let waits = codes.iter().any(|code| mode.special_codes[*code] != 0);
-        if !waits && !mode.local_modes.contains(LocalModes::ICANON) {
+        let unwanted = match self.echo {
+            Echo::Shown => LocalModes::ICANON,
+            Echo::Hidden => LocalModes::ICANON | LocalModes::ECHO,
+        };
+        if !waits && !mode.local_modes.intersects(unwanted) {
             return true;
         }
-        mode.local_modes.remove(LocalModes::ICANON);
+        mode.local_modes.remove(unwanted);
         for code in codes {
             mode.special_codes[code] = 0;
         }

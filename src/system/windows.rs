@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::clock::SystemClock;
+use super::terminal::Echo;
 use crate::context::{Clock, Environment};
 
 /// The signal of a terminal that is closed: there is none.
@@ -21,10 +22,11 @@ pub struct Keyboard {
 }
 
 impl Keyboard {
-    /// `None`, if stdin is no console. The thread that reads is left behind: nothing ends it before
+    /// `None`, if stdin is no console, or what is typed must not be seen: to hide it takes what is not
+    /// safe code. The thread that reads is left behind: nothing ends it before
     /// the process ends.
-    pub fn open() -> Option<Self> {
-        if !io::stdin().is_terminal() {
+    pub fn open(echo: Echo) -> Option<Self> {
+        if echo == Echo::Hidden || !io::stdin().is_terminal() {
             return None;
         }
         let (sender, lines) = mpsc::channel();

@@ -76,6 +76,7 @@ mod oidc_trouble;
 mod on_behalf_of;
 mod openssl;
 mod output;
+mod password;
 mod platform_network;
 mod plugin;
 mod plugin_ground;
