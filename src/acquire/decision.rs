@@ -238,8 +238,9 @@ pub fn remembered<'s>(
 ) -> Option<&'s Failed> {
     let account = session.account(wanted.account);
     let of_account = account.and_then(|account| account.failed_refresh.as_ref());
-    let failed = of_account.or(session.failed_grant.as_ref())?;
-    let is_it = failed.key == *wanted.asked && failed.is_remembered(now);
+    // Where a grant was run, that was after the account's refresh, which does not hide it.
+    let mut all = session.failed_grant.iter().chain(of_account);
+    let failed = all.find(|failed| failed.key == *wanted.asked && failed.is_remembered(now))?;
     // Whoever may be asked is asked only after one more attempt: it may go well by now.
     let is_mended = failed.error.kind() == ErrorKind::LoginRequired
         && wanted.asks == Asks::Person
@@ -248,7 +249,7 @@ pub fn remembered<'s>(
     // One that failed during this call is no memory.
     let refresh_token = account.and_then(|account| account.refresh_token.as_ref());
     let is_tried = wanted.refused.is_some() && wanted.refused.as_ref() == refresh_token;
-    (is_it && !is_mended && !is_tried && wanted.force == Force::No).then_some(failed)
+    (!is_mended && !is_tried && wanted.force == Force::No).then_some(failed)
 }
 
 /// The token that may be handed out if a better one cannot be had; `for_good` is whether waiting
@@ -539,6 +540,33 @@ mod tests {
             });
             let step = next(&kept, &wanted, NOW.plus(after));
             assert_eq!(step_name(&step), expected, "line {line}");
+        }
+    }
+
+    #[test]
+    fn a_grant_that_failed_is_remembered_beside_a_refresh_that_did() {
+        let (key, other) = (RowKey::default(), RowKey::id_token());
+        let failed = |key: &RowKey, kind| Failed {
+            key: key.clone(),
+            at: NOW,
+            until: NOW.plus(10),
+            error: Error::new(kind, "no"),
+        };
+        let machine = Wanted {
+            asks: Asks::Nobody,
+            may_ask: false,
+            ..wanted(&key)
+        };
+        for (of_refresh, of_grant, expected) in [
+            (&other, &key, "remember"),
+            (&key, &key, "remember"),
+            (&key, &other, "silent"),
+            (&other, &other, "refresh"),
+        ] {
+            let mut kept = session(None, Some("refresh"));
+            kept.accounts[0].failed_refresh = Some(failed(of_refresh, ErrorKind::LoginRequired));
+            kept.failed_grant = Some(failed(of_grant, ErrorKind::Unavailable));
+            assert_eq!(step_name(&next(&kept, &machine, NOW)), expected);
         }
     }
 
