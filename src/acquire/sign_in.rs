@@ -471,10 +471,10 @@ pub(super) fn run_silently(
     let _shield = shield.unwrap_or_else(|| call.context.signals.shield());
     if let Some(wanted) = call.account() {
         check_account(&token_set.account, wanted)?;
-    }
-    if token_set.account.label().is_none() {
-        // The next call for this account has to find it.
-        token_set.account.name = call.account().map(printable);
+        if !is_account(&token_set.account, wanted) {
+            // The next call for this account has to find it.
+            token_set.account.name = Some(printable(wanted));
+        }
     }
     session.failed_grant = None;
     if call.grant.is_persons() {
@@ -482,7 +482,10 @@ pub(super) fn run_silently(
     }
     // An account has a token for each set of scopes; a machine that is not named has one account.
     let known = match token_set.account.label() {
-        Some(label) => session.account_mut(Some(label)),
+        // One who was made anew at the authority has the name of the dead one, and none of their tokens.
+        Some(label) => session
+            .account_mut(Some(label))
+            .filter(|row| row.may_be(&token_set.account)),
         None => session.account_mut(None),
     };
     if let Some(account) = known {

@@ -233,6 +233,12 @@ impl AccountRow {
             .any(|own| own.to_lowercase() == wanted.to_lowercase())
     }
 
+    /// Whether nothing tells that the row is of another account.
+    pub fn may_be(&self, account: &Account) -> bool {
+        let subjects = self.subject.as_ref().zip(account.subject.as_ref());
+        subjects.is_none_or(|(own, other)| own == other)
+    }
+
     /// Whether the row is of that account: by subject, or by name where one of them has none.
     fn is_of(&self, account: &Account) -> bool {
         match (&account.subject, &self.subject) {

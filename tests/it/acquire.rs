@@ -841,6 +841,38 @@ fn what_a_machine_gets_for_a_challenge_replaces_what_was_challenged() {
 }
 
 #[test]
+fn a_machine_that_is_asked_for_by_name_is_found_again_and_one_made_anew_has_nothing_of_the_dead_one()
+ {
+    let mut world = World::without_terminal();
+    world.variables.insert("SECRET", "robot's".to_owned());
+    let desk = Desk::with("grant = \"client_credentials\"\nclient_secret = { env = \"SECRET\" }\n");
+    let get = |account: &str, scope: &str| {
+        let request = Request {
+            account: Some(account.to_owned()),
+            scopes: vec![scope.to_owned()],
+            ..Request::new(Action::Get)
+        };
+        let credential = desk.ask(&world, &request).expect("there is a token");
+        credential.access_token.expose().to_owned()
+    };
+    // The authority tells the subject alone.
+    let of = |token: &str, subject: &str| {
+        with_id_token(&tokens(token, None), &json!({"aud": "cli", "sub": subject}))
+    };
+    world.answer(200, of("first", "s-1"));
+    for _ in 0..2 {
+        assert_eq!(get("robot", "read"), "first");
+        assert_eq!(get("s-1", "read"), "first");
+    }
+    world.answer(200, of("second", "s-2"));
+    assert_eq!(get("robot", "write"), "second");
+    world.answer(200, of("third", "s-2"));
+    assert_eq!(get("robot", "read"), "third", "the first is the dead one's");
+    assert_eq!(get("robot", "write"), "second");
+    world.assert_all_asked();
+}
+
+#[test]
 fn a_machine_hears_where_its_token_is_less_than_what_it_asked_for() {
     let mut world = World::without_terminal();
     world.variables.insert("SECRET", "robot's".to_owned());
