@@ -43,16 +43,10 @@ pub(super) fn import(
         return Err(needs_another(call, source, session, &wanted));
     }
     match refresh::refresh(call, &wanted, session, guard)? {
-        Refreshed::Done(credential) => {
-            if session.merge_accounts() {
-                refresh::save(call, session, None, guard);
-            }
-            check_account(call, session)?;
-            Ok(Credential {
-                source: call.grant.name(),
-                ..*credential
-            })
-        }
+        Refreshed::Done(credential) => Ok(Credential {
+            source: call.grant.name(),
+            ..*credential
+        }),
         Refreshed::Refused { error, .. } => {
             if session.forget_empty_accounts()
                 && let Err(error) = call.store.save(session, None, guard)
@@ -93,29 +87,4 @@ fn needs_another(
         Some(failed) => error.because_of(&remember(failed)),
         None => error,
     }
-}
-
-/// Somebody else's refresh token is kept under their name: it may be the only one that there is.
-fn check_account(call: &Call<'_>, session: &Session) -> Result<(), Error> {
-    let label = session.account(None).and_then(|row| row.label());
-    let (Some(wanted), Some(label)) = (call.account(), label) else {
-        return Ok(());
-    };
-    if session
-        .account(None)
-        .is_some_and(|row| row.is_named(wanted))
-    {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Denied,
-        format!(
-            "the refresh token is of `{label}`, and `{}` was asked for",
-            printable(wanted)
-        ),
-    )
-    .hint(format!(
-        "change `account`, or put a refresh token of `{}` into the source",
-        printable(wanted)
-    )))
 }

@@ -149,6 +149,8 @@ fn attempt(
         Ok(token_set) => {
             let now = context.clock.now();
             let account = session.account_mut(wanted.account).ok_or_else(bug)?;
+            // Whose it is was only said, by the profile or by whoever asked.
+            let is_believed = account.subject.is_none();
             account.receive(asked.clone(), &token_set, now);
             account.last_refreshed_at = Some(now);
             forget_challenged(call, account);
@@ -158,7 +160,19 @@ fn attempt(
                 .filter(|_| token_set.id_token.is_some() || !wanted.key.is_id_token)
                 .map(|token| call.credential(account, token, REFRESH, false))
                 .ok_or_else(|| call.missing(wanted.key));
+            let stranger = if is_believed {
+                stranger(call, account)
+            } else {
+                None
+            };
+            if is_believed {
+                session.merge_accounts();
+            }
+            // Somebody else's refresh token is kept under their name: it may be the only one there is.
             save(call, session, Some(proof), guard);
+            if let Some(error) = stranger {
+                return Err(error);
+            }
             let credential = credential?;
             warn_of_less(call, wanted.key, &credential);
             Ok(Refreshed::Done(Box::new(credential)))
@@ -254,6 +268,20 @@ fn of_the_same(
     Err((failure, false))
 }
 
+/// The error where an account turns out to be another than the one that is asked for.
+fn stranger(call: &Call<'_>, account: &AccountRow) -> Option<Error> {
+    let wanted = call.account()?;
+    let label = account.label()?;
+    if account.is_named(wanted) {
+        return None;
+    }
+    let wanted = printable(wanted);
+    let message = format!("the refresh token is of `{label}`, and `{wanted}` was asked for");
+    Some(Error::new(ErrorKind::Denied, message).hint(format!(
+        "change `account`, or sign in as `{wanted}`; a refresh token from elsewhere has to be of them"
+    )))
+}
+
 /// Asks for new tokens. An answer that was never read is asked for once more with the same token;
 /// the flag tells whether that happened before the failure. The outer error is ours.
 fn redeem(
@@ -269,19 +297,12 @@ fn redeem(
     let context = &call.context;
     let endpoint = server.endpoint(EndpointName::Token)?;
     let attempt = || -> Result<Result<TokenSet, Failure>, Error> {
-        if context.time_left().is_some_and(|left| left < LEAST) {
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                "too little of the time for this call is left for a refresh",
-            )
-            .hint("nothing was lost; try again"));
-        }
         let mut form = Form::of_grant("refresh_token", client);
         form.add_secret("refresh_token", refresh_token.clone());
         form.add("scope", &scope(call, account, key, server));
         form.add_parameters(client, key.claims.as_deref());
         Ok(
-            match request::post(client, server, endpoint, form, context)? {
+            match request::post_in_time(client, server, endpoint, form, LEAST, context)? {
                 Ok(response) => response::token_set(&response, client, server, context.clock.now()),
                 Err(failure) => Err(failure.into()),
             },

@@ -480,23 +480,14 @@ pub(super) fn run_silently(
     if call.grant.is_persons() {
         session.sign_in = SignIn::default();
     }
-    // An account has a token for each set of scopes; a machine that is not named has one account.
-    let known = match token_set.account.label() {
-        // One who was made anew at the authority has the name of the dead one, and none of their tokens.
-        Some(label) => session
-            .account_mut(Some(label))
-            .filter(|row| row.may_be(&token_set.account)),
-        None => session.account_mut(None),
-    };
-    if let Some(account) = known {
-        account.receive(asked.clone(), &token_set, now);
-        refresh::forget_challenged(call, account);
-    } else {
-        session.sign_in(name, asked.clone(), &token_set, now);
-    }
-    let whose = token_set.account.label();
+    // A machine that signs in anew has what it was given now; a plugin that gives no new refresh token
+    // has the one before still.
+    let keeps = call.grant.asks() == Asks::PersonIfNeeded;
+    let account = session.receive(name, asked.clone(), &token_set, keeps, now);
+    refresh::forget_challenged(call, account);
+    // Whoever was given a token last is the one who is meant.
     let answer = session
-        .account(whose)
+        .account(None)
         // An earlier ID token is no answer to who asks for a new one.
         .filter(|_| token_set.id_token.is_some() || !wanted.is_id_token)
         .and_then(|account| {

@@ -233,12 +233,6 @@ impl AccountRow {
             .any(|own| own.to_lowercase() == wanted.to_lowercase())
     }
 
-    /// Whether nothing tells that the row is of another account.
-    pub fn may_be(&self, account: &Account) -> bool {
-        let subjects = self.subject.as_ref().zip(account.subject.as_ref());
-        subjects.is_none_or(|(own, other)| own == other)
-    }
-
     /// Whether the row is of that account: by subject, or by name where one of them has none.
     fn is_of(&self, account: &Account) -> bool {
         match (&account.subject, &self.subject) {
@@ -408,6 +402,39 @@ impl Session {
             .expect("a row was pushed just before")
     }
 
+    /// Takes in what a grant brought that asked nobody: into the row of the account, beside its tokens
+    /// for other scopes, else into one of its own; it is the one who is meant from now on. One whom the
+    /// authority does not name has one row. `keeps` is whether the earlier refresh token stays where no
+    /// new one came.
+    pub fn receive(
+        &mut self,
+        grant: &str,
+        key: RowKey,
+        token_set: &TokenSet,
+        keeps: bool,
+        now: Timestamp,
+    ) -> &mut AccountRow {
+        let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
+        // `is_of` has one row for whoever is not named, too.
+        let place = self
+            .accounts
+            .iter()
+            .position(|row| row.is_of(&token_set.account));
+        let Some(place) = place else {
+            return self.sign_in(grant, key, token_set, now);
+        };
+        let row = &mut self.accounts[place];
+        if !keeps {
+            row.refresh_token = None;
+            row.refresh_expires_at = None;
+        }
+        if latest > Some(row.signed_in_at) {
+            row.signed_in_at = latest.map_or(now, |latest| latest.plus(1));
+        }
+        row.receive(key, token_set, now);
+        row
+    }
+
     /// Takes in a refresh token that was obtained elsewhere, and remembers its digest. Whose it is, is
     /// known once it was redeemed: until then it is that of somebody new, and of `name` if told so.
     pub fn import(
@@ -441,8 +468,7 @@ impl Session {
     }
 
     /// Leaves of each account the row that came last; whether there were others.
-    pub fn merge_accounts(&mut self) -> bool {
-        let count = self.accounts.len();
+    pub fn merge_accounts(&mut self) {
         self.accounts
             .sort_by_key(|row| std::cmp::Reverse(row.signed_in_at));
         let mut known: Vec<Account> = Vec::new();
@@ -454,7 +480,6 @@ impl Session {
             });
             !is_known
         });
-        self.accounts.len() < count
     }
 
     /// Forgets accounts that have no token left; whether there were some.
@@ -613,6 +638,45 @@ mod tests {
         sign_in.interrupt(Timestamp(2010));
         assert_eq!(sign_in.asked_again_after, Some(Timestamp(2060)));
         assert_eq!(sign_in.reason.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn whoever_a_machine_s_grant_named_last_is_meant_and_nobody_has_what_is_another_s() {
+        let key = RowKey::default;
+        let receive = |session: &mut Session, name: Option<&str>, token: &str, keeps| {
+            let account = Account::told(name.map(String::from), None);
+            let refresh = (token == "first").then_some("refresh");
+            let token_set = TokenSet {
+                account,
+                ..token_set(token, refresh, None)
+            };
+            let row = session.receive("plugin", key(), &token_set, keeps, Timestamp(1000));
+            (row.label().map(String::from), row.refresh_token.is_some())
+        };
+        let meant = |session: &Session, wanted: Option<&str>| {
+            let token = session
+                .account(wanted)
+                .and_then(|row| row.access_token(&key()));
+            token.map(|token| token.secret.expose().to_owned())
+        };
+        for keeps in [true, false] {
+            let mut session = Session::default();
+            let ada = || Some("ada".to_owned());
+            assert_eq!(
+                receive(&mut session, Some("ada"), "first", keeps),
+                (ada(), true)
+            );
+            receive(&mut session, Some("eve"), "second", keeps);
+            assert_eq!(meant(&session, None).as_deref(), Some("second"));
+            let again = receive(&mut session, Some("ada"), "third", keeps);
+            assert_eq!(again, (ada(), keeps), "an earlier refresh token");
+            assert_eq!(meant(&session, None).as_deref(), Some("third"));
+            receive(&mut session, None, "nobody's", keeps);
+            assert_eq!(meant(&session, None).as_deref(), Some("nobody's"));
+            assert_eq!(meant(&session, Some("ada")).as_deref(), Some("third"));
+            receive(&mut session, None, "nobody's again", keeps);
+            assert_eq!(session.accounts.len(), 3);
+        }
     }
 
     #[test]
