@@ -123,7 +123,16 @@ impl Answerer<'_> {
             answerer: self,
             deadline,
             channel,
-            interactive,
+            // Nobody has to sign in for whoever signs out.
+            interactive: match request.action {
+                Action::Logout { .. } => Interactive::Never,
+                Action::Get
+                | Action::Login
+                | Action::Begin
+                | Action::Finish(_)
+                | Action::Status
+                | Action::Erase(_) => interactive,
+            },
             chain,
             known: RefCell::default(),
         };
@@ -284,14 +293,38 @@ struct OtherProfiles<'a> {
     interactive: Interactive,
     /// The profiles that wait for each other; the last one asks.
     chain: Vec<&'a str>,
-    known: RefCell<BTreeMap<String, Secret>>,
+    /// What came of each; a failure as well, so that nothing is asked again under a lock.
+    known: RefCell<BTreeMap<String, Result<Credential, Error>>>,
 }
 
 impl Tokens for OtherProfiles<'_> {
     fn token_of(&self, profile: &str) -> Result<Secret, Error> {
-        if let Some(token) = self.known.borrow().get(profile) {
-            return Ok(token.clone());
+        let now = self.answerer.context.clock.now();
+        // A person may have taken longer than a token lives that was asked for at the beginning.
+        let is_over = |token: &Credential| token.expires_at.is_some_and(|end| end <= now);
+        let known = self.known.borrow().get(profile).cloned();
+        if let Some(known) = known.filter(|known| !known.as_ref().is_ok_and(is_over)) {
+            return known.map(|token| token.access_token);
         }
+        let came = self.ask(profile).map_err(|error| match self.chain.last() {
+            Some(own) => error.because(format!("profile `{}` needs its token", printable(own))),
+            None => error,
+        });
+        let mut known = self.known.borrow_mut();
+        known.insert(profile.to_owned(), came.clone());
+        came.map(|token| token.access_token)
+    }
+
+    fn secret_variables(&self) -> Result<Vec<String>, Error> {
+        let sources = file::read(self.answerer.location)?;
+        let own = self.chain.last().copied().unwrap_or_default();
+        let variables = Configuration::secret_variables(&sources, own);
+        Ok(variables.into_iter().collect())
+    }
+}
+
+impl OtherProfiles<'_> {
+    fn ask(&self, profile: &str) -> Result<Credential, Error> {
         if self.chain.contains(&profile) {
             let circle: Vec<String> = self
                 .chain
@@ -313,10 +346,16 @@ impl Tokens for OtherProfiles<'_> {
             ..Request::new(Action::Get)
         };
         let now = self.answerer.context.clock.monotonic();
+        let left = self.deadline.saturating_sub(now);
         // No tool gets this token: whether one may is asked of the profile that needs it.
         let answerer = Answerer {
             tool: None,
-            time_limit: self.deadline.saturating_sub(now),
+            // Where a person took all of it for another one, this one has time all the same.
+            time_limit: if left.is_zero() {
+                Context::REQUEST_LIMIT
+            } else {
+                left
+            },
             ..*self.answerer
         };
         let response = answerer.answer_for(&request, self.channel, &self.chain)?;
@@ -326,17 +365,7 @@ impl Tokens for OtherProfiles<'_> {
                 "BUG: a token was asked for",
             ));
         };
-        let token = credential.access_token;
-        let mut known = self.known.borrow_mut();
-        known.insert(profile.to_owned(), token.clone());
-        Ok(token)
-    }
-
-    fn secret_variables(&self) -> Result<Vec<String>, Error> {
-        let sources = file::read(self.answerer.location)?;
-        let own = self.chain.last().copied().unwrap_or_default();
-        let variables = Configuration::secret_variables(&sources, own);
-        Ok(variables.into_iter().collect())
+        Ok(*credential)
     }
 }
 

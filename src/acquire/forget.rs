@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Call, prepare};
+use super::{Call, prepare_client};
 use crate::context::Context;
 use crate::error::Error;
 use crate::oauth::client::EndpointName;
@@ -47,8 +47,10 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     if matches!(call.store.load()?, Loaded::Absent) {
         return Ok(Vec::new());
     }
-    // Without them there is no revocation, which is warned of.
-    drop(prepare(call));
+    if !local {
+        // Without it there is no revocation, which is warned of.
+        drop(prepare_client(call));
+    }
     let guard = call.store.lock(context)?;
     let mut session = call.store.load_locked(&guard, context)?;
     let wanted = call.account();

@@ -369,12 +369,10 @@ pub fn assertion(
 /// Has the tokens of other profiles at hand that this one needs, before any lock is taken. Where a
 /// person signed in for one of them, the call goes on all the same.
 fn prepare<'a>(call: &Call<'a>) -> Result<Call<'a>, Error> {
-    let of_client = call.profile.client.authentication.profiles();
-    for name in of_client.chain(call.grant.profiles()) {
-        let token = call.context.tokens.token_of(name);
-        token.map_err(|error| {
-            error.because(format!("profile `{}` needs its token", call.profile.name))
-        })?;
+    prepare_client(call)?;
+    for name in call.grant.profiles() {
+        // It may be needless: whoever needs it is told why there is none.
+        drop(call.context.tokens.token_of(name));
     }
     let is_over = call.context.time_left().is_some_and(|left| left.is_zero());
     Ok(Call {
@@ -385,6 +383,14 @@ fn prepare<'a>(call: &Call<'a>) -> Result<Call<'a>, Error> {
         },
         ..*call
     })
+}
+
+/// The same for those that every request to the authority needs.
+fn prepare_client(call: &Call<'_>) -> Result<(), Error> {
+    for name in call.profile.client.authentication.profiles() {
+        call.context.tokens.token_of(name)?;
+    }
+    Ok(())
 }
 
 /// A token is handed out that should have been refreshed.

@@ -74,6 +74,12 @@ pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
     let call = &prepare(call)?;
     let context = &call.context;
     let _guard = call.store.lock_sign_in(context)?;
+    // Another sign-in may have been waited for. What comes of this one has to be kept, too.
+    let call = &Call {
+        context: context.without_deadline(),
+        ..*call
+    };
+    let context = &call.context;
     let begun = read(call)?.sign_in.begun;
     let now = context.clock.now();
     let begun = begun.filter(|begun| (0..LIFE).contains(&now.since(begun.at)));

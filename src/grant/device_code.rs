@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Asks, Entry, Grant, GrantRequest};
-use crate::context::{Context, HttpResponse};
+use crate::context::{Context, HttpFailure, HttpResponse};
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Client, EndpointName};
 use crate::oauth::metadata::{self, Server};
@@ -233,6 +233,7 @@ fn poll(
     // still while the machine slept, the authority says that the code has run out.
     let end = context.clock.monotonic() + authorization.expires_in;
     let mut pace = Pace::new(authorization.interval);
+    let mut has_asked = false;
     loop {
         let left = end.saturating_sub(context.clock.monotonic());
         context.clock.sleep(pace.wait().min(left))?;
@@ -241,7 +242,15 @@ fn poll(
         form.add_parameters(client, request.claims_of_token_request(client));
         // The answer may hold the tokens: Ctrl-C waits for it.
         let shield = context.signals.shield();
-        let answer = request::post(client, server, endpoint, form, context)?;
+        let answer = match request::post(client, server, endpoint, form, context) {
+            Ok(answer) => answer,
+            // What proves the client was there a moment ago: a person who is at it loses nothing.
+            Err(error) if has_asked && error.kind() != ErrorKind::Interrupted => {
+                Err(HttpFailure::NotSent(error.message().to_owned()))
+            }
+            Err(error) => return Err(error),
+        };
+        has_asked = true;
         drop(shield);
         let failure = match answer {
             Err(failure) => Failure::from(failure),

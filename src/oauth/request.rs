@@ -1,10 +1,12 @@
 //! A form sent to an authority's endpoint, with the client's authentication.
 
+use std::time::Duration;
+
 use url::form_urlencoded::Serializer;
 
 use crate::context::{Context, HttpFailure, HttpRequest, HttpResponse};
 use crate::endpoint::Endpoint;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::oauth::client_authentication::authenticate;
 use crate::oauth::metadata::Server;
@@ -94,7 +96,23 @@ pub fn post(
     client: &Client,
     server: &Server,
     endpoint: &Endpoint,
+    form: Form,
+    context: &Context<'_>,
+) -> Result<Result<HttpResponse, HttpFailure>, Error> {
+    post_in_time(client, server, endpoint, form, Duration::ZERO, context)
+}
+
+/// The same for a request whose answer must not be lost: it is sent only where at least that much
+/// time is left for it, once all is there that goes with it.
+///
+/// # Errors
+/// As those of [`post`].
+pub fn post_in_time(
+    client: &Client,
+    server: &Server,
+    endpoint: &Endpoint,
     mut form: Form,
+    least: Duration,
     context: &Context<'_>,
 ) -> Result<Result<HttpResponse, HttpFailure>, Error> {
     let mut headers = vec![
@@ -114,6 +132,13 @@ pub fn post(
         body: Some(form.encode()),
     };
     let limit = context.request_limit()?;
+    if limit < least {
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "too little of the time for this call is left for the request",
+        )
+        .hint("nothing was lost; try again"));
+    }
     let answer = context.http.send(&request, &client.tls, limit);
     context.debug(|| match &answer {
         Ok(response) => format!("{endpoint} answered with HTTP status {}", response.status),

@@ -1398,6 +1398,88 @@ fn a_refresh_that_names_somebody_else_is_refused() {
 }
 
 #[test]
+fn whose_a_refresh_token_is_that_nobody_was_told_of_is_known_with_its_first_answer() {
+    let (world, desk) = (
+        World::default(),
+        Desk::with("account = \"ada@example.test\"\n"),
+    );
+    let eve = json!({"aud": "cli", "sub": "eve", "preferred_username": "eve@example.test"});
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("r-1")))
+        .answer(200, with_id_token(&tokens("eve-s", Some("r-2")), &eve));
+    desk.get(&world).expect("ada is believed");
+    let error = desk.refresh_silently(&world).expect_err("it is eve's");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.message().contains("of `eve@example.test`"), "{error}");
+    // Nothing of it is handed out as ada's later, and the refresh token is hers still.
+    let error = desk.refresh_silently(&world).expect_err("ada is not there");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    world.answer(200, with_id_token(&tokens("eve-s-next", None), &eve));
+    let request = Request {
+        account: Some("eve@example.test".to_owned()),
+        ..forced()
+    };
+    desk.ask(&world, &request).expect("eve is there");
+    assert_eq!(
+        world.sent.borrow().last().expect("it was sent").form["refresh_token"],
+        "r-2"
+    );
+    world.assert_all_asked();
+}
+
+/// A profile whose client proves itself with the token of another.
+const ASSERTED: &str = "client_assertion = { profile = \"other\" }\n";
+
+#[test]
+fn a_refresh_token_is_not_spent_where_what_goes_with_it_took_the_time_for_the_answer() {
+    let (world, desk) = (World::default(), Desk::with(ASSERTED));
+    let always = std::iter::repeat_n("proof", 8).map(|token| (0, Ok(token)));
+    world.other_tokens.borrow_mut().extend(always);
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("r-1")));
+    desk.get(&world).expect("the sign-in goes well");
+    world.other_tokens.borrow_mut().clear();
+    for seconds in [0, 58] {
+        world
+            .other_tokens
+            .borrow_mut()
+            .push_back((seconds, Ok("proof")));
+    }
+    let error = desk
+        .refresh_silently(&world)
+        .expect_err("58 of 60 seconds are over");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(world.count("refresh_token"), 0, "nothing was sent");
+}
+
+#[test]
+fn a_person_at_a_code_loses_nothing_where_the_client_cannot_prove_itself_for_a_moment() {
+    let (world, desk) = (World::default(), Desk::with(ASSERTED));
+    let trouble = || Err(Error::new(ErrorKind::Unavailable, "it cannot be asked now"));
+    // Before all, with the device's request, and with each poll.
+    let came = [
+        Ok("proof"),
+        Ok("proof"),
+        Ok("proof"),
+        trouble(),
+        Ok("proof"),
+    ];
+    world
+        .other_tokens
+        .borrow_mut()
+        .extend(came.map(|token| (0, token)));
+    world
+        .answer(200, device())
+        .answer(400, refusal("authorization_pending"))
+        .answer(200, tokens("first", Some("r-1")));
+    desk.get(&world).expect("the sign-in goes well");
+    assert_eq!(world.other_tokens.borrow().len(), 0);
+    world.assert_all_asked();
+}
+
+#[test]
 fn a_sign_in_for_other_scopes_is_good_for_the_profile_s_too() {
     let world = World::default();
     let desk = Desk::new();
