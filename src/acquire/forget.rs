@@ -12,7 +12,7 @@ use crate::oauth::response;
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::store::Loaded;
-use crate::store::session::{AccountRow, Session};
+use crate::store::session::{AccountRow, Session, SignIn};
 use crate::token::TokenSet;
 
 /// Forgets an access token that a tool saw rejected, or all of them; the refresh token stays, and
@@ -60,6 +60,15 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
         .partition(|row| wanted.is_none_or(|wanted| row.is_named(wanted)));
     if !local {
         revoke(call.profile, &leaving, context);
+    }
+    let meant = session.sign_in.asked_for.as_deref();
+    if meant.is_some_and(|meant| leaving.iter().any(|row| row.is_named(meant))) {
+        // Whoever is gone has refused nothing.
+        session.sign_in = SignIn {
+            waiting_since: session.sign_in.waiting_since,
+            begun: session.sign_in.begun,
+            ..SignIn::default()
+        };
     }
     // What was imported once must not be sent again, and its source may have it still.
     if staying.is_empty() && session.imported.is_empty() {

@@ -85,7 +85,7 @@ fn table(status: &Value) -> String {
             let used = is_used.then(|| "used, unless --account names another".to_owned());
             let refresh = said("refreshed_again_after").map(|until| {
                 let error = said("refresh_error").unwrap_or_default();
-                format!("tried again after {until}: {error}")
+                format!("refresh failed, tried again after {until}: {error}")
             });
             let notes: Vec<String> = [used, sign_in, refresh].into_iter().flatten().collect();
             let refreshable = if account["refreshable"] == true {

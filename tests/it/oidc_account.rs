@@ -117,6 +117,24 @@ fn only_whoever_was_asked_for_is_said_to_wait_or_to_have_refused() {
     ground.end_failed(terminal, 5);
     assert_eq!(used(&ground), ["bob"]);
     assert_eq!(refused(&ground), ["bob"]);
+
+    // What somebody has refused ends with their sign-in, and with nobody else's.
+    let terminal = ground.in_terminal("login --account ada@example.test");
+    ground.authority.deny(None, "ada");
+    ground.end_failed(terminal, 5);
+    ground
+        .run(&["logout", "--account", "bob@example.test"])
+        .ok();
+    assert_eq!(refused(&ground), ["ada"]);
+    ground.sign_in("bob");
+    let terminal = ground.in_terminal("login --account ada@example.test");
+    ground.authority.deny(None, "ada");
+    ground.end_failed(terminal, 5);
+    ground
+        .run(&["logout", "--account", "ada@example.test"])
+        .ok();
+    assert_eq!(refused(&ground), Vec::<String>::new());
+    assert_eq!(used(&ground), ["bob"]);
 }
 
 #[test]
