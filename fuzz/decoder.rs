@@ -437,6 +437,10 @@ impl Signals for Quiet {
         Box::new(Self)
     }
 
+    fn heed_reader(&self) -> Box<dyn Shield + '_> {
+        self.shield()
+    }
+
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }

@@ -304,6 +304,9 @@ pub trait Tokens {
 pub trait Signals {
     /// From here to the end of the guard Ctrl-C is remembered instead of ending the process.
     fn shield(&self) -> Box<dyn Shield + '_>;
+    /// From here to the end of the guard, it is also told to end by whoever reads its stdout, and
+    /// goes away.
+    fn heed_reader(&self) -> Box<dyn Shield + '_>;
     /// Whether the process was told to end while something was shielded.
     ///
     /// # Errors

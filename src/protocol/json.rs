@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::argument::{Arguments, Flag};
 use super::{Answer, Entry};
 use crate::claims;
-use crate::context::Terminal;
+use crate::context::{Signals, Terminal};
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Io, delivered};
@@ -54,7 +54,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             Ok(_) => Line::TooLong,
             Err(_) => Line::End,
         };
-        let (kind, written) = respond(line, &output, answer);
+        let (kind, written) = respond(line, &output, io.signals, answer);
         delivered(written)?;
         return Ok(kind.map_or(0, ErrorKind::exit_code));
     }
@@ -67,7 +67,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             Ok(Line::End) | Err(_) => return Ok(0),
             Ok(line) => line,
         };
-        let (_, written) = respond(line, &output, answer);
+        let (_, written) = respond(line, &output, io.signals, answer);
         if let Err(error) = written {
             return delivered(Err(error)).map(|()| 0);
         }
@@ -116,6 +116,7 @@ impl Terminal for Messages<'_, '_> {
 fn respond(
     line: Line,
     output: &Output<'_>,
+    signals: &dyn Signals,
     answer: &Answer<'_>,
 ) -> (Option<ErrorKind>, io::Result<()>) {
     let (id, request) = match &line {
@@ -135,6 +136,8 @@ fn respond(
             Some(Interactive::Auto) | None => matches!(kind, Kind::Login | Kind::Finish),
         };
         let terminal: Option<&dyn Terminal> = is_shown.then_some(&messages as &dyn Terminal);
+        // Whoever shows it may go away, and a sign-in that nobody sees would hold up the next.
+        let _heeded = is_shown.then(|| signals.heed_reader());
         let response = answer(&request, terminal)?;
         render_response(kind, &response)
     });

@@ -21,12 +21,20 @@ static PENDING: AtomicBool = AtomicBool::new(false);
 /// How many shields there are.
 static SHIELDS: AtomicUsize = AtomicUsize::new(0);
 
+/// How many wait for somebody who reads stdout.
+static READERS: AtomicUsize = AtomicUsize::new(0);
+
 /// The process' signals.
 pub struct ProcessSignals;
 
 impl Signals for ProcessSignals {
     fn shield(&self) -> Box<dyn Shield + '_> {
         Box::new(Shielded::new())
+    }
+
+    fn heed_reader(&self) -> Box<dyn Shield + '_> {
+        READERS.fetch_add(1, Ordering::SeqCst);
+        Box::new(Heeded)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -56,14 +64,32 @@ impl Drop for Shielded {
 
 impl Shield for Shielded {}
 
+/// While it lives, nothing is done for a reader who has gone.
+struct Heeded;
+
+impl Drop for Heeded {
+    fn drop(&mut self) {
+        READERS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Shield for Heeded {}
+
 /// Whether the process was told to end.
 ///
 /// # Errors
 /// `interrupted`, if it was.
 pub(super) fn check() -> Result<(), Error> {
     // Within another's shield the wait is part of what must not be torn.
-    if PENDING.load(Ordering::SeqCst) && SHIELDS.load(Ordering::SeqCst) <= 1 {
+    if SHIELDS.load(Ordering::SeqCst) > 1 {
+        return Ok(());
+    }
+    if PENDING.load(Ordering::SeqCst) {
         return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
+    }
+    if READERS.load(Ordering::SeqCst) > 0 && platform::is_reader_gone() {
+        let gone = "nobody reads the answer any more";
+        return Err(Error::new(ErrorKind::Interrupted, gone));
     }
     Ok(())
 }

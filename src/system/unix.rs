@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
@@ -125,6 +126,14 @@ pub fn container_mark() -> Option<&'static str> {
 /// Has a program started in a group of its own, beyond the reach of this terminal's Ctrl-C.
 pub fn leave_group(command: &mut Command) {
     command.process_group(0);
+}
+
+/// Whether nobody reads our stdout any more: a pipe, a connection or a terminal that was closed.
+pub fn is_reader_gone() -> bool {
+    let stdout = io::stdout();
+    // An end is told without being asked for.
+    let mut wanted = [PollFd::new(&stdout, PollFlags::empty())];
+    rustix::event::poll(&mut wanted, Some(&Timespec::default())).is_ok_and(|count| count > 0)
 }
 
 /// Whether a child has ended. It is not waited for: until then no other process can have its id, nor

@@ -84,6 +84,11 @@ pub fn leave_group(command: &mut Command) {
     command.creation_flags(NEW_GROUP);
 }
 
+/// Whether nobody reads our stdout any more: that is noticed when something is written.
+pub fn is_reader_gone() -> bool {
+    false
+}
+
 /// Whether a child has ended.
 pub fn has_ended(child: &mut Child) -> bool {
     !matches!(child.try_wait(), Ok(None))

@@ -2,8 +2,9 @@
 //! a sign-in that somebody has begun lives through.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,34 @@ fn the_person_is_shown_all_that_the_authority_says_and_scripts_nothing() {
     let read = |name| fs::read_to_string(scene.file(name)).expect("the shell made it");
     assert_eq!(read("errors"), "");
     assert_eq!(read("answer"), scene.run(&["get"]).ok());
+}
+
+#[test]
+fn a_program_that_shows_the_code_and_goes_away_ends_the_sign_in() {
+    let scene = undecided();
+    let mut command = detached(scene.sandbox.command(&["serve"]));
+    let mut child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("setsid starts");
+    let mut stdin = child.stdin.take().expect("it was piped above");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+    stdin
+        .write_all(b"{\"kind\":\"login\",\"profile\":\"api\"}\n")
+        .expect("it listens");
+    let (mut hello, mut message) = (String::new(), String::new());
+    stdout.read_line(&mut hello).expect("it says hello");
+    stdout.read_line(&mut message).expect("it shows the code");
+    assert!(message.contains("on any device"), "{message}");
+    drop(stdout);
+    // It would have asked for a quarter of an hour, and its stdin is open.
+    let ended = child.wait().expect("it can be waited for");
+    assert_eq!(ended.code(), Some(0));
+    drop(stdin);
+    let status = scene.run(&["status", "-o", "json"]).json();
+    let account = &status["profiles"][0]["accounts"][0];
+    assert!(account["waiting_since"].is_null(), "{status}");
+    assert!(account["asked_again_after"].is_null(), "{status}");
 }
 
 #[test]

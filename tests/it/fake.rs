@@ -253,6 +253,10 @@ impl Signals for World {
         Box::new(Counted(&self.shields))
     }
 
+    fn heed_reader(&self) -> Box<dyn Shield + '_> {
+        self.shield()
+    }
+
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }

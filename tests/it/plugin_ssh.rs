@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::authority::Settings;
+use crate::oidc_ground::eventually;
 use crate::scene::{Scene, profile, refresh_token};
 use crate::support::Sandbox;
 use crate::tool::{SSH, SSHD, needs};
@@ -164,6 +165,11 @@ impl Machines {
     }
 }
 
+/// A machine where nobody is signed in, whose codes wait for a decision.
+fn undecided() -> Scene {
+    Scene::of(Settings::default(), |issuer| profile("api", issuer))
+}
+
 /// What `id` says of who runs this test.
 fn id(of: &str) -> String {
     let output = Command::new("id").arg(of).output().expect("id starts");
@@ -208,8 +214,7 @@ fn another_machine_s_sign_in_serves_this_one_and_its_refresh_token_stays_there()
 fn the_code_of_a_sign_in_there_is_shown_here() {
     needs!(SSHD);
     needs!(SSH);
-    let undecided = Scene::of(Settings::default(), |issuer| profile("api", issuer));
-    let machines = Machines::new(undecided);
+    let machines = Machines::new(undecided());
     let terminal = machines
         .near
         .in_terminal("cred-helper get >answer 2>errors");
@@ -221,6 +226,32 @@ fn the_code_of_a_sign_in_there_is_shown_here() {
     assert_eq!(read("errors"), "");
     assert_eq!(read("answer"), machines.far.run(&["get"]).ok());
     machines.learn();
+}
+
+#[test]
+fn a_sign_in_there_that_is_given_up_here_holds_up_nobody() {
+    needs!(SSHD);
+    needs!(SSH);
+    let machines = Machines::new(undecided());
+    let (call, mut keyboard) = machines
+        .near
+        .with_keyboard("cred-helper get >answer 2>errors");
+    let is_waiting = || {
+        let status = machines.far.run(&["status", "-o", "json"]).json();
+        let accounts = status["profiles"][0]["accounts"].as_array().cloned();
+        let accounts = accounts.unwrap_or_default();
+        accounts
+            .iter()
+            .any(|account| !account["waiting_since"].is_null())
+    };
+    eventually("the code is shown", || {
+        keyboard.sees().contains("on any device")
+    });
+    assert!(is_waiting());
+    keyboard.type_in("\u{3}");
+    let (code, shown) = call.end();
+    assert_eq!(code, Some(130), "{shown}");
+    eventually("the other machine asks nobody any more", || !is_waiting());
 }
 
 #[test]
