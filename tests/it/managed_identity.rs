@@ -513,14 +513,14 @@ fn a_call_waits_while_the_service_is_updated() {
     let azure = Azure::new(Place::VirtualMachine);
     azure.answer(Answer::new(410, "gone"));
     let mut command = azure.command(&["get"]);
-    // Ten seconds are half a second there.
+    // Ten seconds are two there.
     let own: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(ToOwned::to_owned)
         .collect();
     let mut fast = Command::new("faketime");
     azure.sandbox.prepare(&mut fast);
-    fast.args(["-f", "+0 x20"]).args(own);
+    fast.args(["-f", "+0 x5"]).args(own);
     azure.settle(&mut fast);
     command = fast;
     let ran = azure.sandbox.run_command(command);
