@@ -7,6 +7,7 @@
 mod answer;
 mod host;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -138,6 +139,7 @@ impl Grant for ManagedIdentity {
         let attempt = Attempt {
             profile: request.profile,
             id: self.id.as_ref(),
+            ca_file: client.tls.ca_file.as_ref(),
             found: host::find(context.environment).map_err(|problem| failed(request, &problem))?,
             context,
         };
@@ -178,6 +180,8 @@ fn resource<'r>(request: &GrantRequest<'r>) -> Result<&'r str, Error> {
 struct Attempt<'a> {
     profile: &'a str,
     id: Option<&'a (IdKind, String)>,
+    /// Certificate authorities for a service that has https.
+    ca_file: Option<&'a PathBuf>,
     found: Found,
     context: &'a Context<'a>,
 }
@@ -255,6 +259,7 @@ impl Attempt<'_> {
     /// Sends a request until it is answered for good, or there is no time left.
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse, Error> {
         let tls = Tls {
+            ca_file: self.ca_file.cloned(),
             thumbprint: self.found.thumbprint,
             is_of_platform: true,
             ..Tls::default()

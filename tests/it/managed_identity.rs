@@ -1,6 +1,7 @@
 //! What runs in Azure signs in as itself, in each of the places there.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
 
@@ -12,6 +13,7 @@ use crate::http_server::{Answer, HttpServer};
 use crate::msal::msal;
 use crate::oidc_ground::eventually;
 use crate::support::Sandbox;
+use crate::tls::{CertificateAuthority, Front};
 
 /// The requests of a place, each as [`said`] has it, where `ids` are further parameters.
 fn requests(place: Place, ids: &[&str]) -> Vec<Vec<String>> {
@@ -454,6 +456,22 @@ fn no_proxy_stands_between() {
         assert_eq!(answer.trim_end(), token_number(1), "{place:?}");
     }
     assert_eq!(proxy.requests().len(), 0);
+}
+
+#[test]
+fn a_service_with_https_has_a_certificate_that_the_profile_trusts() {
+    for (tls, code) in [("tls = { ca_file = \"platform.pem\" }\n", 0), ("", 6)] {
+        let azure = Azure::of(Place::AppService, &robot(SYSTEM, tls));
+        let authority = CertificateAuthority::new(azure.sandbox.path(), "platform");
+        let presented = authority.issue("service", "IP:127.0.0.1", "+0");
+        let behind: SocketAddr = azure.server.address().parse().expect("an address");
+        let front = Front::start(presented, behind);
+        let mut command = azure.command(&["get"]);
+        command.env("IDENTITY_ENDPOINT", format!("{}/token", front.origin()));
+        let ran = azure.sandbox.run_command(command);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert_eq!(azure.server.requests().len(), usize::from(code == 0));
+    }
 }
 
 #[test]
