@@ -4,10 +4,8 @@
 
 use std::num::NonZeroU32;
 
+use aes::cipher::{Block, BlockCipherDecrypt, KeyInit};
 use aes::{Aes128, Aes192, Aes256};
-use cbc::Decryptor;
-use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
 use des::TdesEde3;
 use rc2::Rc2;
 use ring::{digest, pbkdf2};
@@ -225,21 +223,48 @@ fn read_pbkdf2<'d>(
     Ok((hash, salt, count))
 }
 
-/// Decrypts in CBC mode. Padding that is none means another key, so another passphrase.
+/// Decrypts in CBC mode.
 fn unlock<C: BlockCipherDecrypt + KeyInit>(
     key: &[u8],
     vector: &[u8],
     encrypted: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Problem>
-where
-    Decryptor<C>: KeyIvInit,
-{
-    let cipher = Decryptor::<C>::new_from_slices(key, vector).map_err(|_| Problem::malformed())?;
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let cipher = C::new_from_slice(key).map_err(|_| Problem::malformed())?;
+    let mut decrypt = |bytes: &mut [u8]| {
+        if let Ok(block) = <&mut Block<C>>::try_from(bytes) {
+            cipher.decrypt_block(block);
+        }
+    };
+    chain(&mut decrypt, C::block_size(), vector, encrypted)
+}
+
+/// Decrypts block by block. One function for all ciphers: theirs are large, and a file is small.
+/// Padding that is none means another key, so another passphrase.
+#[inline(never)]
+fn chain(
+    decrypt: &mut dyn FnMut(&mut [u8]),
+    size: usize,
+    vector: &[u8],
+    encrypted: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    if vector.len() != size || encrypted.is_empty() || !encrypted.len().is_multiple_of(size) {
+        return Err(Problem::malformed());
+    }
     let mut bytes = Zeroizing::new(encrypted.to_vec());
-    let length = cipher
-        .decrypt_padded::<Pkcs7>(&mut bytes)
-        .map_err(|_| Problem::wrong_passphrase())?
-        .len();
+    let before = std::iter::once(vector).chain(encrypted.chunks(size));
+    for (block, before) in bytes.chunks_mut(size).zip(before) {
+        decrypt(block);
+        for (byte, before) in block.iter_mut().zip(before) {
+            *byte ^= before;
+        }
+    }
+    // RFC 8018 §6.1.1: as many bytes as each of them says.
+    let padding = bytes.last().copied().unwrap_or_default();
+    let length = bytes.len().saturating_sub(usize::from(padding));
+    let is_good = (1..=size).contains(&usize::from(padding));
+    if !is_good || bytes[length..].iter().any(|byte| *byte != padding) {
+        return Err(Problem::wrong_passphrase());
+    }
     bytes.truncate(length);
     Ok(bytes)
 }
