@@ -27,6 +27,9 @@ const REQUESTS: [&str; 5] = ["page", "code", "device code", "poll", "refresh"];
 /// The same of machines: a certificate is sent along once, and once it is not.
 const REQUESTS_OF_MACHINES: [&str; 4] = ["secret", "certificate", "certificate", "assertion"];
 
+/// The same for what somebody has already.
+const REQUESTS_OF_BORROWERS: [&str; 4] = ["realm", "password", "import", "on behalf of"];
+
 /// Headers that are not compared: those of HTTP itself, which belong to whoever sends the requests.
 const HTTP_HEADERS: [&str; 7] = [
     "accept",
@@ -220,6 +223,67 @@ fn compare(requests: &[&str], theirs: Vec<Said>, ours: Vec<Said>) {
 }
 
 #[test]
+fn both_ask_entra_the_same_for_what_somebody_has_but_for_what_the_document_names() {
+    const SECRETS: [(&str, &str); 4] = [
+        ("PASSWORD", "the-password-of-ada"),
+        ("GIVEN", "the-refresh-token-of-ada"),
+        ("CALLER", "the-token-of-a-caller"),
+        ("SECRET", "of-the-client"),
+    ];
+    const GRANTS: [&str; 3] = [
+        "grant = { type = \"password\", allow_password = true, username = \"ada@example.test\", \
+         password = { env = \"PASSWORD\" } }\n",
+        "grant = { type = \"refresh_token\", refresh_token = { env = \"GIVEN\" } }\n",
+        "grant = { type = \"on_behalf_of\", assertion = { env = \"CALLER\" } }\n\
+         client_secret = { env = \"SECRET\" }\n",
+    ];
+    let Some(msal) = msal() else { return };
+    let scene = |grant: &str, count: usize| {
+        let scene = entra(&format!("client_capabilities = [\"CP1\"]\n{grant}"));
+        let path = "/common/userrealm/ada@example.test".to_owned();
+        let realm = (path, Endpoint::Userinfo);
+        scene.authority.set(|settings| settings.paths = vec![realm]);
+        let managed = Response::json(200, &json!({ "account_type": "Managed" }));
+        let answer = Fault::Answer(managed);
+        scene.authority.script(Endpoint::Userinfo, answer);
+        give_tokens(&scene, count);
+        for (_, secret) in SECRETS {
+            scene.sandbox.secret(secret);
+        }
+        scene
+    };
+    let told = |scene: &Scene| -> Vec<Said> {
+        let requests = scene.authority.requests();
+        let tell = |request| of_pairs(&sent(request));
+        requests.iter().map(tell).collect()
+    };
+    let theirs = {
+        let scene = scene("", 3);
+        let secrets: Vec<&str> = SECRETS[..3].iter().map(|(_, secret)| *secret).collect();
+        let command = script(&scene, &msal, "borrowed.py", &secrets);
+        scene.run_command(command).ok();
+        told(&scene)
+    };
+    let ours = GRANTS.iter().flat_map(|grant| {
+        let scene = scene(grant, 1);
+        let mut command = scene.sandbox.command(&["get"]);
+        command.envs(SECRETS);
+        scene.run_command(command).ok();
+        told(&scene)
+    });
+    compare(&REQUESTS_OF_BORROWERS, theirs, ours.collect());
+}
+
+/// Answers so many token requests.
+fn give_tokens(scene: &Scene, count: usize) {
+    for _ in 0..count {
+        let tokens = json!({ "token_type": "Bearer", "access_token": "t", "expires_in": 3600 });
+        let answer = Fault::Answer(Response::json(200, &tokens));
+        scene.authority.script(Endpoint::Token, answer);
+    }
+}
+
+#[test]
 fn both_prove_to_entra_who_a_client_is_the_same_way_but_for_what_the_document_names() {
     const PASSPHRASE: &str = "of-the-file-alone";
     let Some(msal) = msal() else { return };
@@ -245,13 +309,6 @@ fn both_prove_to_entra_who_a_client_is_the_same_way_but_for_what_the_document_na
             scene.sandbox.secret(secret);
         }
         scene
-    };
-    let give_tokens = |scene: &Scene, count: usize| {
-        for _ in 0..count {
-            let tokens = json!({ "token_type": "Bearer", "access_token": "t", "expires_in": 3600 });
-            let answer = Fault::Answer(Response::json(200, &tokens));
-            scene.authority.script(Endpoint::Token, answer);
-        }
     };
     let theirs = {
         let scene = profile("");

@@ -28,7 +28,9 @@ class Loopback:
         self.origin = origin
         self.tenant = tenant
 
-    def get(self, url, **_):
+    def get(self, url, headers=None, **_):
+        if url.startswith(f"{ENTRA}/common/userrealm/"):
+            return self.send(url, None, headers)
         base = f"{ENTRA}/{self.tenant}"
         assert url == f"{base}/v2.0/.well-known/openid-configuration", url
         document = {
@@ -41,7 +43,9 @@ class Loopback:
 
     def post(self, url, params=None, data=None, headers=None, **_):
         assert url.startswith(f"{ENTRA}/") and not params, url
-        body = urllib.parse.urlencode(data).encode()
+        return self.send(url, urllib.parse.urlencode(data).encode(), headers)
+
+    def send(self, url, body, headers):
         request = urllib.request.Request(self.origin + url[len(ENTRA):], body, headers or {})
         try:
             answer = opener.open(request, timeout=30)
