@@ -193,7 +193,9 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
                 path.display()
             ));
         }
-        for key in profile.client.authentication.literals() {
+        let of_client = profile.client.authentication.literals();
+        let of_grant = profile.grant_literals.iter().map(String::as_str);
+        for key in of_client.into_iter().chain(of_grant) {
             shell.context.warn(&format!(
                 "{}: `profiles.{name}.{key}` is written into the file; `{{ env = \"…\" }}`, \
                  `{{ file = \"…\" }}` or `{{ command = [\"…\"] }}` keeps it out",

@@ -30,6 +30,7 @@ use crate::grant::{ANY_KEY, Asks, GRANTS, Given, Grant};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::entra;
 use crate::protocol;
+use crate::secret_source::SecretSource;
 use crate::store::seal::SEALS;
 use crate::text::{nearest, printable, printable_url};
 
@@ -143,6 +144,8 @@ pub struct Profile {
     pub grant_name: &'static str,
     /// The same with its keys, secrets named by their source.
     pub grant_table: toml::Table,
+    /// The keys of the grant whose secret is written into the file.
+    pub grant_literals: Vec<String>,
     /// The preset, by name.
     pub preset: Option<String>,
     /// What it answers for.
@@ -250,6 +253,7 @@ impl Profile {
             grant: _,
             grant_name,
             grant_table,
+            grant_literals: _,
             preset,
             urls,
             account,
@@ -1141,6 +1145,7 @@ fn read_profile(
         scopes: scopes.map(|(scopes, _)| scopes).unwrap_or_default(),
         grant_name: grant.as_ref()?.name,
         grant_table: grant.as_ref()?.shown.clone(),
+        grant_literals: grant.as_ref()?.literals.clone(),
         grant: grant?.grant,
         preset: preset.map(|preset| preset.name.to_owned()),
         urls,
@@ -1334,6 +1339,8 @@ struct Chosen {
     name: &'static str,
     /// Its keys, secrets named by their source.
     shown: toml::Table,
+    /// Its keys whose secret is written into the file.
+    literals: Vec<String>,
 }
 
 /// The keys that a profile with this grant can do without, also where something else is wrong with
@@ -1383,11 +1390,15 @@ fn read_grant(keys: &mut Keys<'_, '_>) -> Option<Chosen> {
     let mut shown = given.plain.clone();
     let sources = given.sources.iter();
     shown.extend(sources.map(|(key, source)| (key.clone(), source.to_toml())));
+    let sources = given.sources.iter();
+    let literals = sources.filter(|(_, source)| matches!(source, SecretSource::Literal(_)));
+    let literals = literals.map(|(key, _)| format!("grant.{key}")).collect();
     match (entry.parse)(given) {
         Ok(grant) => Some(Chosen {
             grant,
             name: entry.name,
             shown,
+            literals,
         }),
         Err(problem) => {
             complain(problem);

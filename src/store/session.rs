@@ -711,4 +711,71 @@ mod tests {
         session.accounts[0].receive(key("a"), &came, Timestamp(120));
         assert_eq!(session.accounts[0].failed_refresh, None);
     }
+
+    #[test]
+    fn what_was_imported_is_the_newest_account_and_one_account_in_the_end() {
+        let mut session = Session::default();
+        session.sign_in(
+            "g",
+            key("a"),
+            &token_set("1", None, Some("ada")),
+            Timestamp(100),
+        );
+        session.sign_in(
+            "g",
+            key("a"),
+            &token_set("2", None, Some("eve")),
+            Timestamp(100),
+        );
+        for number in 0..150 {
+            let token = Secret::new("imported");
+            session.import("g", None, token, number.to_string(), Timestamp(100));
+        }
+        assert_eq!(session.imported.len(), 100, "they are not kept for ever");
+        assert_eq!(session.imported.last(), Some(&"149".to_owned()));
+        let row = session.account_mut(None).expect("there is one");
+        assert_eq!(row.refresh_token, Some(Secret::new("imported")));
+        // Whose it is, is told when it is redeemed.
+        row.receive(key("a"), &token_set("3", None, Some("ada")), Timestamp(100));
+        assert!(session.merge_accounts());
+        let labels: Vec<_> = session.accounts.iter().map(|row| row.label()).collect();
+        assert_eq!(
+            labels,
+            [Some("ada@example.test"), None, Some("eve@example.test")]
+        );
+        assert!(session.accounts[0].refresh_token.is_some());
+        assert!(!session.merge_accounts());
+        session.accounts[1].refresh_token = None;
+        assert!(session.forget_empty_accounts());
+        assert_eq!(session.accounts.len(), 2);
+    }
+
+    #[test]
+    fn what_belongs_to_one_assertion_lies_beside_that_of_others_until_it_is_over() {
+        let of = |assertion: &str, before: Session, now: i64| {
+            let mut session = Session::default();
+            let tokens = token_set(assertion, None, None);
+            session.sign_in("g", key("a"), &tokens, Timestamp(100));
+            session.beside(assertion, before, Timestamp(now));
+            session
+        };
+        let first = of("one", Session::default(), 100);
+        let both = of("two", first.clone(), 199);
+        let mut ones = both.clone();
+        ones.retain_of("one");
+        assert_eq!(ones, first, "nothing of it has changed");
+        let again = of("one", both.clone(), 199);
+        assert_eq!(again.accounts.len(), 2, "its own is replaced");
+        let late = of("three", both, 200);
+        let of_whom: Vec<_> = late
+            .accounts
+            .iter()
+            .map(|row| row.assertion.as_deref())
+            .collect();
+        assert_eq!(
+            of_whom,
+            [Some("three")],
+            "the tokens of the others end at 200"
+        );
+    }
 }

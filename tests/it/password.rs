@@ -1,6 +1,7 @@
 //! The password grant: at a real server, at a terminal, and what Entra wants first.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -336,6 +337,21 @@ fn each_mistake_in_the_table_is_told_with_its_place() {
         let is_it = |line: &str| line.contains("profiles.toml:5:") && line.contains(words);
         assert!(error.lines().any(is_it), "{grant}: {error}");
     }
+    // Written into the file, it is warned of.
+    let text = profile("a", "https://id.example");
+    let literal =
+        "grant = { type = \"password\", allow_password = true, password = \"a-literal-word\" }";
+    let sandbox = Sandbox::new(&format!("{text}{literal}\n"));
+    sandbox.secret("a-literal-word");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(sandbox.config(), private).expect("it is ours");
+    let ran = sandbox.run(&["profile", "check"]);
+    assert!(
+        ran.stderr
+            .contains("`profiles.a.grant.password` is written into the file"),
+        "{ran:?}"
+    );
+    ran.ok();
     // It is in no argument either.
     let sandbox = Sandbox::new(&profile("a", "https://id.example"));
     let error = sandbox.run(&["login", "--grant", "password"]).failed(2);
