@@ -53,6 +53,8 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Choose the profile whose `urls` match; with -p it must match too')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'The method of the request to --url, for a proof of DPoP [default: GET]')
+            [CompletionResult]::new('--dpop-nonce', '--dpop-nonce', [CompletionResultType]::ParameterName, 'The nonce that the server of --url wants in the proof')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print [default: token]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to print [default: token]')
             [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Ask for this scope instead of the profile''s')

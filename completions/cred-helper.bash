@@ -318,7 +318,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__get)
-            opts="-p -o -q -v -h --profile --url --output --scope --account --min-valid --force-refresh --claims --interactive --env-name --config --error-format --quiet --verbose --color --help"
+            opts="-p -o -q -v -h --profile --url --method --dpop-nonce --output --scope --account --min-valid --force-refresh --claims --interactive --env-name --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -333,6 +333,14 @@ _cred__helper() {
                     return 0
                     ;;
                 --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dpop-nonce)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

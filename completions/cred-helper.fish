@@ -51,6 +51,8 @@ complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "completions
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s p -l profile -d 'Profile to use' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l url -d 'Choose the profile whose `urls` match; with -p it must match too' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l method -d 'The method of the request to --url, for a proof of DPoP [default: GET]' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l dpop-nonce -d 'The nonce that the server of --url wants in the proof' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -s o -l output -d 'What to print [default: token]' -r -f -a "token\t''
 id-token\t''
 bearer\t''

@@ -97,6 +97,8 @@ fn client() -> Client {
         prompt: None,
         domain_hint: None,
         extra: BTreeMap::new(),
+        dpop: false,
+        proof_key: None,
     }
 }
 
@@ -498,6 +500,8 @@ fn credential() -> Credential {
         host: None,
         username: None,
         basic_only: false,
+        proof_key: None,
+        dpop_proof: None,
     }
 }
 

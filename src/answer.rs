@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::acquire::{self, Call};
 use crate::context::{Context, Terminal, Tokens};
-use crate::credential::{Action, Credential, Interactive, Request, Response};
+use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::exchange;
 use crate::grant::{Asks, GRANTS, Given, Grant};
@@ -170,6 +170,7 @@ impl Answerer<'_> {
         };
         match &request.action {
             Action::Get => {
+                self.check_takes_dpop(request, profile)?;
                 let wanted = self.tool.and_then(|tool| profile.exchange_for(tool));
                 let exchange = wanted
                     .map(|name| {
@@ -200,6 +201,33 @@ impl Answerer<'_> {
                 "BUG: a status has no profile",
             )),
         }
+    }
+
+    /// A token that is bound to a key is of no use to whoever sends it alone: it would be refused
+    /// where it goes, and nobody would know why.
+    fn check_takes_dpop(&self, request: &Request, profile: &Profile) -> Result<(), Error> {
+        let token = request.token.unwrap_or(profile.token);
+        if !profile.client.dpop || request.takes_dpop || token == TokenKind::Id {
+            return Ok(());
+        }
+        let who = match self.tool {
+            Some("get") => "this output of `get` has no room for",
+            Some(_) => "this tool cannot send",
+            None => "another profile cannot use",
+        };
+        let message = format!(
+            "the tokens of profile `{}` are bound to a key (`dpop = true`), and go with a proof for \
+             each request, which {who}",
+            profile.name
+        );
+        let hint = match self.tool {
+            Some("get") => "use `-o json` or `-o headers`, with `--url` and `--method`",
+            Some(_) | None => {
+                "name a profile without `dpop` for it; what knows DPoP asks `cred-helper get -o json \
+                 --url URL`, or `cred-helper serve`"
+            }
+        };
+        Err(Error::new(ErrorKind::Config, message).hint(hint))
     }
 
     fn store(&self, configuration: &Configuration<'_>, profile: &Profile) -> SessionStore {

@@ -1,6 +1,8 @@
 //! The effects of the outer world, as traits: everything below the top reaches time, environment,
 //! network, disk cache and terminal through here and nowhere else.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -284,6 +286,22 @@ pub trait Documents {
     fn save(&self, key: &str, now: Timestamp, document: &[u8]);
 }
 
+/// The nonces that servers gave this process for proofs (RFC 9449 §8): the newest of each.
+#[derive(Debug, Default)]
+pub struct Nonces(RefCell<BTreeMap<String, String>>);
+
+impl Nonces {
+    /// The last one of an origin.
+    pub fn last(&self, origin: &str) -> Option<String> {
+        self.0.borrow().get(origin).cloned()
+    }
+
+    /// Takes in one.
+    pub fn remember(&self, origin: String, nonce: String) {
+        self.0.borrow_mut().insert(origin, nonce);
+    }
+}
+
 /// Other profiles.
 pub trait Tokens {
     /// The token of the profile of that name, which another one names as a source. Asked for once a
@@ -336,6 +354,8 @@ pub struct Context<'a> {
     pub notice: &'a dyn Notice,
     /// Public documents on disk.
     pub documents: &'a dyn Documents,
+    /// Nonces of servers.
+    pub nonces: &'a Nonces,
     /// Other profiles.
     pub tokens: &'a dyn Tokens,
     /// The caller's stdin. It is read only for a profile that says so, and once.

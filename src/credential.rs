@@ -109,6 +109,12 @@ pub struct Request {
     pub assertion: Option<Secret>,
     /// Whether stdin is the caller's to hand that over: no protocol is spoken there.
     pub hands_over_stdin: bool,
+    /// Whether the caller can use a token that is bound to a key; others know bearer tokens alone.
+    pub takes_dpop: bool,
+    /// The method of the request to [`Self::url`], which a proof is for; `None` is `GET`.
+    pub method: Option<String>,
+    /// The nonce that the server of [`Self::url`] wants in the proof (RFC 9449 §9).
+    pub dpop_nonce: Option<String>,
 }
 
 impl Request {
@@ -128,6 +134,9 @@ impl Request {
             token: None,
             assertion: None,
             hands_over_stdin: false,
+            takes_dpop: false,
+            method: None,
+            dpop_nonce: None,
         }
     }
 }
@@ -162,6 +171,10 @@ pub struct Credential {
     pub username: Option<String>,
     /// Whether git's host takes the token as the password of Basic credentials alone.
     pub basic_only: bool,
+    /// The key that the token is bound to. It never leaves: no answer has it.
+    pub proof_key: Option<Secret>,
+    /// The proof for the one request that was asked for, where the token is bound to a key.
+    pub dpop_proof: Option<Secret>,
 }
 
 impl Credential {

@@ -37,7 +37,7 @@
 //! | 4 | profile, exchange | run anything (profile); know stores (exchange) |
 //! | 3 | grant | store, profile, stdout |
 //! | 2 | oauth, store; protocol beside them | each other; protocol knows no oauth, store, profile, acquire |
-//! | 1 | system; credential, token, context, endpoint, claims, io, line, secret_source, signing_key | know OAuth (system) |
+//! | 1 | system; credential, token, context, endpoint, claims, io, line, proof_key, secret_source, signing_key | know OAuth (system) |
 //! | 0 | error, secret, text, digest, encoding | anything of ours |
 //!
 //! What differs between operating systems is in `system/unix.rs` and `system/windows.rs`, and
@@ -102,6 +102,7 @@ pub mod io;
 pub mod line;
 pub mod oauth;
 pub mod profile;
+pub mod proof_key;
 pub mod protocol;
 pub mod secret;
 pub mod secret_source;
@@ -120,7 +121,7 @@ use std::time::Duration;
 use answer::{Answerer, NoProfiles};
 use cli::{Called, Color, ErrorFormat, Globals};
 use command::Shell;
-use context::{Context, Environment, Level};
+use context::{Context, Environment, Level, Nonces};
 use credential::Request;
 use error::{Error, ErrorKind};
 use io::Io;
@@ -206,6 +207,7 @@ fn dispatch(
     let shown = (!is_mute).then_some(shown);
     let notices = Notices::new(&clock, shown, log.as_deref())?;
     let http = Network::default();
+    let nonces = Nonces::default();
     let browser = SystemBrowser::new(environment);
     let controlling = ControllingTerminal::default();
     let anywhere = TerminalOrStandardError::default();
@@ -225,6 +227,7 @@ fn dispatch(
         random: &SystemRandomness,
         notice: &notices,
         documents: &documents,
+        nonces: &nonces,
         tokens: &NoProfiles,
         input: &StandardInput,
         signals: io.signals,

@@ -99,6 +99,8 @@ pub struct TokenSet {
     pub scopes: Option<Vec<String>>,
     /// Who signed in.
     pub account: Account,
+    /// The key that the access token, and a public client's refresh token, are bound to.
+    pub proof_key: Option<Secret>,
 }
 
 #[cfg(test)]

@@ -304,6 +304,7 @@ mod tests {
                 signed_in_at: NOW,
                 refresh_token: refresh_token.map(Secret::new),
                 refresh_expires_at: None,
+                proof_key: None,
                 last_refreshed_at: None,
                 access_tokens: token.into_iter().collect(),
                 failed_refresh: None,

@@ -25,8 +25,10 @@ use crate::credential::{Credential, Interactive, Request, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::grant::{Asks, Grant};
+use crate::oauth::dpop;
 use crate::profile::Profile;
 use crate::profile::route::Target;
+use crate::proof_key::ProofKey;
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
 use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
@@ -200,6 +202,11 @@ impl<'a> Call<'a> {
             host: self.host(),
             username: self.profile.username.clone(),
             basic_only: self.profile.basic_only,
+            proof_key: account
+                .proof_key
+                .clone()
+                .filter(|_| token.token_type == dpop::TOKEN_TYPE),
+            dpop_proof: None,
         }
     }
 }
@@ -240,9 +247,29 @@ const CACHE: &str = "cache";
 /// Any kind; see [`ErrorKind`].
 pub fn acquire(call: &Call<'_>, exchange: Option<&dyn Exchange>) -> Result<Credential, Error> {
     match exchange {
-        None => token(call),
+        None => prove(call, token(call)?),
         Some(exchange) => exchanged(call, exchange),
     }
+}
+
+/// Adds the proof for the request that the token is to go with, where that is known and the token is
+/// bound to a key (RFC 9449 §7).
+fn prove(call: &Call<'_>, credential: Credential) -> Result<Credential, Error> {
+    let (Some(kept), Some(url)) = (&credential.proof_key, &call.request.url) else {
+        return Ok(credential);
+    };
+    let target = dpop::Target {
+        method: call.request.method.as_deref().unwrap_or("GET"),
+        url,
+        access_token: Some(&credential.access_token),
+    };
+    let key = ProofKey::read(kept)?;
+    let nonce = call.request.dpop_nonce.as_deref();
+    let proof = dpop::proof(&key, target, nonce, &call.context)?;
+    Ok(Credential {
+        dpop_proof: Some(proof),
+        ..credential
+    })
 }
 
 /// The token itself.

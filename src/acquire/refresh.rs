@@ -293,7 +293,10 @@ fn redeem(
 ) -> Result<Result<TokenSet, (Failure, bool)>, Error> {
     /// How much time must be left for an answer? One that is not read may take the sign-in with it.
     const LEAST: Duration = Duration::from_secs(3);
-    let client = &call.profile.client;
+    let client = &call
+        .profile
+        .client
+        .with_proof_key(account.proof_key.as_ref())?;
     let context = &call.context;
     let endpoint = server.endpoint(EndpointName::Token)?;
     let attempt = || -> Result<Result<TokenSet, Failure>, Error> {

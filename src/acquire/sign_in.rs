@@ -254,8 +254,12 @@ fn run(
     let account = session
         .account(call.account())
         .filter(|_| interactive == Interactive::Never);
-    grant.run(
-        &call.profile.client,
+    // What is given for several scopes is bound to one key, and kept together; a person's sign-in has
+    // a key of its own.
+    let kept = account.and_then(|account| account.proof_key.as_ref());
+    let client = call.profile.client.with_proof_key(kept)?;
+    let token_set = grant.run(
+        &client,
         &GrantRequest {
             profile: &call.profile.name,
             scopes: &call.scopes_of_sign_in(),
@@ -272,7 +276,17 @@ fn run(
             assertion: call.assertion,
         },
         &call.context,
-    )
+    )?;
+    if client.dpop && token_set.proof_key.is_none() {
+        // Not every grant asks a token endpoint.
+        let message = format!(
+            "profile `{}` wants tokens that are bound to a key, and `{}` gives none",
+            call.profile.name,
+            grant.name()
+        );
+        return Err(Error::new(ErrorKind::Config, message).hint("leave out `dpop`"));
+    }
+    Ok(token_set)
 }
 
 /// Somebody who signed in, and was not asked for.

@@ -21,8 +21,9 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
     let context = &call.context;
     let claims = call.claims().or(read(call)?.sign_in.claims);
     // The authority may be asked, which must not hold up refreshes.
+    let client = call.profile.client.with_proof_key(None)?;
     let begun = call.grant.begin(
-        &call.profile.client,
+        &client,
         &GrantRequest {
             profile: &call.profile.name,
             scopes: &call.scopes_of_sign_in(),
@@ -61,6 +62,7 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
             scopes: call.request.scopes.clone(),
             claims: call.request.claims.clone(),
             kept: begun.kept,
+            proof_key: client.proof_key.map(|key| key.kept().clone()),
         });
     })?;
     Ok(begun.url)
@@ -100,7 +102,10 @@ pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
         request: &request,
         ..*call
     };
-    let client = &call.profile.client;
+    let client = &call
+        .profile
+        .client
+        .with_proof_key(begun.proof_key.as_ref())?;
     let granted = match call.grant.finish(client, &begun.kept, answer, context) {
         // What was pasted is something else: what was begun can still be finished.
         Err(error) if error.kind() == ErrorKind::Usage => return Err(error),

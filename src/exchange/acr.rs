@@ -145,6 +145,7 @@ fn read(response: &HttpResponse, doing: &str, context: &Context<'_>) -> Result<T
         id_token_expires_at: None,
         scopes: None,
         account: Account::default(),
+        proof_key: None,
     })
 }
 

@@ -391,6 +391,10 @@ impl Awaited {
         );
         form.add("code_challenge_method", "S256");
         form.add("nonce", nonce.as_deref().unwrap_or_default());
+        if let Some(key) = &client.proof_key {
+            // RFC 9449 §10: the code too is of use with this key alone.
+            form.add("dpop_jkt", &key.thumbprint());
+        }
         if client.is_entra() {
             form.add("client_info", "1");
             if by_form {

@@ -1,11 +1,14 @@
 //! A registered client and the authority it is registered with.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::context::{Context, Tls};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::oauth::client_authentication::ClientAuthentication;
+use crate::proof_key::ProofKey;
+use crate::secret::Secret;
 
 /// Where the endpoints of an authority are known from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +133,10 @@ pub struct Client {
     pub domain_hint: Option<String>,
     /// Further parameters of each authorization and token request.
     pub extra: BTreeMap<String, String>,
+    /// Its tokens are bound to a key (RFC 9449).
+    pub dpop: bool,
+    /// That key, where it is at hand: see [`Client::with_proof_key`].
+    pub proof_key: Option<Rc<ProofKey>>,
 }
 
 impl Client {
@@ -142,6 +149,20 @@ impl Client {
             authentication: self.authentication.at_hand(context)?,
             ..self.clone()
         })
+    }
+
+    /// The same with the key that its tokens are bound to, if they are: the one that was kept with
+    /// them, else a new one.
+    ///
+    /// # Errors
+    /// `store`, if what was kept is no key.
+    pub fn with_proof_key(&self, kept: Option<&Secret>) -> Result<Self, Error> {
+        let mut client = self.clone();
+        if self.dpop {
+            let key = kept.map_or_else(ProofKey::generate, ProofKey::read)?;
+            client.proof_key = Some(Rc::new(key));
+        }
+        Ok(client)
     }
 
     /// The same as its device authorization endpoint wants it: public, where that takes the

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::entra;
 use crate::oauth::response::{text, texts, trouble_hint};
+use crate::proof_key::ProofKey;
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -33,6 +34,8 @@ pub struct Server {
     pub names_issuer_in_answers: bool,
     /// `require_pushed_authorization_requests` (RFC 9126 §5).
     pub wants_pushed_requests: bool,
+    /// `dpop_signing_alg_values_supported` (RFC 9449 §5.1), where listed.
+    pub dpop_algorithms: Option<Vec<String>>,
 }
 
 impl Server {
@@ -87,6 +90,8 @@ struct Document {
     authorization_response_iss_parameter_supported: serde_json::Value,
     require_pushed_authorization_requests: serde_json::Value,
     mtls_endpoint_aliases: serde_json::Value,
+    #[serde(deserialize_with = "texts")]
+    dpop_signing_alg_values_supported: Option<Vec<String>>,
 }
 
 /// How a client connects, which decides where it finds an endpoint.
@@ -143,7 +148,26 @@ pub fn find(
     for name in needed {
         server.endpoint(*name)?;
     }
+    if client.dpop {
+        check_algorithm(&server)?;
+    }
     Ok(server)
+}
+
+/// Whether the authority takes the proofs that we sign, if it says what it takes.
+fn check_algorithm(server: &Server) -> Result<(), Error> {
+    let Some(algorithms) = &server.dpop_algorithms else {
+        return Ok(());
+    };
+    if algorithms.iter().any(|name| name == ProofKey::ALGORITHM) {
+        return Ok(());
+    }
+    let message = format!(
+        "the authority takes no proofs of DPoP by {}, only by {}",
+        ProofKey::ALGORITHM,
+        printable(&algorithms.join(", "))
+    );
+    Err(Error::new(ErrorKind::Config, message).hint("leave out `dpop` in the profile"))
 }
 
 /// The scopes that ask for an account's name and for a refresh token.
@@ -375,6 +399,7 @@ fn parse(document: &[u8], issuer: &Endpoint, by: Connections) -> Result<Server, 
         token_endpoint_auth_signing_algs: document.token_endpoint_auth_signing_alg_values_supported,
         names_issuer_in_answers: document.authorization_response_iss_parameter_supported == true,
         wants_pushed_requests: document.require_pushed_authorization_requests == true,
+        dpop_algorithms: document.dpop_signing_alg_values_supported,
     })
 }
 

@@ -4,6 +4,7 @@
 pub mod assertion;
 pub mod client;
 pub mod client_authentication;
+pub mod dpop;
 pub mod entra;
 pub mod federation;
 pub mod id_token;

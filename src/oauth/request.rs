@@ -1,5 +1,6 @@
 //! A form sent to an authority's endpoint, with the client's authentication.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use url::form_urlencoded::Serializer;
@@ -9,12 +10,14 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::oauth::client_authentication::authenticate;
+use crate::oauth::dpop;
 use crate::oauth::metadata::Server;
+use crate::proof_key::ProofKey;
 use crate::secret::Secret;
 use crate::text::printable;
 
 /// The parameters of a request, in order. An empty value is left out (RFC 6749 §3.2).
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Form(Vec<(String, Secret)>);
 
 impl Form {
@@ -87,7 +90,9 @@ impl Form {
     }
 }
 
-/// Posts `form` to `endpoint`. The outer error is ours; the inner one is the network's.
+/// Posts `form` to `endpoint`. The outer error is ours; the inner one is the network's. A request of a
+/// token carries a proof, if the client has a key, and is repeated once if the authority wants a nonce
+/// in it (RFC 9449 §5, §8).
 ///
 /// # Errors
 /// `config` if the client cannot authenticate, or its certificate cannot be used; `unavailable` if no
@@ -111,8 +116,39 @@ pub fn post_in_time(
     client: &Client,
     server: &Server,
     endpoint: &Endpoint,
+    form: Form,
+    least: Duration,
+    context: &Context<'_>,
+) -> Result<Result<HttpResponse, HttpFailure>, Error> {
+    let is_of_a_token = server.endpoints.token.as_ref() == Some(endpoint);
+    let Some(key) = client.proof_key.as_ref().filter(|_| is_of_a_token) else {
+        return send(client, server, endpoint, form, least, None, context);
+    };
+    // What proves who the client is may be of use once.
+    let client = &client.with_secret_at_hand(context)?;
+    let first = send(
+        client,
+        server,
+        endpoint,
+        form.clone(),
+        least,
+        Some(key),
+        context,
+    )?;
+    if !first.as_ref().is_ok_and(dpop::wants_nonce) {
+        return Ok(first);
+    }
+    context.debug(|| format!("{endpoint} wants a nonce in the proof; once more"));
+    send(client, server, endpoint, form, least, Some(key), context)
+}
+
+fn send(
+    client: &Client,
+    server: &Server,
+    endpoint: &Endpoint,
     mut form: Form,
     least: Duration,
+    key: Option<&Rc<ProofKey>>,
     context: &Context<'_>,
 ) -> Result<Result<HttpResponse, HttpFailure>, Error> {
     let mut headers = vec![
@@ -124,6 +160,14 @@ pub fn post_in_time(
     ];
     if let Some(authorization) = authenticate(client, server, &mut form, context)? {
         headers.push(("authorization", authorization));
+    }
+    if let Some(key) = key {
+        let target = dpop::Target {
+            method: "POST",
+            url: endpoint.as_str(),
+            access_token: None,
+        };
+        headers.push(("dpop", dpop::proof(key, target, None, context)?));
     }
     let request = HttpRequest {
         method: "POST",
@@ -144,8 +188,11 @@ pub fn post_in_time(
         Ok(response) => format!("{endpoint} answered with HTTP status {}", response.status),
         Err(failure) => format!("{endpoint}: {}", printable(failure.reason())),
     });
-    answer.map_or_else(
-        |failure| failure.of_network().map(Err),
-        |response| Ok(Ok(response)),
-    )
+    match answer {
+        Ok(response) => {
+            dpop::remember(endpoint.as_str(), &response, context);
+            Ok(Ok(response))
+        }
+        Err(failure) => failure.of_network().map(Err),
+    }
 }

@@ -8,12 +8,16 @@ use crate::claims;
 use crate::context::{HttpFailure, HttpResponse};
 use crate::error::{Error, ErrorKind, OAuthError};
 use crate::oauth::client::Client;
+use crate::oauth::dpop;
 use crate::oauth::entra;
 use crate::oauth::id_token;
 use crate::oauth::metadata::Server;
 use crate::secret::Secret;
 use crate::text::printable;
 use crate::token::{Account, NOT_APPLICABLE, Timestamp, TokenSet};
+
+/// `token_type` of usual tokens (RFC 6750 §4).
+pub const BEARER: &str = "Bearer";
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +134,10 @@ fn hint(said: &OAuthError) -> Option<&'static str> {
         }
         "invalid_scope" => Some("check the profile's `scopes`"),
         "invalid_target" => Some("check the profile's `resource` and `audience`"),
+        "invalid_dpop_proof" => Some(
+            "check the clock of this machine, and whether the authority knows its own address as the \
+             profile does",
+        ),
         _ => None,
     })
 }
@@ -406,8 +414,9 @@ enum Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// What is wrong with a token of this `token_type` and `issued_token_type`.
-    fn problem(&self, token_type: &str, issued: Option<&str>) -> Option<String> {
+    /// What is wrong with a token of this `token_type` and `issued_token_type`, where access tokens are
+    /// to be of the type `wanted`.
+    fn problem(&self, wanted: &str, token_type: &str, issued: Option<&str>) -> Option<String> {
         /// Types of tokens that a bearer token can be of: they are told apart by nobody who is given one.
         const ACCESS_TOKENS: [&str; 2] = [
             "urn:ietf:params:oauth:token-type:access_token",
@@ -430,15 +439,19 @@ impl Expected<'_> {
             }
         };
         // RFC 8693 §2.2.1: `N_A` is the type of what is no access token.
-        let is_known = token_type.eq_ignore_ascii_case("bearer")
+        let is_known = token_type.eq_ignore_ascii_case(wanted)
             || requested.is_some() && token_type.eq_ignore_ascii_case(NOT_APPLICABLE);
-        // RFC 6749 §7.1: a token of a type that is not understood must not be used.
-        (!is_known).then(|| {
-            format!(
-                "its token type is `{}`, and only bearer tokens are understood",
-                printable(token_type)
-            )
-        })
+        // RFC 6749 §7.1: a token of a type that is not understood must not be used. RFC 9449 §5: a
+        // client that wants its tokens bound does not take one that is not.
+        let why = if wanted == dpop::TOKEN_TYPE {
+            "the profile's `dpop` wants one that is bound to a key: the authority does not know DPoP, \
+             or not for this client"
+        } else if token_type.eq_ignore_ascii_case(dpop::TOKEN_TYPE) {
+            "the profile does not say `dpop = true`"
+        } else {
+            "only bearer tokens are understood"
+        };
+        (!is_known).then(|| format!("its token type is `{}`, and {why}", printable(token_type)))
     }
 }
 
@@ -460,9 +473,14 @@ fn read(
         reason,
         refresh_token: members.refresh_token.clone(),
     };
-    let token_type = members.token_type.unwrap_or_else(|| "Bearer".to_owned());
+    let wanted = if client.dpop {
+        dpop::TOKEN_TYPE
+    } else {
+        BEARER
+    };
+    let token_type = members.token_type.unwrap_or_else(|| BEARER.to_owned());
     let issued = members.issued_token_type.as_deref();
-    if let Some(problem) = expected.problem(&token_type, issued) {
+    if let Some(problem) = expected.problem(wanted, &token_type, issued) {
         return Err(unusable(problem));
     }
     let is_sendable = |token: &Secret| {
@@ -496,8 +514,8 @@ fn read(
     Ok(TokenSet {
         access_token,
         // As the RFCs write it, whatever the authority's case: it may be put into a header.
-        token_type: if token_type.eq_ignore_ascii_case("bearer") {
-            "Bearer"
+        token_type: if token_type.eq_ignore_ascii_case(wanted) {
+            wanted
         } else {
             NOT_APPLICABLE
         }
@@ -519,6 +537,7 @@ fn read(
         id_token: members.id_token,
         scopes: members.scope.map(|scope| words(&scope)),
         account,
+        proof_key: client.proof_key.as_ref().map(|key| key.kept().clone()),
     })
 }
 
@@ -558,6 +577,8 @@ mod tests {
             prompt: None,
             domain_hint: None,
             extra: BTreeMap::new(),
+            dpop: false,
+            proof_key: None,
         };
         let response = HttpResponse {
             status,

@@ -9,9 +9,13 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::context::{Context, HttpRequest};
+use crate::endpoint::Endpoint;
+use crate::error::Error;
 use crate::oauth::client::{Client, EndpointName};
+use crate::oauth::dpop;
 use crate::oauth::metadata;
 use crate::oauth::response::text;
+use crate::proof_key::ProofKey;
 use crate::secret::Secret;
 use crate::text::printable;
 use crate::token::{Account, TokenSet};
@@ -62,26 +66,59 @@ pub fn account(
     if !is_named && !granted.iter().any(|scope| scope == "openid") {
         return None;
     }
-    let authorization = Zeroizing::new(format!("Bearer {}", token_set.access_token.expose()));
-    let request = HttpRequest {
-        method: "GET",
-        url: endpoint.as_str().to_owned(),
-        headers: vec![
-            ("accept", Secret::new("application/json")),
-            ("authorization", Secret::new(authorization.as_str())),
-        ],
-        body: None,
+    let ask = || {
+        let ours = |error: Error| error.to_string();
+        let headers = headers(endpoint, token_set, context).map_err(ours)?;
+        let request = HttpRequest {
+            method: METHOD,
+            url: endpoint.as_str().to_owned(),
+            headers,
+            body: None,
+        };
+        let limit = context.request_limit().map_err(ours)?;
+        let answer = context.http.send(&request, &client.tls, limit);
+        let response = answer.map_err(|failure| failure.reason().to_owned())?;
+        dpop::remember(endpoint.as_str(), &response, context);
+        Ok::<_, String>(response)
     };
-    let limit = context.request_limit().ok()?;
-    let found = match context.http.send(&request, &client.tls, limit) {
-        Ok(response) if response.status == 200 => read(&response.body, &token_set.account),
-        Ok(response) => Err(format!("HTTP status {}", response.status)),
-        Err(failure) => Err(failure.reason().to_owned()),
+    let answer = match ask() {
+        Ok(response) if dpop::wants_nonce(&response) => ask(),
+        answer => answer,
     };
+    let found = answer.and_then(|response| match response.status {
+        200 => read(&response.body, &token_set.account),
+        status => Err(format!("HTTP status {status}")),
+    });
     if let Err(problem) = &found {
         context.debug(|| format!("{endpoint} names nobody: {}", printable(problem)));
     }
     found.ok()
+}
+
+const METHOD: &str = "GET";
+
+/// The headers that carry the token, and the proof that goes with it where it is bound to a key.
+fn headers(
+    endpoint: &Endpoint,
+    token_set: &TokenSet,
+    context: &Context<'_>,
+) -> Result<Vec<(&'static str, Secret)>, Error> {
+    let (scheme, token) = (&token_set.token_type, &token_set.access_token);
+    let authorization = Zeroizing::new(format!("{scheme} {}", token.expose()));
+    let mut headers = vec![
+        ("accept", Secret::new("application/json")),
+        ("authorization", Secret::new(authorization.as_str())),
+    ];
+    if let Some(kept) = &token_set.proof_key {
+        let target = dpop::Target {
+            method: METHOD,
+            url: endpoint.as_str(),
+            access_token: Some(token),
+        };
+        let key = ProofKey::read(kept)?;
+        headers.push(("dpop", dpop::proof(&key, target, None, context)?));
+    }
+    Ok(headers)
 }
 
 /// Reads who it is; `known` is what the ID token says.

@@ -113,6 +113,10 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
         "access or id: which token tools get; `get` and `serve` name it themselves",
     ),
     (
+        "dpop",
+        "true: tokens are bound to a key (RFC 9449); `get -o json` and `serve` give them with a proof",
+    ),
+    (
         "username",
         "the user name of Basic credentials, for tools that need one",
     ),
@@ -232,6 +236,9 @@ impl Profile {
             let file = certificate.file.display().to_string();
             identity.push(("client_certificate", file));
         }
+        if client.dpop {
+            identity.push(("dpop", "true".to_owned()));
+        }
         if self.grant.asks() != Asks::Person {
             // What a machine has is not what a person signed in for.
             identity.push(("grant", self.grant_name.to_owned()));
@@ -324,6 +331,7 @@ impl Profile {
             .collect();
         put("extra", (!extra.is_empty()).then(|| extra.into()));
         put("token", (*token == TokenKind::Id).then(|| "id".into()));
+        put("dpop", client.dpop.then(|| true.into()));
         put("username", text(username));
         put("tools", tools.clone().map(toml::Value::from));
         let Tls {
@@ -1089,6 +1097,7 @@ fn read_profile(
     let tls = keys.table("tls", read_tls).unwrap_or_default();
     let authentication = client_authentication::read(keys, preset, authority.as_ref(), &tls);
     let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
+    let dpop = keys.boolean("dpop").unwrap_or(false);
     let urls = read_urls(keys);
     let account = keys.text("account").map(|(account, _)| account);
     let audience = keys.text("audience").map(|(audience, _)| audience);
@@ -1141,6 +1150,8 @@ fn read_profile(
             prompt,
             domain_hint,
             extra,
+            dpop,
+            proof_key: None,
         },
         scopes: scopes.map(|(scopes, _)| scopes).unwrap_or_default(),
         grant_name: grant.as_ref()?.name,
@@ -1270,7 +1281,7 @@ fn read_prompt(keys: &mut Keys<'_, '_>) -> Option<String> {
 
 fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
     /// What the grants and the client's authentication send themselves.
-    const OWN: [&str; 23] = [
+    const OWN: [&str; 24] = [
         "actor_token",
         "actor_token_type",
         "assertion",
@@ -1281,6 +1292,7 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
         "code",
         "code_verifier",
         "device_code",
+        "dpop_jkt",
         "grant_type",
         "password",
         "redirect_uri",

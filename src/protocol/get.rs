@@ -29,6 +29,8 @@ pub(super) const ENTRY: Entry = Entry {
 
 /// The format that prints another token.
 const ID_TOKEN: &str = "id-token";
+/// The format that has room for a proof.
+const HEADERS: &str = "headers";
 
 /// The formats that say what the token is.
 const BEARER: [&str; 3] = ["bearer", "header", "headers"];
@@ -40,10 +42,20 @@ const FLAGS: &[Flag] = &[
         "URL",
         "Choose the profile whose `urls` match; with -p it must match too",
     ),
+    Flag::value(
+        "method",
+        "METHOD",
+        "The method of the request to --url, for a proof of DPoP [default: GET]",
+    ),
+    Flag::value(
+        "dpop-nonce",
+        "NONCE",
+        "The nonce that the server of --url wants in the proof",
+    ),
     Flag::value("output", "FORMAT", "What to print [default: token]")
         .short('o')
         .choices(&[
-            "token", ID_TOKEN, "bearer", "header", "headers", "json", "env", "netrc",
+            "token", ID_TOKEN, "bearer", "header", HEADERS, "json", "env", "netrc",
         ]),
     Flag::value("scope", "S", "Ask for this scope instead of the profile's").many(),
     Flag::value("account", "A", "Which account of several"),
@@ -111,6 +123,9 @@ fn request(arguments: &Arguments) -> Result<Request, Error> {
         force_refresh: arguments.has("force-refresh"),
         claims,
         interactive: arguments.get("interactive").and_then(Interactive::parse),
+        takes_dpop: matches!(arguments.get("output"), Some("json" | HEADERS)),
+        method: text("method").map(json::read_method).transpose()?,
+        dpop_nonce: text("dpop-nonce").filter(|nonce| !nonce.is_empty()),
         token: Some(match arguments.get("output") {
             Some(ID_TOKEN) => TokenKind::Id,
             _ => TokenKind::Access,
@@ -153,11 +168,7 @@ fn render(
         "header" => {
             write!(text, "Authorization: Bearer {token}").expect("a String can be written to");
         }
-        "headers" => {
-            let value = Zeroizing::new(format!("Bearer {token}"));
-            let value = serde_json::Value::from(value.as_str());
-            write!(text, "{{\"Authorization\":{value}}}").expect("a String can be written to");
-        }
+        HEADERS => text.push_str(&headers(credential)?),
         "json" => text.push_str(&json::credential_object(credential)?),
         "env" => {
             let quoted = Zeroizing::new(token.replace('\'', r"'\''"));
@@ -177,6 +188,31 @@ fn render(
     }
     text.push('\n');
     Ok(text)
+}
+
+/// A JSON object of headers: the token, and the proof where it is bound to a key.
+fn headers(credential: &Credential) -> Result<Zeroizing<String>, Error> {
+    let token = credential.access_token.expose();
+    let is_bound = credential.proof_key.is_some();
+    let scheme = if is_bound { "DPoP" } else { "Bearer" };
+    let value = |text: &str| serde_json::Value::from(text).to_string();
+    let authorization = Zeroizing::new(format!("{scheme} {token}"));
+    let authorization = Zeroizing::new(value(&authorization));
+    let proof = match &credential.dpop_proof {
+        Some(proof) => format!(",\"DPoP\":{}", value(proof.expose())),
+        None if is_bound => {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "the token is bound to a key, and goes with a proof for one request (DPoP)",
+            )
+            .hint("name the request with --url and --method"));
+        }
+        None => String::new(),
+    };
+    Ok(Zeroizing::new(format!(
+        "{{\"Authorization\":{}{proof}}}",
+        authorization.as_str()
+    )))
 }
 
 #[cfg(test)]
@@ -202,6 +238,8 @@ mod tests {
             host: Some("api.example".into()),
             username: None,
             basic_only: false,
+            proof_key: None,
+            dpop_proof: None,
         };
         for (format, expected) in [
             ("token", "a'b\n"),

@@ -297,6 +297,10 @@ fn request(object: &mut Map<String, Value>) -> Result<(Kind, Request), Error> {
         // The one way to sign in that has two steps.
         grant: matches!(kind, Kind::Begin | Kind::Finish).then_some("authorization_code"),
         assertion: text(object, "assertion")?.map(Secret::new),
+        // Whoever acquires hands the token on as it is.
+        takes_dpop: kind == Kind::Get,
+        method: text(object, "method")?.map(read_method).transpose()?,
+        dpop_nonce: text(object, "dpop_nonce")?,
         ..Request::new(action)
     };
     Ok((kind, request))
@@ -344,6 +348,19 @@ pub fn read_claims(text: &str) -> Result<String, Error> {
         )
         .because(problem)
     })
+}
+
+/// Reads the method of a request, which is a token of RFC 9110 §5.6.2; case matters.
+///
+/// # Errors
+/// `usage`.
+pub fn read_method(text: String) -> Result<String, Error> {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_good) {
+        return Ok(text);
+    }
+    let message = format!("`{}` is no method of HTTP", printable(&text));
+    Err(Error::new(ErrorKind::Usage, message))
 }
 
 fn render_response(kind: Kind, response: &Response) -> Result<Zeroizing<String>, Error> {
@@ -406,6 +423,8 @@ fn token_object(kind: &'static str, credential: &Credential) -> Result<Zeroizing
         scopes: &'a [String],
         source: &'a str,
         stale: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dpop_proof: Option<&'a str>,
     }
     let Credential {
         profile,
@@ -421,6 +440,8 @@ fn token_object(kind: &'static str, credential: &Credential) -> Result<Zeroizing
         host: _,
         username: _,
         basic_only: _,
+        proof_key: _,
+        dpop_proof,
     } = credential;
     let object = Object {
         kind,
@@ -434,6 +455,7 @@ fn token_object(kind: &'static str, credential: &Credential) -> Result<Zeroizing
         scopes,
         source,
         stale: *stale,
+        dpop_proof: dpop_proof.as_ref().map(Secret::expose),
     };
     let text = serde_json::to_string(&object).map_err(|error| {
         Error::new(

@@ -48,6 +48,13 @@ pub struct AccountRow {
     pub refresh_token: Option<Secret>,
     /// When the refresh token ends, where the authority said so.
     pub refresh_expires_at: Option<Timestamp>,
+    /// The key that all tokens of the row are bound to, for tokens that are (RFC 9449).
+    #[serde(
+        default,
+        serialize_with = "expose_optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub proof_key: Option<Secret>,
     /// When it was last used with success.
     pub last_refreshed_at: Option<Timestamp>,
     /// Its access tokens, and the last ID token under [`RowKey::id_token`].
@@ -174,6 +181,13 @@ pub struct BegunSignIn {
     /// What the grant wants to see again.
     #[serde(serialize_with = "expose")]
     pub kept: Secret,
+    /// The key that its tokens will be bound to (RFC 9449 §10).
+    #[serde(
+        default,
+        serialize_with = "expose_optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub proof_key: Option<Secret>,
 }
 
 impl SignIn {
@@ -272,6 +286,14 @@ impl AccountRow {
     /// `key`; the refresh token and the ID token only where there are new ones (RFC 6749 §6).
     pub fn receive(&mut self, key: RowKey, token_set: &TokenSet, now: Timestamp) {
         self.failed_refresh = None;
+        if token_set.proof_key.is_some() && token_set.proof_key != self.proof_key {
+            let before = std::mem::replace(&mut self.proof_key, token_set.proof_key.clone());
+            if before.is_some() {
+                // What is bound to another key is of no use with this one.
+                self.refresh_token = None;
+                self.access_tokens.retain(|row| row.key.is_id_token);
+            }
+        }
         if let Some(refresh_token) = &token_set.refresh_token {
             self.refresh_token = Some(refresh_token.clone());
             self.refresh_expires_at = token_set.refresh_expires_at;
@@ -305,7 +327,8 @@ impl AccountRow {
             self.access_tokens.push(AccessTokenRow {
                 key: RowKey::id_token(),
                 secret: id_token.clone(),
-                token_type: token_set.token_type.clone(),
+                // It is bound to no key.
+                token_type: "Bearer".to_owned(),
                 issued_at: token_set.issued_at,
                 expires_at: token_set.id_token_expires_at,
                 refresh_at: None,
@@ -391,6 +414,7 @@ impl Session {
             signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),
             refresh_token: None,
             refresh_expires_at: None,
+            proof_key: None,
             last_refreshed_at: None,
             access_tokens: Vec::new(),
             failed_refresh: None,
@@ -461,6 +485,7 @@ impl Session {
             signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),
             refresh_token: Some(refresh_token),
             refresh_expires_at: None,
+            proof_key: None,
             last_refreshed_at: None,
             access_tokens: Vec::new(),
             failed_refresh: None,
@@ -541,6 +566,7 @@ mod tests {
                 name: subject.map(|subject| format!("{subject}@example.test")),
                 subject: subject.map(String::from),
             },
+            proof_key: None,
         }
     }
 
@@ -562,6 +588,30 @@ mod tests {
         row.receive(key("a"), &token_set("3", Some("r2"), None), Timestamp(150));
         assert_eq!(row.refresh_token, Some(Secret::new("r2")));
         assert_eq!(row.access_tokens.len(), 1);
+    }
+
+    #[test]
+    fn what_is_bound_to_another_key_goes_when_a_new_key_comes() {
+        let bound_to = |proof_key: &str, token_set: TokenSet| TokenSet {
+            proof_key: Some(Secret::new(proof_key)),
+            ..token_set
+        };
+        let mut session = Session::default();
+        let first = bound_to("k1", token_set("1", Some("r1"), None));
+        let row = session.sign_in("g", key("a"), &first, Timestamp(100));
+        let second = bound_to("k1", token_set("2", None, None));
+        row.receive(key("b"), &second, Timestamp(150));
+        assert!(row.access_token(&key("a")).is_some());
+        assert_eq!(row.refresh_token, Some(Secret::new("r1")));
+        let third = bound_to("k2", token_set("3", None, None));
+        row.receive(key("c"), &third, Timestamp(150));
+        assert_eq!(row.proof_key, Some(Secret::new("k2")));
+        assert_eq!(row.access_tokens.len(), 1);
+        assert_eq!(row.refresh_token, None);
+        // What was exchanged is bound to none.
+        row.receive(key("d"), &token_set("4", None, None), Timestamp(150));
+        assert_eq!(row.proof_key, Some(Secret::new("k2")));
+        assert!(row.access_token(&key("c")).is_some());
     }
 
     #[test]
@@ -737,14 +787,15 @@ mod tests {
         assert_eq!(row.refresh_token, Some(Secret::new("imported")));
         // Whose it is, is told when it is redeemed.
         row.receive(key("a"), &token_set("3", None, Some("ada")), Timestamp(100));
-        assert!(session.merge_accounts());
+        session.merge_accounts();
         let labels: Vec<_> = session.accounts.iter().map(|row| row.label()).collect();
         assert_eq!(
             labels,
             [Some("ada@example.test"), None, Some("eve@example.test")]
         );
         assert!(session.accounts[0].refresh_token.is_some());
-        assert!(!session.merge_accounts());
+        session.merge_accounts();
+        assert_eq!(session.accounts.len(), 3);
         session.accounts[1].refresh_token = None;
         assert!(session.forget_empty_accounts());
         assert_eq!(session.accounts.len(), 2);

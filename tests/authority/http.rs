@@ -14,6 +14,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Response {
     /// The status code, such as 200.
     pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
     /// The body, without the framing of chunks.
     pub(crate) body: String,
 }
@@ -100,7 +102,11 @@ fn read_response(reader: &mut BufReader<TcpStream>) -> io::Result<Response> {
     }
     let body = String::from_utf8(body.unwrap_or_default());
     let body = body.map_err(|error| invalid(error.to_string()))?;
-    Ok(Response { status, body })
+    Ok(Response {
+        status,
+        headers,
+        body,
+    })
 }
 
 /// Headers, of a request too, up to the empty line; names in lower case. What comes several times

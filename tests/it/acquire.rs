@@ -1165,6 +1165,7 @@ fn token_set(access: &str, now: Timestamp) -> TokenSet {
         id_token_expires_at: None,
         scopes: None,
         account: Account::default(),
+        proof_key: None,
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use cred_helper::context::{
     Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse,
-    Input, Level, LoopbackHost, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
+    Input, Level, LoopbackHost, Nonces, Notice, Random, Shield, Signals, Terminal, Tls, Tokens,
+    Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
@@ -42,6 +43,7 @@ pub(crate) struct World {
     pub(crate) shown: RefCell<String>,
     pub(crate) warnings: RefCell<Vec<String>>,
     documents: RefCell<BTreeMap<String, (Timestamp, Vec<u8>)>>,
+    nonces: Nonces,
     pub(crate) variables: BTreeMap<&'static str, String>,
     no_terminal: bool,
     /// How many there are.
@@ -103,6 +105,7 @@ impl World {
             random: self,
             notice: self,
             documents: self,
+            nonces: &self.nonces,
             tokens: self,
             input: self,
             signals: self,

@@ -27,6 +27,7 @@ const RANKS: &[(&str, u32)] = &[
     ("system", 13),
     ("io", 12),
     ("signing_key", 12),
+    ("proof_key", 12),
     ("context", 11),
     ("credential", 11),
     ("token", 10),
@@ -53,6 +54,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "ring::",
         &[
             "digest.rs",
+            "proof_key.rs",
             "signing_key/certificate.rs",
             "signing_key/encryption.rs",
             "signing_key/mod.rs",

@@ -64,6 +64,7 @@ mod msal;
 mod oidc_account;
 mod oidc_browser;
 mod oidc_client;
+mod oidc_dpop;
 mod oidc_ground;
 mod oidc_killed;
 mod oidc_logout;

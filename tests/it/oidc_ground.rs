@@ -187,7 +187,7 @@ impl Ground {
             let access_tokens = account["access_tokens"].as_array().into_iter().flatten();
             let secrets = access_tokens
                 .map(|row| &row["secret"])
-                .chain([&account["refresh_token"], &account["id_token"]]);
+                .chain(["refresh_token", "id_token", "proof_key"].map(|name| &account[name]));
             for secret in secrets.filter_map(Value::as_str) {
                 self.sandbox.secret(secret);
             }

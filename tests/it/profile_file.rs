@@ -659,6 +659,7 @@ prompt = "select_account consent"
 domain_hint = "contoso.example"
 claims = "{}"
 extra = { tenant = "t" }
+dpop = true
 tools = ["get"]
 tls = { ca_file = "ca.pem", client_certificate = "own.pem", client_key = "~/own.key" }
 "#;
@@ -681,6 +682,7 @@ tls = { ca_file = "ca.pem", client_certificate = "own.pem", client_key = "~/own.
         "domain_hint": "contoso.example",
         "claims": "{}",
         "extra": { "tenant": "t" },
+        "dpop": true,
         "tools": ["get"],
         "tls": {
             "ca_file": sandbox.path().join("ca.pem").display().to_string(),

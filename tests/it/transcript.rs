@@ -53,6 +53,8 @@ fn token() -> Response {
         host: Some("graph.example".into()),
         username: None,
         basic_only: false,
+        proof_key: None,
+        dpop_proof: None,
     }))
 }
 
@@ -72,6 +74,17 @@ fn identity() -> Response {
         unreachable!("it is a token")
     };
     credential.username = Some("<token>".into());
+    Response::Token(credential)
+}
+
+/// A token that is bound to a key, with a proof or without.
+fn bound(proof: Option<&str>) -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.token_type = "DPoP".into();
+    credential.proof_key = Some(Secret::new("canary-of-a-key"));
+    credential.dpop_proof = proof.map(Secret::new);
     Response::Token(credential)
 }
 
@@ -147,6 +160,8 @@ fn canned(line: &str) -> Result<Response, Error> {
         None if line == "basic" => Ok(basic()),
         None if line == "identity" => Ok(identity()),
         None if line == "odd" => Ok(odd()),
+        None if line == "bound" => Ok(bound(None)),
+        None if line == "proved" => Ok(bound(Some("the.proof.itself"))),
         None if line == "endless" => Ok(lasting(None)),
         None if line == "short" => Ok(lasting(Some(100))),
         None if line == "last" => Ok(lasting(Some(3))),
@@ -196,6 +211,9 @@ fn describe(request: &Request) -> String {
         token,
         assertion,
         hands_over_stdin,
+        takes_dpop: _,
+        method,
+        dpop_nonce,
     } = request;
     let action = match action {
         Action::Erase(Some(rejected)) => format!("Erase({})", rejected.expose()),
@@ -214,10 +232,14 @@ fn describe(request: &Request) -> String {
     let assertion = assertion.as_ref().map_or_else(String::new, |assertion| {
         format!(" assertion={}", assertion.expose())
     });
+    let of_a_proof = match (method, dpop_nonce) {
+        (None, None) => String::new(),
+        (method, nonce) => format!(" method={method:?} dpop_nonce={nonce:?}"),
+    };
     format!(
         "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \
          min_valid={min_valid:?} force_refresh={force_refresh} claims={claims:?} \
-         interactive={interactive:?}{token}{assertion}\n"
+         interactive={interactive:?}{token}{assertion}{of_a_proof}\n"
     )
 }
 
@@ -240,6 +262,11 @@ fn replay(tool: &str, case: &Path) -> [(&'static str, String); 4] {
     let requests = RefCell::new(String::new());
     let answer = |request: &Request, terminal: Option<&dyn Terminal>| {
         requests.borrow_mut().push_str(&describe(request));
+        let knows_dpop = ["get", "serve"].contains(&tool);
+        assert!(
+            knows_dpop || !request.takes_dpop,
+            "{tool} sends a token alone"
+        );
         if let Some(terminal) = terminal {
             terminal
                 .show("\nOpen https://id.example and enter ABCD\n")

@@ -158,6 +158,7 @@ export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, t
       devInteractions: { enabled: true },
       deviceFlow: { enabled: true },
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => options.dpopNonce },
       ...(options.mutualTls && { mTLS: mutualTls }),
       revocation: { enabled: options.revocation },
       pushedAuthorizationRequests: {

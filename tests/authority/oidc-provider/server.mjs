@@ -63,6 +63,8 @@ const DEFAULTS = {
   clientKeys: [],
   /** How clients may sign their assertions, as the metadata list it. */
   clientSigningAlgorithms: ['RS256', 'PS256', 'ES256', 'ES384'],
+  /** A proof of DPoP (RFC 9449) needs a nonce of the server's. */
+  dpopNonce: false,
   /** Path of the issuer, such as `/realms/x`. */
   path: '',
   /**

@@ -25,6 +25,7 @@ export function createTokens(provider) {
         exp: found.exp,
         consumed: Boolean(found.consumed),
         x5t: found['x5t#S256'],
+        jkt: found.jkt,
         rotations: found.rotations,
       };
     },
