@@ -77,6 +77,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "what kubectl wants of us; it sets it itself",
     ),
     (
+        "ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "where GitHub Actions gives a job its own token; it sets them itself",
+    ),
+    (
+        "SYSTEM_OIDCREQUESTURI, SYSTEM_ACCESSTOKEN",
+        "the same of Azure Pipelines, the second where a step asks for it",
+    ),
+    (
         "GIT_CONFIG_GLOBAL, CARGO_HOME, KUBECONFIG, DOCKER_CONFIG",
         "where `setup` finds the configuration of the tools",
     ),

@@ -147,6 +147,10 @@ fn an_assertion_is_for_the_issuer_and_for_the_token_endpoint_where_that_alone_is
             "ISSUER",
         ),
         ("endpoints = { token = \"ISSUER/token\" }\n", "ISSUER/token"),
+        (
+            "preset = \"okta\"\nauthority = \"ISSUER\"\n",
+            "ISSUER/token",
+        ),
     ] {
         let scene = Scene::of(at_once(), |issuer| {
             format!(
