@@ -242,3 +242,41 @@ fn whatever_is_wrong_with_a_file_is_said_with_what_to_do() {
         assert!(said.contains(reason), "{file}: {said}");
     }
 }
+
+#[test]
+fn a_file_that_is_damaged_anywhere_is_an_error_at_most() {
+    let (_directory, openssl) = openssl(P256);
+    openssl.join("both", &["one.key", "one.pem"]);
+    for line in [
+        "pkcs12 -export -in both -out one.pfx -passout file:passphrase -iter 1 -nomaciter",
+        "pkcs12 -export -in both -out open.pfx -passout pass: -keypbe NONE -certpbe NONE -nomac",
+        "pkcs8 -topk8 -in one.key -iter 1 -passout file:passphrase -out locked.key",
+    ] {
+        openssl.run(line);
+    }
+    openssl.join("locked", &["locked.key", "one.pem"]);
+    let is_read = |bytes: &[u8]| {
+        let file = KeyFile::read(bytes, Some(PASSPHRASE));
+        file.and_then(KeyFile::into_chain).is_ok()
+    };
+    for name in ["one.pfx", "open.pfx", "both", "locked"] {
+        let whole = openssl.read(name);
+        assert!(is_read(&whole), "{name}");
+        let mut refused = 0;
+        for place in (0..whole.len()).step_by(3) {
+            let mut damaged = whole.clone();
+            damaged[place] = match damaged[place] {
+                b'A' => b'/',
+                byte if name.ends_with("pfx") => !byte,
+                _ => b'A',
+            };
+            // Some of it is names and times that nobody reads.
+            refused += usize::from(!is_read(&damaged));
+            assert!(
+                !is_read(&whole[..place]) || !name.ends_with("pfx"),
+                "{place}"
+            );
+        }
+        assert!(refused > whole.len() / 12, "{name}: {refused}");
+    }
+}
