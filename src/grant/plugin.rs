@@ -49,6 +49,7 @@ const PREFIX: &str = "cred-helper-provider-";
 const SILENT: Duration = Duration::from_secs(60);
 /// How long has a person for what a plugin asks of them? A device code lives a quarter of an hour.
 const ASKING: Duration = Duration::from_secs(900);
+
 /// A plugin, as a profile names it.
 #[derive(Debug)]
 struct Plugin {
@@ -175,9 +176,9 @@ impl Grant for Plugin {
     }
 
     fn identity(&self) -> Vec<(&'static str, String)> {
-        let (program, arguments) = match &self.program {
-            Program::Named(name) => (("plugin", name), None),
-            Program::Command(program, arguments) => (("plugin_command", program), Some(arguments)),
+        let (key, program, arguments) = match &self.program {
+            Program::Named(name) => ("plugin", name, None),
+            Program::Command(program, arguments) => ("plugin_command", program, Some(arguments)),
         };
         let secrets = self.secrets.iter();
         let secrets: toml::Table = secrets
@@ -186,7 +187,7 @@ impl Grant for Plugin {
         // Whoever looks into the session's file need not see what may be secret.
         let all = json!([arguments, self.keys.to_string(), secrets.to_string()]);
         let all = digest(all.to_string().as_bytes());
-        vec![(program.0, program.1.clone()), ("plugin_keys", all)]
+        vec![(key, program.clone()), ("plugin_keys", all)]
     }
 
     fn knows_profile(&self) -> bool {
