@@ -16,12 +16,13 @@ use serde_json::json;
 
 use self::conversation::Conversation;
 use self::wire::Speaker;
-use super::{ANY_KEY, Asks, Entry, Given, Grant, GrantRequest};
+use super::{ANY_KEY, Asks, Entry, Given, Grant, GrantRequest, managed_identity};
 use crate::context::Context;
 use crate::credential::Interactive;
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
+use crate::oauth::federation;
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
 use crate::system::peer::Peer;
@@ -213,7 +214,10 @@ impl Grant for Plugin {
         for (key, source) in &self.secrets {
             secrets.insert(key.as_str(), source.resolve(key, context)?);
         }
-        let hidden = context.tokens.secret_variables()?;
+        let mut hidden = context.tokens.secret_variables()?;
+        // With these anybody asks the platform for a token, whatever the profiles name.
+        let of_platform = managed_identity::secret_variables().chain(federation::SECRET_VARIABLES);
+        hidden.extend(of_platform.map(String::from));
         let line = wire::acquire(request, &self.handed(), &secrets);
         let is_asking = request.interactive != Interactive::Never;
         let limit = match (self.timeout, context.time_left()) {

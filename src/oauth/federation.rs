@@ -70,6 +70,12 @@ impl AssertionSource {
     }
 }
 
+/// The variables in which a platform gives its jobs what they ask it with.
+pub const SECRET_VARIABLES: [&str; 2] = [GITHUB_ACTIONS_TOKEN, AZURE_PIPELINES_TOKEN];
+
+const GITHUB_ACTIONS_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+const AZURE_PIPELINES_TOKEN: &str = "SYSTEM_ACCESSTOKEN";
+
 /// A platform that signs tokens for its jobs.
 struct Platform {
     name: &'static str,
@@ -99,7 +105,7 @@ fn from_github_actions(audience: &str, context: &Context<'_>) -> Result<Secret, 
         &[("audience", audience)],
         context,
     )?;
-    let token = platform.variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", context)?;
+    let token = platform.variable(GITHUB_ACTIONS_TOKEN, context)?;
     let request = HttpRequest {
         method: "GET",
         url,
@@ -129,7 +135,7 @@ fn from_azure_pipelines(
         ("serviceConnectionId", service_connection_id),
     ];
     let url = platform.url("SYSTEM_OIDCREQUESTURI", &query, context)?;
-    let token = platform.variable("SYSTEM_ACCESSTOKEN", context)?;
+    let token = platform.variable(AZURE_PIPELINES_TOKEN, context)?;
     let request = HttpRequest {
         method: "POST",
         url,
