@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, OAuthError};
 use crate::oauth::id_token;
 use crate::secret::Secret;
 use crate::text::printable;
-use crate::token::{Account, Timestamp, TokenSet};
+use crate::token::{Account, NOT_APPLICABLE, Timestamp, TokenSet};
 
 /// How many lines of a message, and how many causes of an error, are shown?
 const MOST_LINES: usize = 40;
@@ -345,6 +345,15 @@ fn kind_of(kind: Option<&str>) -> ErrorKind {
     }
 }
 
+const BEARER: &str = "Bearer";
+
+/// A `token_type` as it may be put into a header. RFC 6749 §7.1: a token of a type that is not
+/// understood must not be used.
+fn understood(given: &str) -> Option<&'static str> {
+    let is_it = |known: &&str| given.eq_ignore_ascii_case(known);
+    [BEARER, NOT_APPLICABLE].into_iter().find(is_it)
+}
+
 /// Reads the tokens of an answer; the error is what is wrong with them.
 fn read(tokens: Tokens, now: Timestamp) -> Result<TokenSet, String> {
     let Tokens {
@@ -382,12 +391,16 @@ fn read(tokens: Tokens, now: Timestamp) -> Result<TokenSet, String> {
     let id_token_expires_at = id_token
         .as_ref()
         .and_then(|token| id_token::expires_at(token.expose(), now));
-    let token_type = token_type
-        .map(|name| printable(&name))
-        .filter(|name| !name.is_empty());
+    let token_type = match token_type.as_deref() {
+        None | Some("") => BEARER,
+        Some(given) => understood(given).ok_or_else(|| {
+            let given = printable(given);
+            format!("its token type is `{given}`, and only bearer tokens are understood")
+        })?,
+    };
     Ok(TokenSet {
         access_token,
-        token_type: token_type.unwrap_or_else(|| "Bearer".to_owned()),
+        token_type: token_type.to_owned(),
         issued_at: now,
         expires_at,
         refresh_at: None,
@@ -456,6 +469,30 @@ mod tests {
             };
             assert_eq!(tokens.expires_at, end.map(Timestamp), "{line}");
             assert_eq!(tokens.token_type, "Bearer");
+        }
+    }
+
+    #[test]
+    fn a_token_of_a_type_that_is_not_understood_is_not_used() {
+        for (given, expected) in [
+            ("null", Some("Bearer")),
+            ("\"\"", Some("Bearer")),
+            ("\"bearer\"", Some("Bearer")),
+            ("\"n_a\"", Some("N_A")),
+            ("\"pop\"", None),
+            ("\"DPoP\"", None),
+        ] {
+            let line = format!(r#"{{"Ok":{{"access_token":"t","token_type":{given}}}}}"#);
+            let token_type = match hear(&line) {
+                Ok(Word::Answer(Ok(tokens))) => Some(tokens.token_type),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(error.contains("only bearer tokens"), "{error}");
+                    None
+                }
+                Ok(Word::Answer(Err(_)) | Word::Message(_)) => panic!("{line}"),
+            };
+            assert_eq!(token_type.as_deref(), expected, "{line}");
         }
     }
 
