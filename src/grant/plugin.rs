@@ -183,7 +183,7 @@ impl Grant for Plugin {
         };
         let secrets = self.secrets.iter();
         let secrets: toml::Table = secrets
-            .map(|(key, source)| (key.clone(), source.to_toml()))
+            .map(|(key, source)| (key.clone(), source.identity().into()))
             .collect();
         // Whoever looks into the session's file need not see what may be secret.
         let all = json!([arguments, self.keys.to_string(), secrets.to_string()]);

@@ -296,11 +296,19 @@ fn no_two_profiles_share_what_it_gave() {
         assert_eq!(plugins.sandbox.sessions().len(), count + 1);
     }
     // What it is handed decides what it gives.
-    plugins
-        .sandbox
-        .write_profiles(&grant("a", "name = \"corp\", realm = \"x\""));
-    plugins.run(&["get"]).ok();
-    assert_eq!(plugins.requests().len(), 5);
+    for (count, keys) in [
+        "realm = \"x\"",
+        "pin = { command = [\"echo\", \"one\"] }",
+        "pin = { command = [\"echo\", \"two\"] }",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let keys = format!("name = \"corp\", {keys}");
+        plugins.sandbox.write_profiles(&grant("a", &keys));
+        plugins.run(&["get"]).ok();
+        assert_eq!(plugins.requests().len(), 5 + count, "{keys}");
+    }
 }
 
 #[test]
