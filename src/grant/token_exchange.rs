@@ -198,11 +198,25 @@ impl Grant for TokenExchange {
                 let now = context.clock.now();
                 response::exchanged_token_set(&answer, client, &server, requested, now)
             })
+            .map(|tokens| self.kept(tokens))
             .map_err(|failure: response::Failure| self.refused(failure))
     }
 }
 
 impl TokenExchange {
+    /// What a refresh brings is an access token: where another one was asked for, it is traded anew.
+    fn kept(&self, tokens: TokenSet) -> TokenSet {
+        let requested = self.requested.as_deref().map(short);
+        if requested.is_none_or(|requested| requested == "access_token") {
+            return tokens;
+        }
+        TokenSet {
+            refresh_token: None,
+            refresh_expires_at: None,
+            ..tokens
+        }
+    }
+
     /// Whose token is refused cannot mend it by a sign-in for this profile.
     fn refused(&self, failure: response::Failure) -> Error {
         let error = failure.into_error("the token could not be exchanged");

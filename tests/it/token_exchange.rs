@@ -303,6 +303,28 @@ fn what_is_no_bearer_token_is_called_none() {
 }
 
 #[test]
+fn what_would_be_refreshed_into_a_token_of_another_type_is_traded_anew() {
+    for (kind, expected) in [
+        ("access_token", "refresh"),
+        ("id_token", NAME),
+        ("jwt", NAME),
+    ] {
+        let scene = scene("", &format!(", requested_token_type = \"{kind}\""));
+        let issued = format!("urn:ietf:params:oauth:token-type:{kind}");
+        let members = json!({
+            "issued_token_type": issued, "expires_in": 3600, "refresh_token": "the-refresh-token",
+        });
+        scene.sandbox.secret("the-refresh-token");
+        answer(&scene, &members);
+        scene.run(&["get"]).ok();
+        scene.age(-1);
+        answer(&scene, &members);
+        let second = scene.run(&["get", "-o", "json"]).json();
+        assert_eq!(second["source"], expected, "{kind}");
+    }
+}
+
+#[test]
 fn services_that_know_no_clients_are_sent_none() {
     let scene = Scene::of(at_once(), |issuer| {
         format!(
