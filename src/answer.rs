@@ -248,12 +248,12 @@ impl Answerer<'_> {
             Some(name) => vec![name],
             None => configuration.profiles().map(|(name, _)| name).collect(),
         };
-        let now = self.context.clock.now();
         let mut rows = Vec::new();
         for profile in names {
             // With one name a mistake is an error; among all it must not hide the others.
             let row = configuration.profile(profile).and_then(|profile| {
-                acquire::status(&profile, &self.store(configuration, &profile), now)
+                let store = self.store(configuration, &profile);
+                acquire::status(&profile, &store, &self.context)
             });
             match row {
                 Ok(row) => rows.push(row),

@@ -106,7 +106,18 @@ impl<'a> Call<'a> {
 
     /// What the authority is asked with.
     fn asked_key(&self) -> RowKey {
-        row_key(self.profile, self.scopes(), self.claims())
+        self.key_with(self.claims())
+    }
+
+    /// The same with other claims.
+    fn key_with(&self, claims: Option<String>) -> RowKey {
+        row_key(
+            self.profile,
+            self.grant,
+            self.scopes(),
+            claims,
+            &self.context,
+        )
     }
 
     /// What is to be handed out: what was asked for, or the ID token that came with it.
@@ -217,7 +228,13 @@ fn claims_of(profile: &Profile) -> Option<String> {
 }
 
 /// What an access token of `profile` is asked with.
-fn row_key(profile: &Profile, scopes: &[String], claims: Option<String>) -> RowKey {
+fn row_key(
+    profile: &Profile,
+    grant: &dyn Grant,
+    scopes: &[String],
+    claims: Option<String>,
+    context: &Context<'_>,
+) -> RowKey {
     let client = &profile.client;
     RowKey {
         resource: client.resource.clone(),
@@ -225,6 +242,7 @@ fn row_key(profile: &Profile, scopes: &[String], claims: Option<String>) -> RowK
         claims,
         extra: client.extra.clone(),
         binding: binding(&client.tls),
+        platform: grant.platform(context),
         ..RowKey::default()
     }
     .with_scopes(scopes)

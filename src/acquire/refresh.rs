@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::decision::Wanted;
-use super::{Call, claims_of, row_key};
+use super::{Call, claims_of};
 use crate::context::Context;
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
@@ -397,7 +397,7 @@ pub(super) fn challenged<'a>(
     account: &'a AccountRow,
 ) -> Option<&'a AccessTokenRow> {
     call.request.claims.as_ref()?;
-    let key = row_key(call.profile, call.scopes(), claims_of(call.profile));
+    let key = call.key_with(claims_of(call.profile));
     account
         .access_token(&key)
         .filter(|_| key != call.asked_key())

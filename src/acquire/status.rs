@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{claims_of, row_key};
+use crate::context::Context;
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::store::session::{AccountRow, Failed};
@@ -76,7 +77,12 @@ pub struct FailedStatus {
 ///
 /// # Errors
 /// `store`.
-pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result<StatusRow, Error> {
+pub fn status(
+    profile: &Profile,
+    store: &SessionStore,
+    context: &Context<'_>,
+) -> Result<StatusRow, Error> {
+    let now = context.clock.now();
     let mut row = StatusRow {
         profile: profile.name.clone(),
         file: profile.file.display().to_string(),
@@ -103,7 +109,8 @@ pub fn status(profile: &Profile, store: &SessionStore, now: Timestamp) -> Result
     let asked_again_after = sign_in
         .asked_again_after
         .filter(|_| sign_in.is_refused(now));
-    let key = row_key(profile, &profile.scopes, claims_of(profile));
+    let (grant, claims) = (profile.grant.as_ref(), claims_of(profile));
+    let key = row_key(profile, grant, &profile.scopes, claims, context);
     let used = session.account(profile.account.as_deref());
     let asked_for = session.account(sign_in.asked_for.as_deref());
     let is = |account: &AccountRow, other: Option<&AccountRow>| {

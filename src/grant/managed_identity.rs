@@ -119,6 +119,12 @@ impl Grant for ManagedIdentity {
         self.id.iter().map(named).collect()
     }
 
+    fn platform(&self, context: &Context<'_>) -> Option<String> {
+        // Where the variables are wrong, nothing is handed out, and whoever asks says what is wrong.
+        let found = host::find(context.environment).ok();
+        Some(found.map_or_else(String::new, |found| found.identity()))
+    }
+
     fn is_of_authority(&self) -> bool {
         false
     }

@@ -110,6 +110,13 @@ pub trait Grant: Debug {
         Vec::new()
     }
 
+    /// Whom the platform that this machine is part of takes a call for, where that decides whose token
+    /// it gets: processes of one user may run there as several. It names no secret.
+    fn platform(&self, context: &Context<'_>) -> Option<String> {
+        let _ = context;
+        None
+    }
+
     /// Whether what it gives may depend on the profile's name, so that no two profiles share it.
     fn knows_profile(&self) -> bool {
         false

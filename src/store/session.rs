@@ -114,6 +114,8 @@ pub struct RowKey {
     pub extra: BTreeMap<String, String>,
     /// The certificate it is bound to, if it is bound: `x5t#S256` (RFC 8705 §3.1).
     pub binding: Option<String>,
+    /// Whom the platform that this machine is part of took the call for, if that decides.
+    pub platform: Option<String>,
     /// The exchange that made it, and what it is for.
     pub exchange: Option<String>,
     /// It is the ID token, which is one for all that is asked.

@@ -211,6 +211,42 @@ fn identities_do_not_share_their_tokens_and_resources_of_one_do() {
 }
 
 #[test]
+fn a_token_is_kept_for_whoever_the_platform_gave_it_to() {
+    let (header, secret) = ("IDENTITY_HEADER", "MSI_SECRET");
+    let (endpoint, old_endpoint) = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT");
+    for (place, variables) in [
+        (Place::AppService, vec![header, endpoint]),
+        (Place::MachineLearning, vec![secret, old_endpoint]),
+        (Place::CloudShell, vec![old_endpoint]),
+        (
+            Place::VirtualMachine,
+            vec!["AZURE_POD_IDENTITY_AUTHORITY_HOST"],
+        ),
+    ] {
+        let azure = Azure::new(place);
+        assert_eq!(azure.get()["access_token"], token_number(1), "{place:?}");
+        for (number, variable) in (2..).zip(variables) {
+            let of_another_app = azure.variable(variable).trim_end_matches('/').to_owned() + "/b";
+            azure.sandbox.secret("secret-of-the-platform/b");
+            let run = |arguments: &[&str]| {
+                let mut command = azure.command(arguments);
+                command.env(variable, &of_another_app);
+                azure.sandbox.run_command(command)
+            };
+            for _ in 0..2 {
+                let answer = run(&["get"]).ok();
+                assert_eq!(answer.trim_end(), token_number(number), "{variable}");
+            }
+            let status = run(&["status", "-o", "json"]).json();
+            let row = &status["profiles"][0]["accounts"][0];
+            assert_eq!(row["signed_in"], true, "{status}");
+        }
+        assert_eq!(azure.get()["source"], "cache", "{place:?}");
+        assert_eq!(azure.get()["access_token"], token_number(1), "{place:?}");
+    }
+}
+
+#[test]
 fn a_token_that_ends_is_replaced_and_status_and_logout_know_it() {
     let azure = Azure::new(Place::VirtualMachine);
     let aged =

@@ -1,7 +1,10 @@
 //! The services that give tokens to what runs in Azure, and how this machine shows which one is its own.
 
+use zeroize::Zeroizing;
+
 use super::IdKind;
 use crate::context::Environment;
+use crate::digest::digest;
 use crate::endpoint::Endpoint;
 use crate::secret::Secret;
 use crate::system::arc;
@@ -199,6 +202,16 @@ pub(super) struct Found {
     pub(super) because: String,
     /// Whether something on this machine says that it is there.
     pub(super) is_known: bool,
+}
+
+impl Found {
+    /// What tells this host, and whoever it takes us for, from others.
+    pub(super) fn identity(&self) -> String {
+        let secret = self.secret.as_ref();
+        let secret = secret.map_or("", |(_, secret)| secret.expose());
+        let all = Zeroizing::new([self.host.name, self.endpoint.as_str(), secret].join("\0"));
+        digest(all.as_bytes())
+    }
 }
 
 /// Finds the host of this machine.
