@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -19,6 +19,7 @@ use rustls::{InconsistentKeys, crypto};
 use zeroize::Zeroizing;
 
 use crate::context::{ClientCertificate, Http, HttpFailure, HttpRequest, HttpResponse, Tls};
+use crate::digest::digest;
 use crate::endpoint::{is_beside_this_machine, is_loopback};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
@@ -32,9 +33,11 @@ const CONNECT_LIMIT_OF_PLATFORM: Duration = Duration::from_secs(2);
 const LONGEST_BODY: u64 = 1024 * 1024;
 
 /// What decides how a client is built.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Settings {
     tls: Tls,
+    /// What the files hold that it names: they are replaced while a program runs.
+    files: Vec<Option<String>>,
     /// Whether no proxy stands between.
     is_direct: bool,
     is_plain: bool,
@@ -92,7 +95,12 @@ impl Network {
         // The last one that is dropped waits for its threads, and one of them may be waiting for
         // a name server that does not answer: the call would outlive its limit by minutes.
         std::mem::forget(client.clone());
-        self.clients.borrow_mut().push((settings, client.clone()));
+        let mut clients = self.clients.borrow_mut();
+        let is_other = |(built_with, _): &(Settings, Client)| {
+            built_with.tls != settings.tls || built_with.files == settings.files
+        };
+        clients.retain(is_other);
+        clients.push((settings, client.clone()));
         Ok(client)
     }
 }
@@ -114,10 +122,12 @@ impl Http for Network {
         if url.scheme() != "https" && !(url.scheme() == "http" && may_be_plain) {
             return Err(HttpFailure::NotSent("only https is allowed".to_owned()));
         }
+        let is_plain = url.scheme() == "http";
         let client = self.client(Settings {
             tls: tls.clone(),
+            files: if is_plain { Vec::new() } else { held(tls) },
             is_direct: is_loopback || tls.is_of_platform,
-            is_plain: url.scheme() == "http",
+            is_plain,
         })?;
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
@@ -171,6 +181,16 @@ impl Http for Network {
             body,
         })
     }
+}
+
+/// What the files hold that a profile names for its connections; `None` for one that cannot be read,
+/// which is told when a client is built.
+fn held(tls: &Tls) -> Vec<Option<String>> {
+    let own = tls.client_certificate.as_ref();
+    let key = own.and_then(|own| own.key.as_ref());
+    let files = [tls.ca_file.as_ref(), own.map(|own| &own.file), key];
+    let held = |file: &PathBuf| Some(digest(&read(file).ok()?));
+    files.into_iter().flatten().map(held).collect()
 }
 
 /// What a profile names for its connections is wrong.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::oidc_ground::Ground;
+use crate::oidc_serve::Serve;
 use crate::tls::{CertificateAuthority, Front};
 
 const MACHINE: &str = "DNS:machine.example";
@@ -206,6 +207,19 @@ fn a_public_clients_sign_in_belongs_to_its_certificate_which_may_be_replaced_for
         thumbprint(&certificates.pem("other")).as_str()
     );
     assert_eq!(ground.get_json(&[])["source"], "cache");
+
+    // A program that stays notices that as well.
+    let mut serve = Serve::start(&ground);
+    for from in ["other", "machine", "other"] {
+        renew(from);
+        let request = json!({ "kind": "get", "profile": "api", "force_refresh": true });
+        let answer = serve.ask(request);
+        let token = answer["Ok"]["access_token"].as_str();
+        let token = token.unwrap_or_else(|| panic!("{answer}"));
+        let known = ground.authority.introspect(token);
+        assert_eq!(known["x5t"], thumbprint(&certificates.pem(from)).as_str());
+    }
+    assert_eq!(serve.end(), Some(0));
 }
 
 #[test]
