@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::Exchange;
 use crate::grant::{Asks, Grant};
 use crate::oauth::dpop;
+use crate::oauth::response::CHECK_CLIENT;
 use crate::profile::Profile;
 use crate::profile::route::Target;
 use crate::proof_key::ProofKey;
@@ -265,8 +266,25 @@ const CACHE: &str = "cache";
 /// Any kind; see [`ErrorKind`].
 pub fn acquire(call: &Call<'_>, exchange: Option<&dyn Exchange>) -> Result<Credential, Error> {
     match exchange {
-        None => prove(call, token(call)?),
+        None => token(call).and_then(|credential| prove(call, credential)),
         Some(exchange) => exchanged(call, exchange),
+    }
+    .map_err(|error| with_place_of_client(call, error))
+}
+
+/// A client that proves who it is with the token of another profile, and is refused, is mended there.
+fn with_place_of_client(call: &Call<'_>, error: Error) -> Error {
+    let other = call.profile.client.authentication.profiles().next();
+    match other {
+        Some(other) if error.hint_text() == Some(CHECK_CLIENT) => error
+            .hint(format!(
+                "the token of profile `{0}`, which the client proves with who it is, may be of no use \
+                 any more, or not be what the authority expects: try again after `cred-helper login \
+                 -p {0}`, and check `client_assertion`",
+                printable(other)
+            ))
+            .next(["cred-helper", "login", "-p", other]),
+        _ => error,
     }
 }
 

@@ -239,9 +239,9 @@ impl TokenExchange {
             Some(profile) => error
                 .hint(format!(
                     "the token of profile `{profile}` may be of no use any more, or not meant for \
-                     this authority: try again after `cred-helper get -p {profile} --force-refresh`"
+                     this authority: try again after `cred-helper login -p {profile}`"
                 ))
-                .next(["cred-helper", "get", "-p", profile, "--force-refresh"]),
+                .next(["cred-helper", "login", "-p", profile]),
             None => error.hint(
                 "the `subject_token` may have run out, or not be meant for this authority: see \
                  that its source gives a good one, and check `subject_token_type`",

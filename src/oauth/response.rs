@@ -115,7 +115,7 @@ pub fn trouble_hint(reason: &str) -> Option<&'static str> {
 }
 
 /// What to do where the client may be the matter.
-const CHECK_CLIENT: &str = "check the profile's `client_id`, and how the client authenticates: \
+pub const CHECK_CLIENT: &str = "check the profile's `client_id`, and how the client authenticates: \
                             `client_secret`, or the certificate, key or assertion in its place, \
                             `client_auth_method`, `client_basic_encoding`, `client_certificate` \
                             in `tls`";

@@ -324,6 +324,34 @@ fn what_would_be_refreshed_into_a_token_of_another_type_is_traded_anew() {
     }
 }
 
+/// A scene whose profile `api` trades the token of `person`, who has signed in.
+fn of_a_person(grant: &str) -> Scene {
+    let scene = Scene::of(at_once(), |issuer| {
+        format!(
+            "{}{}grant = {{ type = \"token_exchange\", subject_token = {{ profile = \"person\" }}{grant} }}\n",
+            profile("person", issuer).replace("\"demo\"", "\"demo\", \"openid\""),
+            profile("api", issuer)
+        )
+    });
+    scene.run(&["login", "-p", "person"]).ok();
+    scene
+}
+
+#[test]
+fn whoever_s_token_is_refused_is_told_of_a_command_that_shows_none() {
+    let scene = of_a_person("");
+    scene
+        .authority
+        .script(Endpoint::Token, Fault::error(400, "invalid_request"));
+    let ran = scene.run(&["--error-format", "json", "get", "-p", "api"]);
+    let said = ran.failed(5);
+    let error: Value = serde_json::from_str(said.trim_end()).expect("it is JSON");
+    let next = json!(["cred-helper", "login", "-p", "person"]);
+    assert_eq!(error["error"]["next"], next);
+    let hint = error["error"]["hint"].as_str().unwrap_or_default();
+    assert!(hint.contains("`cred-helper login -p person`"), "{hint}");
+}
+
 #[test]
 fn services_that_know_no_clients_are_sent_none() {
     let scene = Scene::of(at_once(), |issuer| {
