@@ -17,7 +17,7 @@ use crate::profile::{Configuration, Profile};
 use crate::secret::Secret;
 use crate::store::SessionStore;
 use crate::text::printable;
-use crate::token::Timestamp;
+use crate::token::{OtherToken, Timestamp};
 
 /// What every request of this process is answered with.
 #[derive(Clone, Copy)]
@@ -322,24 +322,24 @@ struct OtherProfiles<'a> {
     /// The profiles that wait for each other; the last one asks.
     chain: Vec<&'a str>,
     /// What came of each; a failure as well, so that nothing is asked again under a lock.
-    known: RefCell<BTreeMap<String, Result<Credential, Error>>>,
+    known: RefCell<BTreeMap<OtherToken, Result<Credential, Error>>>,
 }
 
 impl Tokens for OtherProfiles<'_> {
-    fn token_of(&self, profile: &str) -> Result<Secret, Error> {
+    fn token_of(&self, wanted: &OtherToken) -> Result<Secret, Error> {
         let now = self.answerer.context.clock.now();
         // A person may have taken longer than a token lives that was asked for at the beginning.
         let is_over = |token: &Credential| token.expires_at.is_some_and(|end| end <= now);
-        let known = self.known.borrow().get(profile).cloned();
+        let known = self.known.borrow().get(wanted).cloned();
         if let Some(known) = known.filter(|known| !known.as_ref().is_ok_and(is_over)) {
             return known.map(|token| token.access_token);
         }
-        let came = self.ask(profile).map_err(|error| match self.chain.last() {
+        let came = self.ask(wanted).map_err(|error| match self.chain.last() {
             Some(own) => error.because(format!("profile `{}` needs its token", printable(own))),
             None => error,
         });
         let mut known = self.known.borrow_mut();
-        known.insert(profile.to_owned(), came.clone());
+        known.insert(wanted.clone(), came.clone());
         came.map(|token| token.access_token)
     }
 
@@ -352,7 +352,8 @@ impl Tokens for OtherProfiles<'_> {
 }
 
 impl OtherProfiles<'_> {
-    fn ask(&self, profile: &str) -> Result<Credential, Error> {
+    fn ask(&self, wanted: &OtherToken) -> Result<Credential, Error> {
+        let profile = wanted.profile.as_str();
         if self.chain.contains(&profile) {
             let circle: Vec<String> = self
                 .chain
@@ -370,6 +371,7 @@ impl OtherProfiles<'_> {
         }
         let request = Request {
             profile: Some(profile.to_owned()),
+            token: wanted.kind,
             interactive: Some(self.interactive),
             ..Request::new(Action::Get)
         };
@@ -401,7 +403,7 @@ impl OtherProfiles<'_> {
 pub struct NoProfiles;
 
 impl Tokens for NoProfiles {
-    fn token_of(&self, _profile: &str) -> Result<Secret, Error> {
+    fn token_of(&self, _wanted: &OtherToken) -> Result<Secret, Error> {
         Err(Error::new(
             ErrorKind::Internal,
             "BUG: a token of another profile outside a call",

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
-use crate::token::Timestamp;
+use crate::token::{OtherToken, Timestamp};
 
 /// Time, and waiting.
 pub trait Clock {
@@ -304,12 +304,12 @@ impl Nonces {
 
 /// Other profiles.
 pub trait Tokens {
-    /// The token of the profile of that name, which another one names as a source. Asked for once a
-    /// call, before any lock is taken: that profile has locks of its own.
+    /// The token of another profile. Asked for once a call, before any lock is taken: that profile has
+    /// locks of its own.
     ///
     /// # Errors
     /// Those of a call for that profile, and `config` where profiles need each other in a circle.
-    fn token_of(&self, profile: &str) -> Result<Secret, Error>;
+    fn token_of(&self, wanted: &OtherToken) -> Result<Secret, Error>;
 
     /// The environment variables that other profiles than the call's take a secret from.
     ///

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::token::Timestamp;
+pub use crate::token::TokenKind;
 
 /// Whether a person may be asked during a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,30 +29,6 @@ impl Interactive {
             "auto" => Some(Self::Auto),
             "never" => Some(Self::Never),
             "always" => Some(Self::Always),
-            _ => None,
-        }
-    }
-}
-
-/// Which token of a sign-in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenKind {
-    /// The access token.
-    #[default]
-    Access,
-    /// The ID token (OpenID Connect Core §2), which some clusters want in its place.
-    Id,
-}
-
-impl TokenKind {
-    /// The names in a profile and on the command line.
-    pub const NAMES: [&str; 2] = ["access", "id"];
-
-    /// Reads one of [`Self::NAMES`].
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "access" => Some(Self::Access),
-            "id" => Some(Self::Id),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::system::attempt::within;
 use crate::system::process;
+use crate::token::OtherToken;
 
 /// How long may a secret's source take?
 const LIMIT: Duration = Duration::from_secs(30);
@@ -31,16 +32,16 @@ pub enum SecretSource {
     /// What a command prints.
     Command(Vec<String>),
     /// The token of another profile.
-    Profile(String),
+    Profile(OtherToken),
     /// What the caller hands over on stdin.
     StandardInput,
 }
 
 impl SecretSource {
-    /// The profile whose token it is.
-    pub fn profile(&self) -> Option<&str> {
+    /// The token of another profile that it is.
+    pub fn other(&self) -> Option<&OtherToken> {
         match self {
-            Self::Profile(name) => Some(name),
+            Self::Profile(other) => Some(other),
             Self::Literal(_)
             | Self::Environment(_)
             | Self::File(_)
@@ -59,7 +60,8 @@ impl SecretSource {
             Self::Command(command) => {
                 format!("command {}", digest(command.join("\0").as_bytes()))
             }
-            Self::Profile(name) => format!("profile {name}"),
+            // Of which kind it is, whoever asks for one says by itself.
+            Self::Profile(other) => format!("profile {}", other.profile),
             Self::StandardInput => "stdin".to_owned(),
         }
     }
@@ -125,7 +127,7 @@ impl SecretSource {
             }
             Self::Command(command) => process::output(command, limit).map_err(failed)?,
             // Its error says more than that the secret cannot be had.
-            Self::Profile(name) => context.tokens.token_of(name)?,
+            Self::Profile(other) => context.tokens.token_of(other)?,
             Self::StandardInput => context.input.read(limit).map_err(failed)?,
         };
         Ok(Zeroizing::new(text.expose().as_bytes().to_vec()))
@@ -141,7 +143,7 @@ impl SecretSource {
                 let program = command.first().map_or("", String::as_str);
                 format!("from the command `{program}`")
             }
-            Self::Profile(name) => format!("from the profile `{name}`"),
+            Self::Profile(other) => format!("from the profile `{}`", other.profile),
             Self::StandardInput => "from stdin".to_owned(),
         }
     }
@@ -153,7 +155,7 @@ impl SecretSource {
             Self::Literal(_) => return "(literal, not shown)".into(),
             Self::Environment(name) => ("env", name.clone().into()),
             Self::File(path) => ("file", path.display().to_string().into()),
-            Self::Profile(name) => ("profile", name.clone().into()),
+            Self::Profile(other) => ("profile", other.profile.clone().into()),
             Self::StandardInput => ("stdin", true.into()),
             // Arguments can hold secrets, though they should not.
             Self::Command(command) => {

@@ -43,6 +43,39 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+/// Which token of a sign-in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenKind {
+    /// The access token.
+    #[default]
+    Access,
+    /// The ID token (OpenID Connect Core §2), which some clusters want in its place.
+    Id,
+}
+
+impl TokenKind {
+    /// The names in a profile and on the command line.
+    pub const NAMES: [&str; 2] = ["access", "id"];
+
+    /// Reads one of [`Self::NAMES`].
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "access" => Some(Self::Access),
+            "id" => Some(Self::Id),
+            _ => None,
+        }
+    }
+}
+
+/// A token of another profile, which a profile names as a source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OtherToken {
+    /// Whose.
+    pub profile: String,
+    /// Of which kind; that of the profile's own `token`, if none is named.
+    pub kind: Option<TokenKind>,
+}
+
 /// Who signed in, as far as the authority said so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {

@@ -36,7 +36,7 @@ use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session}
 use crate::store::{Loaded, SessionStore};
 use crate::system::certificate::thumbprint;
 use crate::text::printable;
-use crate::token::{Account, Timestamp, TokenSet};
+use crate::token::{Account, OtherToken, Timestamp, TokenSet};
 
 /// A profile, where its session lives, and what is asked of it.
 #[derive(Clone, Copy)]
@@ -274,16 +274,16 @@ pub fn acquire(call: &Call<'_>, exchange: Option<&dyn Exchange>) -> Result<Crede
 
 /// A client that proves who it is with the token of another profile, and is refused, is mended there.
 fn with_place_of_client(call: &Call<'_>, error: Error) -> Error {
-    let other = call.profile.client.authentication.profiles().next();
+    let other = call.profile.client.authentication.others().next();
     match other {
-        Some(other) if error.hint_text() == Some(CHECK_CLIENT) => error
+        Some(OtherToken { profile, .. }) if error.hint_text() == Some(CHECK_CLIENT) => error
             .hint(format!(
                 "the token of profile `{0}`, which the client proves with who it is, may be of no use \
                  any more, or not be what the authority expects: try again after `cred-helper login \
                  -p {0}`, and check `client_assertion`",
-                printable(other)
+                printable(profile)
             ))
-            .next(["cred-helper", "login", "-p", other]),
+            .next(["cred-helper", "login", "-p", profile]),
         _ => error,
     }
 }
@@ -421,7 +421,7 @@ pub fn assertion(
         )
         .because_of(&error)
         .hint("write it to stdin: a token that was issued for this client")),
-        Err(error) if source.profile().is_some() => {
+        Err(error) if source.other().is_some() => {
             let name = &profile.name;
             Err(error.because(format!("profile `{name}` needs its token")))
         }
@@ -433,9 +433,9 @@ pub fn assertion(
 /// person signed in for one of them, the call goes on all the same.
 fn prepare<'a>(call: &Call<'a>) -> Result<Call<'a>, Error> {
     prepare_client(call)?;
-    for name in call.grant.profiles() {
+    for other in call.grant.others() {
         // It may be needless: whoever needs it is told why there is none.
-        drop(call.context.tokens.token_of(name));
+        drop(call.context.tokens.token_of(other));
     }
     let is_over = call.context.time_left().is_some_and(|left| left.is_zero());
     Ok(Call {
@@ -450,8 +450,8 @@ fn prepare<'a>(call: &Call<'a>) -> Result<Call<'a>, Error> {
 
 /// The same for those that every request to the authority needs.
 fn prepare_client(call: &Call<'_>) -> Result<(), Error> {
-    for name in call.profile.client.authentication.profiles() {
-        call.context.tokens.token_of(name)?;
+    for other in call.profile.client.authentication.others() {
+        call.context.tokens.token_of(other)?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
-use crate::token::TokenSet;
+use crate::token::{OtherToken, TokenSet};
 
 /// What is asked of a grant.
 #[derive(Clone, Debug)]
@@ -82,8 +82,8 @@ pub trait Grant: Debug {
     /// Whom it asks.
     fn asks(&self) -> Asks;
 
-    /// The profiles whose tokens it needs.
-    fn profiles(&self) -> Vec<&str> {
+    /// The tokens of other profiles that it needs.
+    fn others(&self) -> Vec<&OtherToken> {
         Vec::new()
     }
 

@@ -9,7 +9,7 @@ use crate::oauth::request::{self, Form};
 use crate::oauth::{metadata, response};
 use crate::secret_source::SecretSource;
 use crate::text::{nearest, printable};
-use crate::token::TokenSet;
+use crate::token::{OtherToken, TokenKind, TokenSet};
 
 const NAME: &str = "token_exchange";
 
@@ -91,7 +91,7 @@ fn traded(given: &mut Given, key: &'static str, type_key: &str) -> Result<Option
             _ => Ok(None),
         };
     };
-    let kind = match (kind, source.profile()) {
+    let kind = match (kind, source.other()) {
         (Some(kind), Some(_)) if !OF_A_PROFILE.contains(&short(&kind)) => {
             return Err(format!(
                 "`{type_key}`: a profile gives no `{}`, but one of {}",
@@ -102,6 +102,17 @@ fn traded(given: &mut Given, key: &'static str, type_key: &str) -> Result<Option
         (Some(kind), _) => kind,
         (None, Some(_)) => long("access_token"),
         (None, None) => long("jwt"),
+    };
+    let source = match source {
+        SecretSource::Profile(OtherToken { profile, kind: _ }) => {
+            let kind = kind_of_profile(&kind);
+            SecretSource::Profile(OtherToken { profile, kind })
+        }
+        source @ (SecretSource::Literal(_)
+        | SecretSource::Environment(_)
+        | SecretSource::File(_)
+        | SecretSource::Command(_)
+        | SecretSource::StandardInput) => source,
     };
     Ok(Some(Traded { key, source, kind }))
 }
@@ -130,6 +141,15 @@ fn token_type(given: &Given, key: &str) -> Result<Option<String>, String> {
     })
 }
 
+/// Which of a profile's tokens is of this type; either can be a JWT, and then the profile says which.
+fn kind_of_profile(kind: &str) -> Option<TokenKind> {
+    match short(kind) {
+        "access_token" => Some(TokenKind::Access),
+        "id_token" => Some(TokenKind::Id),
+        _ => None,
+    }
+}
+
 fn long(kind: &str) -> String {
     format!("{PREFIX}{kind}")
 }
@@ -147,10 +167,10 @@ impl Grant for TokenExchange {
         Asks::Nobody
     }
 
-    fn profiles(&self) -> Vec<&str> {
+    fn others(&self) -> Vec<&OtherToken> {
         let all = [Some(&self.subject), self.actor.as_ref()];
         let sources = all.into_iter().flatten().map(|token| &token.source);
-        sources.filter_map(SecretSource::profile).collect()
+        sources.filter_map(SecretSource::other).collect()
     }
 
     fn identity(&self) -> Vec<(&'static str, String)> {
@@ -235,8 +255,8 @@ impl TokenExchange {
         if !is_of_token {
             return error;
         }
-        match self.subject.source.profile() {
-            Some(profile) => error
+        match self.subject.source.other() {
+            Some(OtherToken { profile, .. }) => error
                 .hint(format!(
                     "the token of profile `{profile}` may be of no use any more, or not meant for \
                      this authority: try again after `cred-helper login -p {profile}`"
@@ -252,11 +272,14 @@ impl TokenExchange {
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, SecretSource, parse};
+    use super::{Given, OtherToken, SecretSource, parse};
 
     fn source(text: &str) -> SecretSource {
         match text.split_once('=') {
-            Some(("profile", name)) => SecretSource::Profile(name.to_owned()),
+            Some(("profile", name)) => SecretSource::Profile(OtherToken {
+                profile: name.to_owned(),
+                kind: None,
+            }),
             _ => SecretSource::Environment(text.to_owned()),
         }
     }

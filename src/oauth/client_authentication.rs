@@ -14,6 +14,7 @@ use crate::oauth::metadata::Server;
 use crate::oauth::request::Form;
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
+use crate::token::OtherToken;
 
 /// `token_endpoint_auth_method` of RFC 7591, those that we have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,15 +123,15 @@ impl ClientAuthentication {
         self.proof.is_none() && !self.method.is_some_and(Method::is_mutual_tls)
     }
 
-    /// The profiles whose tokens it needs.
-    pub fn profiles(&self) -> impl Iterator<Item = &str> {
+    /// The tokens of other profiles that it needs.
+    pub fn others(&self) -> impl Iterator<Item = &OtherToken> {
         let source = match &self.proof {
             Some(Proof::Secret(source) | Proof::Assertion(AssertionSource::Source(source))) => {
                 Some(source)
             }
             Some(Proof::Key(_) | Proof::Assertion(_)) | None => None,
         };
-        source.into_iter().filter_map(SecretSource::profile)
+        source.into_iter().filter_map(SecretSource::other)
     }
 
     /// The same for several requests: a source is asked once, unless what it gives has to be new for

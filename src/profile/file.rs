@@ -15,6 +15,7 @@ use crate::secret::Secret;
 use crate::secret_source::SecretSource;
 use crate::system::{directories, platform};
 use crate::text::{nearest, printable};
+use crate::token::OtherToken;
 
 /// How large may a profile file be? A thousand profiles are 230 KB.
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -679,9 +680,12 @@ impl<'a, 'c> Keys<'a, 'c> {
                 .text("env")
                 .map(|(name, _)| SecretSource::Environment(name)),
             ["file"] => self.path("file").map(SecretSource::File),
-            ["profile"] => self
-                .text("profile")
-                .map(|(name, _)| SecretSource::Profile(name)),
+            ["profile"] => self.text("profile").map(|(profile, _)| {
+                SecretSource::Profile(OtherToken {
+                    profile,
+                    kind: None,
+                })
+            }),
             ["stdin"] => {
                 let found = self.find("stdin")?;
                 let is_so = self.boolean("stdin")?;

@@ -13,7 +13,7 @@ use cred_helper::context::{
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
-use cred_helper::token::Timestamp;
+use cred_helper::token::{OtherToken, Timestamp};
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp(1_800_000_000);
@@ -222,12 +222,12 @@ impl Documents for World {
 }
 
 impl Tokens for World {
-    fn token_of(&self, profile: &str) -> Result<Secret, Error> {
+    fn token_of(&self, wanted: &OtherToken) -> Result<Secret, Error> {
         let (seconds, token) = self
             .other_tokens
             .borrow_mut()
             .pop_front()
-            .unwrap_or_else(|| panic!("nobody has a token of `{profile}` in this world"));
+            .unwrap_or_else(|| panic!("nobody has {wanted:?} in this world"));
         self.pass(seconds);
         token.map(Secret::new)
     }

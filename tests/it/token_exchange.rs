@@ -353,6 +353,47 @@ fn whoever_s_token_is_refused_is_told_of_a_command_that_shows_none() {
 }
 
 #[test]
+fn what_is_traded_of_another_profile_is_of_the_type_that_is_named() {
+    for (grant, token, is_id_token) in [
+        ("", "", false),
+        (", subject_token_type = \"id_token\"", "", true),
+        (
+            ", subject_token_type = \"access_token\"",
+            "token = \"id\"\n",
+            false,
+        ),
+        ("", "token = \"id\"\n", false),
+        (", subject_token_type = \"jwt\"", "token = \"id\"\n", true),
+        (", subject_token_type = \"jwt\"", "", false),
+    ] {
+        let scene = of_a_person(grant);
+        let persons = scene.run(&["get", "-p", "person", "-o", "json"]).json();
+        let profiles = fs::read_to_string(scene.sandbox.config()).expect("it can be read");
+        let api = "[profiles.api]";
+        let profiles = profiles.replace(api, &format!("{token}{api}"));
+        scene.sandbox.write_profiles(&profiles);
+        answer(&scene, &json!({}));
+        scene.run(&["get", "-p", "api"]).ok();
+        let requests = scene.authority.requests();
+        let request = requests.last().expect("there was one");
+        let kind = if is_id_token {
+            "id_token"
+        } else {
+            "access_token"
+        };
+        let sent = request.parameter("subject_token").map(Value::from);
+        assert_eq!(sent.as_ref(), Some(&persons[kind]), "{grant} {token}");
+    }
+    let scene = of_a_person(", subject_token_type = \"id_token\"");
+    scene.authority.set(|settings| settings.id_token = false);
+    scene.run(&["logout", "-p", "person"]).ok();
+    scene.run(&["login", "-p", "person"]).ok();
+    let error = scene.run(&["get", "-p", "api"]).failed(5);
+    let words = "the authority gave no ID token for profile `person`";
+    assert!(error.contains(words), "{error}");
+}
+
+#[test]
 fn services_that_know_no_clients_are_sent_none() {
     let scene = Scene::of(at_once(), |issuer| {
         format!(
