@@ -35,6 +35,8 @@ pub enum SecretSource {
     Profile(OtherToken),
     /// What the caller hands over on stdin.
     StandardInput,
+    /// One that was asked already, and what it gave.
+    AtHand(Box<Self>, Secret),
 }
 
 impl SecretSource {
@@ -46,7 +48,8 @@ impl SecretSource {
             | Self::Environment(_)
             | Self::File(_)
             | Self::Command(_)
-            | Self::StandardInput => None,
+            | Self::StandardInput
+            | Self::AtHand(..) => None,
         }
     }
 
@@ -63,6 +66,7 @@ impl SecretSource {
             // Of which kind it is, whoever asks for one says by itself.
             Self::Profile(other) => format!("profile {}", other.profile),
             Self::StandardInput => "stdin".to_owned(),
+            Self::AtHand(source, _) => source.identity(),
         }
     }
 
@@ -71,7 +75,7 @@ impl SecretSource {
     /// # Errors
     /// `config`, naming the key and the source, never what it gave.
     pub fn resolve(&self, key: &str, context: &Context<'_>) -> Result<Secret, Error> {
-        if let Self::Literal(secret) = self {
+        if let Self::Literal(secret) | Self::AtHand(_, secret) = self {
             return Ok(secret.clone());
         }
         let bytes = self.resolve_bytes(key, context)?;
@@ -95,7 +99,8 @@ impl SecretSource {
     /// # Errors
     /// As [`Self::resolve`].
     pub fn at_hand(&self, key: &str, context: &Context<'_>) -> Result<Self, Error> {
-        self.resolve(key, context).map(Self::Literal)
+        let secret = self.resolve(key, context)?;
+        Ok(Self::AtHand(Box::new(self.clone()), secret))
     }
 
     /// Reads the secret as it is, with as many lines as it has.
@@ -110,7 +115,7 @@ impl SecretSource {
         let failed = |reason: String| failed(key, &reason);
         let limit = context.time_left().map_or(LIMIT, |left| left.min(LIMIT));
         let text = match self {
-            Self::Literal(secret) => secret.clone(),
+            Self::Literal(secret) | Self::AtHand(_, secret) => secret.clone(),
             Self::Environment(name) => {
                 let value = context.environment.variable(name).ok_or_else(|| {
                     failed(format!("the environment variable `{name}` is not set"))
@@ -145,6 +150,7 @@ impl SecretSource {
             }
             Self::Profile(other) => format!("from the profile `{}`", other.profile),
             Self::StandardInput => "from stdin".to_owned(),
+            Self::AtHand(source, _) => source.place(),
         }
     }
 
@@ -157,6 +163,7 @@ impl SecretSource {
             Self::File(path) => ("file", path.display().to_string().into()),
             Self::Profile(other) => ("profile", other.profile.clone().into()),
             Self::StandardInput => ("stdin", true.into()),
+            Self::AtHand(source, _) => return source.to_toml(),
             // Arguments can hold secrets, though they should not.
             Self::Command(command) => {
                 let program = command.iter().take(1).cloned();

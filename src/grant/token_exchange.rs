@@ -112,7 +112,8 @@ fn traded(given: &mut Given, key: &'static str, type_key: &str) -> Result<Option
         | SecretSource::Environment(_)
         | SecretSource::File(_)
         | SecretSource::Command(_)
-        | SecretSource::StandardInput) => source,
+        | SecretSource::StandardInput
+        | SecretSource::AtHand(..)) => source,
     };
     Ok(Some(Traded { key, source, kind }))
 }

@@ -123,10 +123,11 @@ impl ClientKey {
             | SecretSource::Environment(_)
             | SecretSource::Command(_)
             | SecretSource::Profile(_)
-            | SecretSource::StandardInput) => {
+            | SecretSource::StandardInput
+            | SecretSource::AtHand(..)) => {
                 let bytes = source.resolve_bytes(self.key(), context)?;
                 let text = String::from_utf8_lossy(&bytes);
-                SecretSource::Literal(Secret::new(text))
+                SecretSource::AtHand(Box::new(source.clone()), Secret::new(text))
             }
         };
         Ok(Self {

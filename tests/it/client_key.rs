@@ -245,3 +245,30 @@ fn a_key_that_cannot_be_used_is_an_error_that_names_it_and_asks_nobody() {
     assert_eq!(requests.token, [].into(), "{requests:?}");
     assert!(ground.sandbox.sessions().is_empty());
 }
+
+#[test]
+fn a_person_who_signs_in_is_told_where_the_key_that_cannot_be_used_comes_from() {
+    let (directory, openssl) = keys(RSA);
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    for (name, text) in [("passphrase", "of-the-key-alone"), ("wrong", "of-another")] {
+        fs::write(at(name), text).expect("it can be written");
+    }
+    openssl.run("pkcs8 -topk8 -in one.key -passout file:passphrase -out locked.key");
+    let ground = Ground::with_profile(
+        json!({}),
+        &profile(&format!(
+            "client_private_key = {{ command = [\"cat\", \"{}\"] }}\n\
+             client_passphrase = {{ file = \"{}\" }}\n",
+            at("locked.key"),
+            at("wrong")
+        )),
+    );
+    let terminal = ground.in_terminal("login");
+    let (_, error) = ground.end_failed(terminal, 3);
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("`client_private_key`, from the command `cat`"),
+        "{error}"
+    );
+    assert!(message.contains("cannot be decrypted"), "{error}");
+}
