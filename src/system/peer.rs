@@ -156,7 +156,7 @@ impl Drop for Peer {
             self.ends_within(LAST_GRACE);
         }
         // Its children, too, and before its id can be another's.
-        platform::end_group(&self.child);
+        platform::end_group(&mut self.child);
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -134,7 +134,7 @@ fn no_answer(program: &str, limit: Duration) -> String {
 }
 
 /// Waits for the end of a command; one that does not come is brought about.
-fn end(child: &mut Child, limit: Duration, clock: &SystemClock) -> Option<ExitStatus> {
+pub(super) fn end(child: &mut Child, limit: Duration, clock: &SystemClock) -> Option<ExitStatus> {
     /// How late may its end be noticed?
     const PAUSE: Duration = Duration::from_millis(5);
     let deadline = clock.monotonic() + limit;

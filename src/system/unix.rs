@@ -161,7 +161,7 @@ pub fn ask_group_to_end(child: &Child) {
 }
 
 /// Ends all of a group, which the child leads and which must not be waited for yet.
-pub fn end_group(child: &Child) {
+pub fn end_group(child: &mut Child) {
     signal_group(child, Signal::KILL);
 }
 

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::clock::SystemClock;
+use super::process;
 use super::terminal::Echo;
 use crate::context::{Clock, Environment};
 
@@ -77,11 +78,14 @@ pub fn container_mark() -> Option<&'static str> {
     None
 }
 
-/// Has a program started in a group of its own, beyond the reach of this console's Ctrl-C.
+/// `CREATE_NO_WINDOW`: a console program that is started by one without a console shows none.
+const NO_WINDOW: u32 = 0x0800_0000;
+
+/// Has a program started in a group of its own, beyond the reach of this console and its Ctrl-C.
 pub fn leave_group(command: &mut Command) {
     /// `CREATE_NEW_PROCESS_GROUP`.
     const NEW_GROUP: u32 = 0x200;
-    command.creation_flags(NEW_GROUP);
+    command.creation_flags(NEW_GROUP | NO_WINDOW);
 }
 
 /// Whether nobody reads our stdout any more: that is noticed when something is written.
@@ -104,15 +108,23 @@ pub fn ask_group_to_end(_child: &Child) {}
 
 /// Ends a child and all that it started. What a child started that has ended itself is not known any
 /// more.
-pub fn end_group(child: &Child) {
+pub fn end_group(child: &mut Child) {
+    /// How long may that take?
+    const LIMIT: Duration = Duration::from_secs(5);
+    if has_ended(child) {
+        return;
+    }
     let mut command = Command::new("taskkill");
     command
         .args(["/T", "/F", "/PID", &child.id().to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // It may have ended, and then there is nothing to end.
-    drop(command.status());
+        .stderr(Stdio::null())
+        .creation_flags(NO_WINDOW);
+    // Without it the child alone is ended.
+    if let Ok(mut command) = command.spawn() {
+        process::end(&mut command, LIMIT, &SystemClock::new());
+    }
 }
 
 /// The console, where somebody sees it: a service and a program with windows can have one that
