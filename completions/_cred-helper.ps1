@@ -40,6 +40,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('kubectl', 'kubectl', [CompletionResultType]::ParameterValue, 'Answer kubectl and other client-go programs as an exec plugin')
             [CompletionResult]::new('google', 'google', [CompletionResultType]::ParameterValue, 'Answer Google''s libraries as an external account executable')
             [CompletionResult]::new('bazel', 'bazel', [CompletionResultType]::ParameterValue, 'Answer Bazel as a credential helper')
+            [CompletionResult]::new('terraform', 'terraform', [CompletionResultType]::ParameterValue, 'Answer Terraform and OpenTofu as a credentials helper')
+            [CompletionResult]::new('go', 'go', [CompletionResultType]::ParameterValue, 'Answer Go as a command of GOAUTH')
+            [CompletionResult]::new('pnpm', 'pnpm', [CompletionResultType]::ParameterValue, 'Answer pnpm as a tokenHelper')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Sign in, whatever is kept')
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
@@ -163,6 +166,49 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
         'cred-helper;bazel' {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;terraform' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;go' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;pnpm' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Choose the profile whose `urls` match the registry; with -p it must match too')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
@@ -384,6 +430,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('kubectl', 'kubectl', [CompletionResultType]::ParameterValue, 'Answer kubectl and other client-go programs as an exec plugin')
             [CompletionResult]::new('google', 'google', [CompletionResultType]::ParameterValue, 'Answer Google''s libraries as an external account executable')
             [CompletionResult]::new('bazel', 'bazel', [CompletionResultType]::ParameterValue, 'Answer Bazel as a credential helper')
+            [CompletionResult]::new('terraform', 'terraform', [CompletionResultType]::ParameterValue, 'Answer Terraform and OpenTofu as a credentials helper')
+            [CompletionResult]::new('go', 'go', [CompletionResultType]::ParameterValue, 'Answer Go as a command of GOAUTH')
+            [CompletionResult]::new('pnpm', 'pnpm', [CompletionResultType]::ParameterValue, 'Answer pnpm as a tokenHelper')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Sign in, whatever is kept')
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Forget a sign-in, and revoke it where the authority can')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show who is signed in, and until when')
@@ -415,6 +464,15 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;bazel' {
+            break
+        }
+        'cred-helper;help;terraform' {
+            break
+        }
+        'cred-helper;help;go' {
+            break
+        }
+        'cred-helper;help;pnpm' {
             break
         }
         'cred-helper;help;login' {

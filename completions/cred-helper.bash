@@ -34,6 +34,9 @@ _cred__helper() {
             cred__helper,git)
                 cmd="cred__helper__subcmd__git"
                 ;;
+            cred__helper,go)
+                cmd="cred__helper__subcmd__go"
+                ;;
             cred__helper,google)
                 cmd="cred__helper__subcmd__google"
                 ;;
@@ -49,6 +52,9 @@ _cred__helper() {
             cred__helper,logout)
                 cmd="cred__helper__subcmd__logout"
                 ;;
+            cred__helper,pnpm)
+                cmd="cred__helper__subcmd__pnpm"
+                ;;
             cred__helper,profile)
                 cmd="cred__helper__subcmd__profile"
                 ;;
@@ -60,6 +66,9 @@ _cred__helper() {
                 ;;
             cred__helper,status)
                 cmd="cred__helper__subcmd__status"
+                ;;
+            cred__helper,terraform)
+                cmd="cred__helper__subcmd__terraform"
                 ;;
             cred__helper__subcmd__help,bazel)
                 cmd="cred__helper__subcmd__help__subcmd__bazel"
@@ -79,6 +88,9 @@ _cred__helper() {
             cred__helper__subcmd__help,git)
                 cmd="cred__helper__subcmd__help__subcmd__git"
                 ;;
+            cred__helper__subcmd__help,go)
+                cmd="cred__helper__subcmd__help__subcmd__go"
+                ;;
             cred__helper__subcmd__help,google)
                 cmd="cred__helper__subcmd__help__subcmd__google"
                 ;;
@@ -94,6 +106,9 @@ _cred__helper() {
             cred__helper__subcmd__help,logout)
                 cmd="cred__helper__subcmd__help__subcmd__logout"
                 ;;
+            cred__helper__subcmd__help,pnpm)
+                cmd="cred__helper__subcmd__help__subcmd__pnpm"
+                ;;
             cred__helper__subcmd__help,profile)
                 cmd="cred__helper__subcmd__help__subcmd__profile"
                 ;;
@@ -105,6 +120,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,status)
                 cmd="cred__helper__subcmd__help__subcmd__status"
+                ;;
+            cred__helper__subcmd__help,terraform)
+                cmd="cred__helper__subcmd__help__subcmd__terraform"
                 ;;
             cred__helper__subcmd__help__subcmd__profile,check)
                 cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__check"
@@ -164,7 +182,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel login logout status profile setup completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -429,6 +447,40 @@ _cred__helper() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cred__helper__subcmd__go)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cred__helper__subcmd__google)
             opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -464,7 +516,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl google bazel login logout status profile setup completions help"
+            opts="get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -561,6 +613,20 @@ _cred__helper() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cred__helper__subcmd__help__subcmd__go)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cred__helper__subcmd__help__subcmd__google)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -618,6 +684,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__logout)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__pnpm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -757,6 +837,20 @@ _cred__helper() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cred__helper__subcmd__help__subcmd__terraform)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cred__helper__subcmd__kubectl)
             opts="-p -q -v -h --profile --token --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -857,6 +951,44 @@ _cred__helper() {
                     return 0
                     ;;
                 --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__pnpm)
+            opts="-p -q -v -h --profile --url --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1113,7 +1245,7 @@ _cred__helper() {
                     return 0
                     ;;
                 --tool)
-                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google bazel request exec" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google bazel terraform go pnpm request exec" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1270,6 +1402,40 @@ _cred__helper() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__terraform)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -42,6 +42,9 @@ complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "docker" -d 
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "kubectl" -d 'Answer kubectl and other client-go programs as an exec plugin'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "google" -d 'Answer Google\'s libraries as an external account executable'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "bazel" -d 'Answer Bazel as a credential helper'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "terraform" -d 'Answer Terraform and OpenTofu as a credentials helper'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "go" -d 'Answer Go as a command of GOAUTH'
+complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "pnpm" -d 'Answer pnpm as a tokenHelper'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "login" -d 'Sign in, whatever is kept'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
 complete -c cred-helper -n "__fish_cred_helper_needs_command" -f -a "status" -d 'Show who is signed in, and until when'
@@ -152,6 +155,37 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand bazel" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand bazel" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand bazel" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand terraform" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand terraform" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand terraform" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand terraform" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand terraform" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand terraform" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand terraform" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand go" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand go" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand go" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand go" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand go" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand go" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand go" -s h -l help -d 'Print help'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -s p -l profile -d 'Profile to use' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -l url -d 'Choose the profile whose `urls` match the registry; with -p it must match too' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -l config -d 'This profile file instead of all others' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -l color -d 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -s q -l quiet -d 'No warnings, and no word of what is waited for'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -s v -l verbose -d 'Say why, on stderr'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand pnpm" -s h -l help -d 'Print help'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -s p -l profile -d 'Profile to use' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l account -d 'Who signs in; anybody else is refused' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand login" -l grant -d 'How to sign in this time, whatever the profile says' -r -f -a "auto\t''
@@ -252,6 +286,9 @@ docker\t''
 kubectl\t''
 google\t''
 bazel\t''
+terraform\t''
+go\t''
+pnpm\t''
 request\t''
 exec\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand profile; and __fish_seen_subcommand_from route" -s o -l output -d 'What to print' -r -f -a "text\t''
@@ -307,21 +344,24 @@ never\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s q -l quiet -d 'No warnings, and no word of what is waited for'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s v -l verbose -d 'Say why, on stderr'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "get" -d 'Print an access token'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "serve" -d 'Answer requests of the JSON protocol on stdin'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "git" -d 'Answer git as a credential helper'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "cargo" -d 'Answer cargo as a credential provider'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "docker" -d 'Answer docker, podman, skopeo and buildah as a credential helper'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "kubectl" -d 'Answer kubectl and other client-go programs as an exec plugin'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "google" -d 'Answer Google\'s libraries as an external account executable'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "bazel" -d 'Answer Bazel as a credential helper'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "login" -d 'Sign in, whatever is kept'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "status" -d 'Show who is signed in, and until when'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "profile" -d 'Show and check profiles'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "setup" -d 'Have a tool ask cred-helper, by the tool\'s own configuration'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "completions" -d 'Print a completion script'
-complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel login logout status profile setup completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "get" -d 'Print an access token'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "serve" -d 'Answer requests of the JSON protocol on stdin'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "git" -d 'Answer git as a credential helper'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "cargo" -d 'Answer cargo as a credential provider'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "docker" -d 'Answer docker, podman, skopeo and buildah as a credential helper'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "kubectl" -d 'Answer kubectl and other client-go programs as an exec plugin'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "google" -d 'Answer Google\'s libraries as an external account executable'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "bazel" -d 'Answer Bazel as a credential helper'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "terraform" -d 'Answer Terraform and OpenTofu as a credentials helper'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "go" -d 'Answer Go as a command of GOAUTH'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "pnpm" -d 'Answer pnpm as a tokenHelper'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "login" -d 'Sign in, whatever is kept'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "logout" -d 'Forget a sign-in, and revoke it where the authority can'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "status" -d 'Show who is signed in, and until when'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "profile" -d 'Show and check profiles'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "setup" -d 'Have a tool ask cred-helper, by the tool\'s own configuration'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "completions" -d 'Print a completion script'
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and not __fish_seen_subcommand_from get serve git cargo docker kubectl google bazel terraform go pnpm login logout status profile setup completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "list" -d 'List the profiles, and the file of each'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Show a profile; secrets are named by their source'
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "check" -d 'Read every profile, and complain of everything at once'

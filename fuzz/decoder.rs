@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cred_helper::cli::{self, Called};
 use cred_helper::context::{Environment, HttpResponse, Shield, Signals, Terminal};
-use cred_helper::credential::{Credential, Request, Response};
+use cred_helper::credential::{Action, Credential, Request, Response};
 use cred_helper::endpoint::Endpoint;
 use cred_helper::error::Error;
 use cred_helper::grant::{device_code, plugin::wire};
@@ -52,6 +52,8 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("kubectl", kubectl),
     ("plugin", plugin),
     ("bazel", bazel),
+    ("terraform", terraform),
+    ("go", go),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -414,6 +416,26 @@ pub(crate) fn bazel(bytes: &[u8]) -> Vec<String> {
     error.into_iter().collect()
 }
 
+/// What Terraform wants to have stored.
+pub(crate) fn terraform(bytes: &[u8]) -> Vec<String> {
+    let (stdout, _, error) = serve_with(&Quiet, "terraform", &["store", "h.example"], bytes);
+    assert_eq!(stdout, "");
+    // Nothing but our own token goes well.
+    assert!(error.is_some() || String::from_utf8_lossy(bytes).contains("token"));
+    error.into_iter().collect()
+}
+
+/// What Go tells of an answer.
+pub(crate) fn go(bytes: &[u8]) -> Vec<String> {
+    let url = "https://h.example/team/mod?go-get=1";
+    let (stdout, urls, error) = serve_with(&Quiet, "go", &[url], bytes);
+    assert_eq!(error, None);
+    assert_eq!(urls, [url]);
+    let set = "https://h.example/team\n\nAuthorization: Bearer token\n\n";
+    assert_eq!(stdout, set);
+    Vec::new()
+}
+
 /// Nothing is set, and nobody wants an end.
 struct Quiet;
 
@@ -458,17 +480,32 @@ fn serve_in(
     environment: &dyn Environment,
     tool: &str,
     verb: Option<&str>,
+    stdin: &[u8],
+) -> (String, Vec<String>, Option<String>) {
+    let verb = verb.as_ref().map(std::slice::from_ref);
+    serve_with(environment, tool, verb.unwrap_or_default(), stdin)
+}
+
+/// The same with these operands.
+fn serve_with(
+    environment: &dyn Environment,
+    tool: &str,
+    operands: &[&str],
     mut stdin: &[u8],
 ) -> (String, Vec<String>, Option<String>) {
     let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
     let entry = entry.expect("it is in the table");
     let mut arguments = Arguments::default();
-    if let Some(verb) = verb {
-        arguments.add_operand(verb.to_owned());
+    for operand in operands {
+        arguments.add_operand((*operand).to_owned());
     }
     let urls = RefCell::new(Vec::new());
     let answer = |request: &Request, _: Option<&dyn Terminal>| {
         urls.borrow_mut().extend(request.url.clone());
+        if request.action == Action::Status {
+            let row = serde_json::json!({ "profile": "api", "tools": null, "urls": ["https://h.example/team/"] });
+            return Ok(Response::Status(serde_json::json!({ "profiles": [row] })));
+        }
         Ok(Response::Token(Box::new(credential())))
     };
     let mut stdout = Vec::new();

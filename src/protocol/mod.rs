@@ -9,9 +9,12 @@ pub mod cargo;
 pub mod docker;
 pub mod get;
 pub mod git;
+pub mod go;
 pub mod google;
 pub mod json;
 pub mod kubectl;
+pub mod pnpm;
+pub mod terraform;
 
 use std::io::Read;
 use std::time::Duration;
@@ -73,6 +76,9 @@ pub const PROTOCOLS: &[Entry] = &[
     kubectl::ENTRY,
     google::ENTRY,
     bazel::ENTRY,
+    terraform::ENTRY,
+    go::ENTRY,
+    pnpm::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.

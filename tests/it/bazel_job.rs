@@ -44,13 +44,7 @@ fn line(link: &str, uri: &str) -> String {
 
 /// Starts the helper as Bazel does.
 fn ask(ground: &Ground, link: &str, uri: &str) -> Ran {
-    let sandbox = &ground.sandbox;
-    let mut command = Command::new("sh");
-    sandbox.prepare(&mut command);
-    command
-        .env("PATH", sandbox.path_with_links())
-        .args(["-c", &line(link, uri)]);
-    ground.run_command(command)
+    ground.shell(&line(link, uri))
 }
 
 fn ask_us(ground: &Ground, uri: &str) -> Ran {

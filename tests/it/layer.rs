@@ -213,7 +213,7 @@ fn a_tool_is_one_file_and_its_lines_in_the_table() {
             let text = fs::read_to_string(file).expect("a source can be read");
             let named = text
                 .lines()
-                .filter(|line| names.iter().any(|name| line.contains(name.as_str())));
+                .filter(|line| names.iter().any(|name| holds_name(line, name)));
             lines.extend(named.map(|line| format!("{}: {line}", file.display())));
         }
         let (here, elsewhere): (Vec<_>, Vec<_>) = lines
@@ -226,6 +226,12 @@ fn a_tool_is_one_file_and_its_lines_in_the_table() {
         count += 1;
     }
     assert!(count >= 6, "only {count} tools were found");
+}
+
+/// Whether a line holds a name, and not as the end of another.
+fn holds_name(line: &str, name: &str) -> bool {
+    let mut places = line.match_indices(name);
+    places.any(|(start, _)| !line[..start].ends_with(|last: char| last.is_alphanumeric()))
 }
 
 /// Whether a source is this tool's own, in one of the tables of tools.

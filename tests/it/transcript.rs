@@ -2,7 +2,7 @@
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
 //! `answers` (a line a request: `token`, `basic`, `identity`, `odd`, `endless`, `short`, `last`, `done`,
-//! `status`, `rows`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
+//! `status`, `rows`, `hosts`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
 //! Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
 
@@ -133,6 +133,19 @@ fn rows() -> serde_json::Value {
     ])
 }
 
+/// Profiles of hosts that Go may ask, and of some that it may not.
+fn hosts() -> serde_json::Value {
+    json!([
+        { "profile": "graph", "tools": null, "urls": [
+            "https://go.example/", "https://go.example/team/", "https://*.below.example/a",
+            "http://127.0.0.1:5000/", "smtp://mail.example",
+        ] },
+        { "profile": "other", "tools": ["go"], "urls": ["https://other.example:8443"] },
+        { "profile": "git", "tools": ["git"], "urls": ["https://git.example"] },
+        { "profile": "bare", "tools": null, "urls": [] },
+    ])
+}
+
 /// A token with everything in it that a header can carry.
 fn odd() -> Response {
     let Response::Token(mut credential) = token() else {
@@ -174,6 +187,7 @@ fn canned(line: &str) -> Result<Response, Error> {
             url: "https://id.example/authorize?state=s".into(),
         }),
         None if line == "status" => Ok(Response::Status(json!({ "profiles": [] }))),
+        None if line == "hosts" => Ok(Response::Status(json!({ "profiles": hosts() }))),
         None if line == "rows" => Ok(Response::Status(json!({ "profiles": rows() }))),
         Some(("error", kind)) => {
             let kind = ErrorKind::ALL
