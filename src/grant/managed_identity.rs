@@ -77,11 +77,6 @@ struct ManagedIdentity {
     id: Option<(IdKind, String)>,
 }
 
-/// The variables in which a platform gives what runs there a secret of its own.
-pub(super) fn secret_variables() -> impl Iterator<Item = &'static str> {
-    host::secret_variables()
-}
-
 fn parse(given: Given) -> Result<Box<dyn Grant>, String> {
     let mut ids = Vec::new();
     for kind in IdKind::ALL {

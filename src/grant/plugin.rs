@@ -16,17 +16,16 @@ use serde_json::json;
 
 use self::conversation::Conversation;
 use self::wire::Speaker;
-use super::{ANY_KEY, Asks, Entry, Given, Grant, GrantRequest, managed_identity};
+use super::{ANY_KEY, Asks, Entry, Given, Grant, GrantRequest};
 use crate::context::Context;
 use crate::credential::Interactive;
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
-use crate::oauth::federation;
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
 use crate::system::peer::Peer;
-use crate::system::process;
+use crate::system::{environment, process};
 use crate::text::printable;
 use crate::token::TokenSet;
 
@@ -216,8 +215,7 @@ impl Grant for Plugin {
         }
         let mut hidden = context.tokens.secret_variables()?;
         // With these anybody asks the platform for a token, whatever the profiles name.
-        let of_platform = managed_identity::secret_variables().chain(federation::SECRET_VARIABLES);
-        hidden.extend(of_platform.map(String::from));
+        hidden.extend(environment::SECRETS_OF_PLATFORMS.map(String::from));
         let line = wire::acquire(request, &self.handed(), &secrets);
         let is_asking = request.interactive != Interactive::Never;
         let limit = match (self.timeout, context.time_left()) {

@@ -9,6 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
+use crate::system::environment;
 use crate::text::printable;
 
 /// The key of a profile that names where an assertion comes from.
@@ -70,12 +71,6 @@ impl AssertionSource {
     }
 }
 
-/// The variables in which a platform gives its jobs what they ask it with.
-pub const SECRET_VARIABLES: [&str; 2] = [GITHUB_ACTIONS_TOKEN, AZURE_PIPELINES_TOKEN];
-
-const GITHUB_ACTIONS_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
-const AZURE_PIPELINES_TOKEN: &str = "SYSTEM_ACCESSTOKEN";
-
 /// A platform that signs tokens for its jobs.
 struct Platform {
     name: &'static str,
@@ -105,7 +100,7 @@ fn from_github_actions(audience: &str, context: &Context<'_>) -> Result<Secret, 
         &[("audience", audience)],
         context,
     )?;
-    let token = platform.variable(GITHUB_ACTIONS_TOKEN, context)?;
+    let token = platform.variable(environment::ACTIONS_ID_TOKEN_REQUEST_TOKEN, context)?;
     let request = HttpRequest {
         method: "GET",
         url,
@@ -135,7 +130,7 @@ fn from_azure_pipelines(
         ("serviceConnectionId", service_connection_id),
     ];
     let url = platform.url("SYSTEM_OIDCREQUESTURI", &query, context)?;
-    let token = platform.variable(AZURE_PIPELINES_TOKEN, context)?;
+    let token = platform.variable(environment::SYSTEM_ACCESSTOKEN, context)?;
     let request = HttpRequest {
         method: "POST",
         url,

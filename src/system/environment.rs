@@ -17,6 +17,23 @@ impl Environment for ProcessEnvironment {
     }
 }
 
+/// A secret of an application in Azure, which a managed identity is asked with.
+pub const IDENTITY_HEADER: &str = "IDENTITY_HEADER";
+/// The same in Machine Learning.
+pub const MSI_SECRET: &str = "MSI_SECRET";
+/// What a job of GitHub Actions asks for its own token with.
+pub const ACTIONS_ID_TOKEN_REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+/// What a job of Azure Pipelines asks for its own token with.
+pub const SYSTEM_ACCESSTOKEN: &str = "SYSTEM_ACCESSTOKEN";
+
+/// Every variable in which a platform gives what runs there a secret of its own.
+pub const SECRETS_OF_PLATFORMS: [&str; 4] = [
+    IDENTITY_HEADER,
+    MSI_SECRET,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN,
+    SYSTEM_ACCESSTOKEN,
+];
+
 /// Every variable that changes what we do, with its meaning: the manual's section is made of it.
 pub const VARIABLES: &[(&str, &str)] = &[
     (

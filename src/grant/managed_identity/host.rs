@@ -7,7 +7,7 @@ use crate::context::Environment;
 use crate::digest::digest;
 use crate::endpoint::Endpoint;
 use crate::secret::Secret;
-use crate::system::arc;
+use crate::system::{arc, environment};
 use crate::text::printable_url;
 
 /// How a service is asked.
@@ -56,11 +56,11 @@ const HOST: Host = Host {
 };
 
 const ENDPOINT: &str = "IDENTITY_ENDPOINT";
-const HEADER: &str = "IDENTITY_HEADER";
+const HEADER: &str = environment::IDENTITY_HEADER;
 const THUMBPRINT: &str = "IDENTITY_SERVER_THUMBPRINT";
 const AGENT_ENDPOINT: &str = "IMDS_ENDPOINT";
 const OLD_ENDPOINT: &str = "MSI_ENDPOINT";
-const OLD_SECRET: &str = "MSI_SECRET";
+const OLD_SECRET: &str = environment::MSI_SECRET;
 const SHELL: &str = "AZUREPS_HOST_ENVIRONMENT";
 const AUTHORITY_HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 
@@ -159,11 +159,6 @@ const HOSTS: &[Host] = &[
         ..HOST
     },
 ];
-
-/// The variables that hold a secret of whoever runs there.
-pub(super) fn secret_variables() -> impl Iterator<Item = &'static str> {
-    HOSTS.iter().filter_map(|host| Some(host.secret?.1))
-}
 
 /// Where a host answers, and why it is that one.
 struct Place {
@@ -308,6 +303,7 @@ mod tests {
 
     use super::{HOSTS, find, read_thumbprint};
     use crate::context::Environment;
+    use crate::system::environment::SECRETS_OF_PLATFORMS;
 
     struct Variables(BTreeMap<&'static str, &'static str>);
 
@@ -407,6 +403,12 @@ mod tests {
             let problem = name(&variables).expect_err("it is refused");
             assert!(problem.contains(part), "{problem}");
         }
+    }
+
+    #[test]
+    fn no_plugin_sees_the_secret_of_any_of_them() {
+        let mut secrets = HOSTS.iter().filter_map(|host| Some(host.secret?.1));
+        assert!(secrets.all(|name| SECRETS_OF_PLATFORMS.contains(&name)));
     }
 
     #[test]
