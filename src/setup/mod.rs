@@ -11,12 +11,15 @@ mod cargo;
 mod docker;
 mod file;
 mod git;
+mod go;
 mod json;
 mod kubectl;
 mod line;
 mod machine;
 mod ours;
+mod pnpm;
 mod record;
+mod terraform;
 mod view;
 
 use std::collections::BTreeSet;
@@ -60,6 +63,9 @@ pub const SETUPS: &[Entry] = &[
     kubectl::ENTRY,
     docker::ENTRY,
     bazel::ENTRY,
+    terraform::ENTRY,
+    go::ENTRY,
+    pnpm::ENTRY,
 ];
 
 /// A tool's configuration as it is. It may hold secrets, so it is not `Debug`.

@@ -206,7 +206,7 @@ pub(super) fn hide_json(text: &str, is_shown: impl Fn(&str) -> bool) -> String {
 }
 
 /// Where the string ends that the text begins with.
-fn end_of_string(text: &str) -> usize {
+pub(super) fn end_of_string(text: &str) -> usize {
     let mut is_escaped = false;
     for (index, byte) in text.bytes().enumerate().skip(1) {
         match byte {

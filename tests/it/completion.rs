@@ -53,7 +53,7 @@ fn bash_completes_commands_and_what_follows_them() {
             "cred-helper login --grant ",
             "auto authorization_code device_code",
         ),
-        ("cred-helper -v setup g", "git"),
+        ("cred-helper -v setup g", "git go"),
         ("cred-helper profile ro", "route"),
         ("cred-helper profile route --to", "--tool"),
     ];

@@ -56,13 +56,16 @@ fn what_setup_wrote_is_undone_byte_for_byte() {
 fn undo_keeps_what_others_wrote_since() {
     needs!(KUBECTL);
     /// What somebody writes after setup, in a shell of the home.
-    const LATER: [&str; 5] = [
+    const LATER: [&str; 8] = [
         "git config --global core.editor vi && \
          git config --global --add credential.https://work.example.test.helper later",
         "printf '\\n[net]\\nretry = 1' >> .cargo/config.toml",
         "kubectl config set-cluster later --server=https://later.example.test",
         "sed -i 's/\"psFormat\"/\"later\": 1, &/' .docker/config.json",
         "printf '\\ncommon --later' >> .bazelrc",
+        "printf '\\ndisable_checkpoint = true' >> .terraformrc",
+        "printf '\\nGOSUMDB=off' >> .config/go/env",
+        "printf '\\nlater=x' >> .npmrc",
     ];
     for (row, later) in rows().iter().zip(LATER) {
         let home = Home::with(row);
@@ -147,7 +150,7 @@ fn one_profile_can_be_undone_and_the_other_stays() {
 #[test]
 fn a_new_file_is_private_and_undo_removes_it() {
     needs!(KUBECTL);
-    for (row, words) in rows().iter().zip(["", "", "-p work", "", ""]) {
+    for (row, words) in rows().iter().zip(["", "", "-p work", "", "", "", "", ""]) {
         if row.tool == "cargo" {
             // Without a registry there is nothing to write.
             continue;
@@ -370,6 +373,15 @@ fn whatever_is_secret_is_not_shown() {
                      \x20     - --secret=CANARY\n      - CANARY\n      env:\n      - name: A\n\
                      \x20       value: CANARY\n",
         ),
+        (
+            "terraform",
+            "credentials \"work.example.test\" { token = \"CANARY\" }\n# CANARY\n",
+        ),
+        (
+            "go",
+            "GOPROXY=https://a:CANARY@h\nGOAUTH=git https://a:CANARY@h\n",
+        ),
+        ("pnpm", "//h/:_password=CANARY\n_auth = CANARY\nCANARY"),
         (
             "bazel",
             "# CANARY=\nbuild --remote_header=a=CANARY --credential_helper=h=p\nCANARY",

@@ -85,6 +85,22 @@ pub(crate) fn rows() -> Vec<Row> {
             "# mine\nbuild  --remote_header=Authorization=CANARY # me\n\n\
              common --credential_helper=*.example.test=other",
         ),
+        row(
+            "terraform",
+            ".terraformrc",
+            "# mine\ncredentials \"h.example.test\" {\n  token=\"CANARY\"\n}\n\
+             plugin_cache_dir = \"x\" # last",
+        ),
+        row(
+            "go",
+            ".config/go/env",
+            "# mine\nGOAUTH=git /x; netrc\nGOPROXY=https://a:CANARY@h\nGOFLAGS=-x",
+        ),
+        row(
+            "pnpm",
+            ".npmrc",
+            "; mine\n//h/:_authToken=CANARY\n//work.example.test/:tokenHelper = /opt/other\n\nx=y",
+        ),
     ]
 }
 
