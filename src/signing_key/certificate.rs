@@ -79,6 +79,10 @@ fn time(validity: &mut Reader<'_>) -> Option<Timestamp> {
     let part = |index: usize| digits.get(2 * index..2 * index + 2).unwrap_or("00");
     let [year, month, day, hour, minute, second] = [0, 1, 2, 3, 4, 5].map(part);
     let text = format!("{century}{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    if text.as_str() < "1970" {
+        // Before all that a timestamp can say, and long over.
+        return Some(Timestamp(0));
+    }
     humantime::parse_rfc3339(&text).ok().map(Timestamp::from)
 }
 

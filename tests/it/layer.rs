@@ -163,7 +163,8 @@ fn imports_go_down_only() {
             text.match_indices(word)
                 .any(|(start, _)| !text[..start].ends_with('e'))
         });
-        if stdout && shown != "main.rs" {
+        // The one hands it down, the other watches whether somebody reads it.
+        if stdout && !["main.rs", "system/unix.rs"].contains(&shown.as_str()) {
             offences.push(format!("src/{shown} writes to stdout by itself"));
         }
         if module == "acquire" {
