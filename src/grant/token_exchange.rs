@@ -199,8 +199,6 @@ impl Grant for TokenExchange {
         request: &GrantRequest<'_>,
         context: &Context<'_>,
     ) -> Result<TokenSet, Error> {
-        let server = metadata::find(client, &[EndpointName::Token], context)?;
-        let endpoint = server.endpoint(EndpointName::Token)?;
         let mut form = Form::of_grant(GRANT_TYPE, client);
         let subject = &self.subject;
         form.add_secret(subject.key, subject.source.resolve(subject.key, context)?);
@@ -209,6 +207,9 @@ impl Grant for TokenExchange {
             form.add_secret(actor.key, actor.source.resolve(actor.key, context)?);
             form.add("actor_token_type", &actor.kind);
         }
+        // Without them nobody is asked anything.
+        let server = metadata::find(client, &[EndpointName::Token], context)?;
+        let endpoint = server.endpoint(EndpointName::Token)?;
         let requested = self.requested.as_deref();
         form.add("requested_token_type", requested.unwrap_or_default());
         form.add("scope", &request.scopes.join(" "));
