@@ -13,7 +13,6 @@ mod status;
 mod steps;
 
 pub use self::forget::{erase, logout};
-pub use self::sign_in::login;
 pub use self::status::{StatusRow, status};
 pub use self::steps::{begin, finish};
 
@@ -270,6 +269,14 @@ pub fn acquire(call: &Call<'_>, exchange: Option<&dyn Exchange>) -> Result<Crede
         Some(exchange) => exchanged(call, exchange),
     }
     .map_err(|error| with_place_of_client(call, error))
+}
+
+/// Signs in whatever is kept, and whatever was refused before.
+///
+/// # Errors
+/// Any kind; `login_required` where nobody may be asked.
+pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
+    sign_in::login(call).map_err(|error| with_place_of_client(call, error))
 }
 
 /// A client that proves who it is with the token of another profile, and is refused, is mended there.

@@ -72,7 +72,7 @@ pub(super) fn wait_for_another(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<C
 ///
 /// # Errors
 /// Any kind; `login_required` where nobody may be asked.
-pub fn login(call: &Call<'_>) -> Result<Credential, Error> {
+pub(super) fn login(call: &Call<'_>) -> Result<Credential, Error> {
     let call = &Call {
         context: call.context.without_deadline(),
         ..*call

@@ -456,13 +456,13 @@ fn the_token_of_another_profile_is_an_assertion_and_whoever_lacks_it_is_told_to_
     let (_, assertion) = asserted(&scene);
     assert_eq!(assertion, token.trim_end());
     // It is refused: whose it is may mend that.
-    scene
-        .authority
-        .script(Endpoint::Token, Fault::error(401, "invalid_client"));
-    let said = scene
-        .run(&["get", "-p", "robot", "--force-refresh"])
-        .failed(5);
-    assert!(said.contains("`cred-helper login -p api`"), "{said}");
+    for arguments in [&["get", "--force-refresh"][..], &["login"]] {
+        scene
+            .authority
+            .script(Endpoint::Token, Fault::error(401, "invalid_client"));
+        let said = scene.run(&[arguments, &["-p", "robot"]].concat()).failed(5);
+        assert!(said.contains("`cred-helper login -p api`"), "{said}");
+    }
 
     let scene = robot_and_source(&format!(
         "{MACHINE}client_assertion = {{ profile = \"robot\" }}\n"
