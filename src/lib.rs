@@ -17,8 +17,9 @@
 //!         ├ Use            another process did it while we waited
 //!         ├ UseAndRefresh  the token is handed out; somebody else refreshes it
 //!         ├ Refresh        store.prove_writable ─► oauth request ─ http ─ response ─► store.save
-//!         ├ Grant          a person's runs under the sign-in lock alone, and takes the session's
-//!         │                lock only to save; a machine's runs under the session's lock
+//!         ├ Silent         the grant of a machine or a plugin, under the session's lock
+//!         ├ Grant          a person's, under the sign-in lock alone; it takes the session's lock
+//!         │                only to save
 //!         ├ Remember       a refresh failed a moment ago: its error, once more
 //!         └ LoginRequired ─► Error { kind, message, hint, next }
 //!               ▼
