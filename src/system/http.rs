@@ -1,4 +1,4 @@
-//! The network: the only file that names reqwest, and beside [`pinned`] the only one that names rustls.
+//! The network: the only file that names reqwest, and beside `pinned.rs` the only one that names rustls.
 //!
 //! The client is built when the first request is due; a silent answer never pays for it.
 
