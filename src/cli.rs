@@ -108,10 +108,12 @@ pub fn parse(arguments: Vec<OsString>) -> Called {
     // A link has no version of its own.
     let asks_for_version = rest == ["--version"];
     if let Some((entry, profile)) = by_link(&program, PROTOCOLS)
-        && !asks_for_version
+        && (entry.is_raw || !asks_for_version)
     {
         let mut line = vec![OsString::from(entry.name)];
         line.extend(profile.map(|profile| OsString::from(format!("--profile={profile}"))));
+        // The tool's line, from its first word on.
+        line.extend(entry.is_raw.then(|| OsString::from("--")));
         line.extend(rest);
         return parse_line(line);
     }
@@ -182,6 +184,17 @@ fn quickly(line: &[OsString]) -> Option<(&'static protocol::Entry, Arguments)> {
     // The name is the first word; flags before it are rare enough for clap.
     let (name, rest) = line.split_first()?;
     let entry = PROTOCOLS.iter().find(|entry| name == entry.name)?;
+    if entry.is_raw {
+        // Help is ours here; under a link's name it is the tool's.
+        let is_help = rest
+            .first()
+            .is_some_and(|first| first == "--help" || first == "-h");
+        if is_help {
+            return None;
+        }
+        let arguments = argument::parse_beginning(rest.iter().cloned(), &[entry.flags, GLOBAL])?;
+        return Some((entry, arguments));
+    }
     let tables = [entry.flags, GLOBAL];
     let arguments = argument::parse(rest.iter().cloned(), &tables, entry.most_operands())?;
     Some((entry, arguments))
@@ -422,6 +435,7 @@ mod tests {
             flags: &[],
             verbs: &[],
             operands: &[],
+            is_raw: false,
             is_mute: false,
             serve: PROTOCOLS[0].serve,
         }];

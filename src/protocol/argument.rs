@@ -90,6 +90,11 @@ impl Arguments {
         self.operands.get(index).map(String::as_str)
     }
 
+    /// The operands, in their order.
+    pub fn operands(&self) -> &[String] {
+        &self.operands
+    }
+
     /// Whether the flag was given.
     pub fn has(&self, long: &str) -> bool {
         self.values.iter().any(|(name, _)| *name == long)
@@ -150,11 +155,55 @@ pub fn parse(
     }
 }
 
+/// Reads the flags of `tables` at the beginning of `arguments`, to the first other word or to `--`, and
+/// takes all that follows as operands: it is a line of a tool's own. `None` for bytes that are not Unicode, and for a flag without its value.
+pub fn parse_beginning(
+    arguments: impl IntoIterator<Item = OsString>,
+    tables: &[&'static [Flag]],
+) -> Option<Arguments> {
+    let mut own = Vec::new();
+    let mut rest = arguments.into_iter().peekable();
+    while let Some(flag) = rest.peek().and_then(|word| flag_of(word.to_str()?, tables)) {
+        let takes_next = flag.0.value.is_some() && !flag.1;
+        own.extend(rest.next());
+        if takes_next {
+            own.push(rest.next()?);
+        }
+    }
+    rest.next_if(|word| word == "--");
+    let mut parsed = parse(own, tables, 0)?;
+    for word in rest {
+        parsed.add_operand(word.into_string().ok()?);
+    }
+    Some(parsed)
+}
+
+/// The flag that a word is, and whether its value is in it.
+fn flag_of(word: &str, tables: &[&'static [Flag]]) -> Option<(&'static Flag, bool)> {
+    let mut flags = tables.iter().copied().flatten();
+    if let Some(long) = word.strip_prefix("--") {
+        let (name, value) = match long.split_once('=') {
+            Some((name, _)) => (name, true),
+            None => (long, false),
+        };
+        return flags
+            .find(|flag| flag.long == name)
+            .map(|flag| (flag, value));
+    }
+    let mut letters = word.strip_prefix('-')?.chars();
+    let short = letters.next()?;
+    let is_only = letters.next().is_none();
+    // `-Plugin` is a word of a tool's, and no `-P lugin`.
+    flags
+        .find(|flag| is_only && flag.short == Some(short))
+        .map(|flag| (flag, false))
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
 
-    use super::{Flag, PROFILE, parse};
+    use super::{Flag, PROFILE, parse, parse_beginning};
 
     const TABLE: &[Flag] = &[
         PROFILE,
@@ -190,6 +239,30 @@ mod tests {
         }
         assert_eq!(read("-p x").expect("none is none").operand(0), None);
         assert_eq!(read("get get get"), None);
+    }
+
+    #[test]
+    fn a_line_of_a_tools_own_begins_where_our_flags_end() {
+        for (line, profile, operands) in [
+            ("account show", None, "account show"),
+            ("-p x account -p y --help", Some("x"), "account -p y --help"),
+            ("--profile x -o json", Some("x"), "-o json"),
+            ("--profile=x --unknown", Some("x"), "--unknown"),
+            ("-Plugin", None, "-Plugin"),
+            ("--help", None, "--help"),
+            ("-p y -- -p x", Some("y"), "-p x"),
+            ("-- -- x", None, "-- x"),
+            ("", None, ""),
+        ] {
+            let words = line.split_whitespace().map(OsString::from);
+            let arguments = parse_beginning(words, &[&[PROFILE]]).expect(line);
+            assert_eq!(arguments.get("profile"), profile, "{line}");
+            assert_eq!(
+                arguments.operands(),
+                operands.split_whitespace().collect::<Vec<_>>()
+            );
+        }
+        assert_eq!(parse_beginning([OsString::from("-p")], &[&[PROFILE]]), None);
     }
 
     #[test]

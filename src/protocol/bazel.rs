@@ -28,6 +28,7 @@ pub(super) const ENTRY: Entry = Entry {
     flags: &[PROFILE],
     verbs: &["get"],
     operands: &[],
+    is_raw: false,
     is_mute: false,
     serve,
 };

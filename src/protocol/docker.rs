@@ -31,6 +31,7 @@ pub(super) const ENTRY: Entry = Entry {
     flags: &[PROFILE],
     verbs: &["get", "store", "erase", "list", "version"],
     operands: &[],
+    is_raw: false,
     is_mute: false,
     serve,
 };

@@ -32,6 +32,7 @@ pub(super) const ENTRY: Entry = Entry {
     flags: &[PROFILE],
     verbs: &["get", "store", "erase", "capability"],
     operands: &[],
+    is_raw: false,
     is_mute: false,
     serve,
 };

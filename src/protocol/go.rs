@@ -25,6 +25,7 @@ pub(super) const ENTRY: Entry = Entry {
     flags: &[PROFILE],
     verbs: &[],
     operands: &["URL"],
+    is_raw: false,
     is_mute: false,
     serve,
 };

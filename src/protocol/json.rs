@@ -30,6 +30,7 @@ pub(super) const ENTRY: Entry = Entry {
     flags: FLAGS,
     verbs: &[],
     operands: &[],
+    is_raw: false,
     is_mute: false,
     serve,
 };

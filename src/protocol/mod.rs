@@ -51,6 +51,9 @@ pub struct Entry {
     pub verbs: &'static [&'static str],
     /// What its further operands are called. A tool may leave them out.
     pub operands: &'static [&'static str],
+    /// Whether the line after our own flags is the tool's: taken word by word as operands, and read by
+    /// nobody but [`Self::serve`].
+    pub is_raw: bool,
     /// Whether the tool reads stderr together with stdout, so that nothing may go there beside an error
     /// that ends the call.
     pub is_mute: bool,

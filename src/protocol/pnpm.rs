@@ -32,6 +32,7 @@ pub(super) const ENTRY: Entry = Entry {
     ],
     verbs: &[],
     operands: &[],
+    is_raw: false,
     is_mute: false,
     serve,
 };

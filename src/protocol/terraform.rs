@@ -26,6 +26,7 @@ pub(super) const ENTRY: Entry = Entry {
     flags: &[PROFILE],
     verbs: &["get", "store", "forget"],
     operands: &["HOST"],
+    is_raw: false,
     is_mute: false,
     serve,
 };
