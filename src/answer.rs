@@ -162,6 +162,7 @@ impl Answerer<'_> {
             request,
             assertion: assertion.as_ref(),
             interactive,
+            background: configuration.background(),
             context,
         };
         let done = |accounts| Response::Done {

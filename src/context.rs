@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -318,6 +319,21 @@ pub trait Tokens {
     fn secret_variables(&self) -> Result<Vec<String>, Error>;
 }
 
+/// A process of this program that goes on when the call has been answered.
+pub trait Background {
+    /// Starts it with these arguments, out of the terminal's reach, with nobody to talk to. It holds
+    /// `lock`, which is locked, for as long as it lives.
+    ///
+    /// # Errors
+    /// Why it was not started.
+    fn start(&self, arguments: &[String], lock: File) -> Result<(), String>;
+    /// Why one that is started here may not live to its end.
+    ///
+    /// # Errors
+    /// The reason, in words.
+    fn lives_on(&self) -> Result<(), String>;
+}
+
 /// Signals of the operating system.
 pub trait Signals {
     /// From here to the end of the guard Ctrl-C is remembered instead of ending the process.
@@ -362,6 +378,8 @@ pub struct Context<'a> {
     pub input: &'a dyn Input,
     /// Ctrl-C.
     pub signals: &'a dyn Signals,
+    /// Processes that go on.
+    pub background: &'a dyn Background,
     /// When the call has to be answered, on the monotonic clock; `None` while a person signs in.
     pub deadline: Option<Duration>,
 }

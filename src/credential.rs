@@ -74,6 +74,9 @@ pub struct Request {
     pub min_valid: Option<Duration>,
     /// Never answer with what is cached now.
     pub force_refresh: bool,
+    /// Whether a token inside its refresh window is refreshed before the answer, whatever the
+    /// configuration says.
+    pub refreshes_first: bool,
     /// A claims request or challenge, as JSON text (OpenID Connect Core §5.5).
     pub claims: Option<String>,
     /// Whether a person may be asked; `None` leaves it to the environment.
@@ -105,6 +108,7 @@ impl Request {
             account: None,
             min_valid: None,
             force_refresh: false,
+            refreshes_first: false,
             claims: None,
             interactive: None,
             grant: None,

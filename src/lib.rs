@@ -15,7 +15,7 @@
 //!       │ otherwise                                                   no HTTP client, no write
 //!       store.lock ─► store.load_locked ─► next()
 //!         ├ Use            another process did it while we waited
-//!         ├ UseAndRefresh  the token is handed out; somebody else refreshes it
+//!         ├ UseAndRefresh  the token is handed out; another process of ours refreshes it
 //!         ├ Refresh        store.prove_writable ─► oauth request ─ http ─ response ─► store.save
 //!         ├ Silent         the grant of a machine or a plugin, under the session's lock
 //!         ├ Grant          a person's, under the sign-in lock alone; it takes the session's lock
@@ -128,6 +128,7 @@ use error::{Error, ErrorKind};
 use io::Io;
 use profile::file::Location;
 use protocol::argument::{self, Arguments};
+use system::background::SystemBackground;
 use system::browser::SystemBrowser;
 use system::clock::SystemClock;
 use system::directories;
@@ -219,6 +220,7 @@ fn dispatch(
         variable.map(PathBuf::from)
     });
     let location = Location::new(only, environment);
+    let background = SystemBackground::new(environment, globals.config.clone());
     let context = Context {
         clock: &clock,
         environment,
@@ -232,6 +234,7 @@ fn dispatch(
         tokens: &NoProfiles,
         input: &StandardInput,
         signals: io.signals,
+        background: &background,
         deadline: None,
     };
     let mut answerer = Answerer {

@@ -152,6 +152,14 @@ pub(super) fn freshness(
     }
 }
 
+/// Whether a token can be handed out although it should be refreshed: whoever gets it has yet to use it.
+fn lives_a_while(token: &AccessTokenRow, now: Timestamp) -> bool {
+    /// How much must be left of a long life, in seconds?
+    const LEAST: i64 = 60;
+    let is_long = |end: Timestamp| end.since(now) >= LEAST.min(end.since(token.issued_at) / 4);
+    token.expires_at.is_some_and(is_long) && !is_doubtful(token, now)
+}
+
 /// Whether a token was received in the future: a clock was wrong then or is wrong now, and nothing
 /// that was counted from it can be trusted.
 fn is_doubtful(token: &AccessTokenRow, now: Timestamp) -> bool {
@@ -191,7 +199,12 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
                     stale: false,
                 };
             }
-            (Freshness::Aging, Some(_)) if wanted.in_background && wanted.min_valid.is_none() => {
+            (Freshness::Aging, _)
+                if wanted.in_background
+                    && wanted.min_valid.is_none()
+                    && (refresh_token.is_some() || (is_silent && failed.is_none()))
+                    && lives_a_while(token, now) =>
+            {
                 return Step::UseAndRefresh { account, token };
             }
             // Nobody is asked while there is something valid to hand out.
@@ -407,6 +420,16 @@ mod tests {
         let forced = || with(|wanted| wanted.force = Force::All);
         let long = || with(|wanted| wanted.min_valid = Some(1000));
         let background = || with(|wanted| wanted.in_background = true);
+        let machine_in_background = || Wanted {
+            in_background: true,
+            ..machine()
+        };
+        let long_in_background = || Wanted {
+            in_background: true,
+            ..long()
+        };
+        let ending = || Some(token(-3550, Some(50), None));
+        let doubtful = || Some(token(7200, Some(10_800), None));
         let shared = || with(|wanted| wanted.force = Force::Except(Some(Secret::new("older"))));
         let same = || with(|wanted| wanted.force = Force::Except(Some(Secret::new("access"))));
         let other = || with(|wanted| wanted.account = Some("eve"));
@@ -418,6 +441,19 @@ mod tests {
             (line!(), fresh(), None, silent(), "use"),
             (line!(), aging(), r, plain(), "refresh"),
             (line!(), aging(), r, background(), "use and refresh"),
+            (line!(), aging(), None, background(), "use stale"),
+            (
+                line!(),
+                aging(),
+                None,
+                machine_in_background(),
+                "use and refresh",
+            ),
+            (line!(), aging(), r, long_in_background(), "refresh"),
+            (line!(), ending(), r, background(), "refresh"),
+            (line!(), ending(), None, machine_in_background(), "silent"),
+            (line!(), endless(), r, background(), "refresh"),
+            (line!(), doubtful(), r, background(), "refresh"),
             (line!(), aging(), None, plain(), "use stale"),
             (line!(), aging(), None, machine(), "silent"),
             (line!(), expired(), r, silent(), "refresh"),

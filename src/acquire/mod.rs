@@ -4,6 +4,7 @@
 //! the session's lock it reads again, decides again, redeems and saves. A person is asked under the
 //! sign-in lock alone, so that somebody at a prompt does not hold up refreshes.
 
+mod background;
 pub mod decision;
 mod forget;
 mod import;
@@ -52,6 +53,9 @@ pub struct Call<'a> {
     pub assertion: Option<&'a Secret>,
     /// Whether a person may be asked, as the tool and the environment say.
     pub interactive: Interactive,
+    /// Whether tokens are refreshed in the background, as the configuration says; `None` where it
+    /// does not.
+    pub background: Option<bool>,
     /// The effects.
     pub context: Context<'a>,
 }
@@ -329,17 +333,29 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
     };
     // Nobody is asked before this look, so that a silent answer never opens the terminal.
     let mut wanted = call.wanted(&key, &asked, false);
-    if let Step::Use {
-        account,
-        token,
-        stale,
-    } = next(session, &wanted, now)
-    {
-        if let Some(failed) = remembered(session, &wanted, now).filter(|_| stale) {
-            warn_of_stale(call, &remember(failed));
+    wanted.in_background = background::is_allowed(call);
+    match next(session, &wanted, now) {
+        Step::Use {
+            account,
+            token,
+            stale,
+        } => {
+            if let Some(failed) = remembered(session, &wanted, now).filter(|_| stale) {
+                warn_of_stale(call, &remember(failed));
+            }
+            return Ok(call.credential(account, token, CACHE, stale));
         }
-        return Ok(call.credential(account, token, CACHE, stale));
+        Step::UseAndRefresh { account, token } if background::refresh(call) => {
+            return Ok(call.credential(account, token, CACHE, false));
+        }
+        Step::UseAndRefresh { .. }
+        | Step::Refresh { .. }
+        | Step::Silent
+        | Step::Grant
+        | Step::LoginRequired(_)
+        | Step::Remember(_) => {}
     }
+    wanted.in_background = false;
     if wanted.force == Force::All {
         let seen = session
             .account(wanted.account)

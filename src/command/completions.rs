@@ -34,7 +34,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     let mut script = Vec::new();
     generate(
         target,
-        &mut (shell.command_line)(),
+        &mut for_people(&(shell.command_line)()),
         "cred-helper",
         &mut script,
     );
@@ -45,4 +45,14 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         return shell.print(&script.replace("cred__subcmd__helper", "cred__helper"));
     }
     shell.print(&script)
+}
+
+/// The command line without what nobody types.
+fn for_people(whole: &Command) -> Command {
+    let commands = whole.get_subcommands();
+    let shown = commands.filter(|command| !command.is_hide_set());
+    Command::new("cred-helper")
+        .version(env!("CRED_HELPER_VERSION"))
+        .args(whole.get_arguments())
+        .subcommands(shown)
 }

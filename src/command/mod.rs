@@ -6,6 +6,7 @@ mod completions;
 mod login;
 mod logout;
 mod profile;
+mod refresh;
 mod route;
 mod setup;
 mod status;
@@ -68,6 +69,7 @@ pub const COMMANDS: &[Entry] = &[
     profile::ENTRY,
     setup::ENTRY,
     completions::ENTRY,
+    refresh::ENTRY,
 ];
 
 /// `-p`.

@@ -374,6 +374,7 @@ pub struct Configuration<'s> {
     policy: Policy,
     seal: Option<String>,
     lock_timeout: Option<Duration>,
+    background: Option<bool>,
 }
 
 impl<'s> Configuration<'s> {
@@ -423,7 +424,7 @@ impl<'s> Configuration<'s> {
                 table: table.get_ref(),
             };
             let mut keys = Keys::new("", vec![layer], &mut complaints);
-            let mut known = vec!["default_profile", "profiles", "store", "lock"];
+            let mut known = vec!["default_profile", "profiles", "store", "lock", "refresh"];
             if source.machine_wide {
                 known.push("policy");
                 policy = keys.table("policy", read_policy).unwrap_or_default();
@@ -463,6 +464,10 @@ impl<'s> Configuration<'s> {
             }
             duration
         });
+        let background = keys.table("refresh", |keys| {
+            keys.only(["background"]);
+            keys.boolean("background")
+        });
         let default_profile = keys.text("default_profile").map(|(name, found)| {
             if !profiles.contains_key(&name) {
                 let names: Vec<&str> = profiles.keys().map(String::as_str).collect();
@@ -485,6 +490,7 @@ impl<'s> Configuration<'s> {
             policy,
             seal: seal.flatten(),
             lock_timeout: lock_timeout.flatten(),
+            background: background.flatten(),
             documents,
         };
         (configuration, complaints)
@@ -511,6 +517,11 @@ impl<'s> Configuration<'s> {
     /// How long a lock is waited for.
     pub fn lock_timeout(&self) -> Option<Duration> {
         self.lock_timeout
+    }
+
+    /// Whether tokens are refreshed in the background: `[refresh]`.
+    pub fn background(&self) -> Option<bool> {
+        self.background
     }
 
     /// How new sessions are sealed: `[policy]`, else `[store]`, else `auto`.

@@ -104,6 +104,10 @@ impl SessionFile {
         self.directory.join(format!("{}.sign-in.lock", self.digest))
     }
 
+    pub(super) fn refresh_lock_path(&self) -> PathBuf {
+        self.directory.join(format!("{}.refresh.lock", self.digest))
+    }
+
     fn temporary(&self, purpose: &str) -> PathBuf {
         self.directory
             .join(format!(".tmp-{}-{purpose}", self.digest))

@@ -27,6 +27,16 @@ impl Drop for Guard {
     }
 }
 
+/// Takes the lock if it is free, for another process: it is held as long as any of them has the file
+/// open. `None` also on file systems without locks.
+///
+/// # Errors
+/// `store`, if the lock file cannot be made.
+pub(super) fn try_acquire_for_another(path: &Path) -> Result<Option<File>, Error> {
+    let file = open(path)?;
+    Ok(try_lock(&file).unwrap_or(false).then_some(file))
+}
+
 /// How long to wait, and what to say.
 pub(super) struct Patience<'a> {
     /// When to give up.

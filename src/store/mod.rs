@@ -7,6 +7,7 @@ mod lock;
 pub mod seal;
 pub mod session;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -206,6 +207,13 @@ impl SessionStore {
     pub fn is_signing_in(&self) -> bool {
         let path = self.own_store().file.sign_in_lock_path();
         path.exists() && matches!(lock::try_acquire(&path), Ok(None))
+    }
+
+    /// The lock of the process that refreshes a token while others go on with it; `None` if there is
+    /// one, or cannot be told.
+    pub fn lock_for_background(&self) -> Option<File> {
+        let path = self.own_store().file.refresh_lock_path();
+        lock::try_acquire_for_another(&path).ok().flatten()
     }
 
     /// Reads the session under its lock. A damaged file is set aside, and said so.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::clock::SystemClock;
 use super::listener::Listener;
-use super::platform;
+use super::{container, platform};
 use crate::context::{Browser, Clock, Environment, LoopbackHost, Visitors};
 
 /// The browser that the environment and the operating system name.
@@ -62,20 +62,13 @@ impl<'a> SystemBrowser<'a> {
             return Ok(found(&commands, format!("WSL, `{distribution}`")));
         }
         // A container can be part of a desktop: then there is a display.
+        let mark = || container::mark(self.environment, (self.container_mark)());
         let (commands, told_by) =
-            platform::browsers(self.environment).map_err(|reason| match self.container() {
+            platform::browsers(self.environment).map_err(|reason| match mark() {
                 Some(mark) => format!("this is a container ({mark}), and {reason}"),
                 None => format!("there is no desktop: {reason}"),
             })?;
         Ok(found(commands, told_by))
-    }
-
-    /// What tells that this is a container.
-    fn container(&self) -> Option<String> {
-        // Set by systemd and podman, as <https://systemd.io/CONTAINER_INTERFACE> has it.
-        let name = || Some(format!("`{}`", self.environment.variable("container")?));
-        let mark = (self.container_mark)().map(|mark| format!("`{mark}`"));
-        mark.or_else(name)
     }
 
     fn is_there(&self, command: &[String]) -> bool {

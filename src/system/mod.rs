@@ -3,9 +3,11 @@
 
 pub mod arc;
 pub mod attempt;
+pub mod background;
 pub mod browser;
 pub mod certificate;
 pub mod clock;
+mod container;
 pub mod directories;
 pub mod documents;
 pub mod environment;

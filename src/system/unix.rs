@@ -123,6 +123,17 @@ pub fn container_mark() -> Option<&'static str> {
     marks.into_iter().find(|mark| Path::new(mark).exists())
 }
 
+/// Prepares the start of a program that is to go on when this one has ended: it leaves the terminal by
+/// itself, with [`leave_terminal`].
+pub fn detach(_command: &mut Command) {}
+
+/// Leaves the terminal for good: neither its end nor its Ctrl-C reaches this process, and no program
+/// that this one starts can ask anything there.
+pub fn leave_terminal() {
+    // It fails for whoever leads a group, and then is beyond the terminal's reach as well.
+    rustix::process::setsid().ok();
+}
+
 /// Has a program started in a group of its own, beyond the reach of this terminal's Ctrl-C.
 pub fn leave_group(command: &mut Command) {
     command.process_group(0);

@@ -88,6 +88,14 @@ pub fn leave_group(command: &mut Command) {
     command.creation_flags(NEW_GROUP | NO_WINDOW);
 }
 
+/// Prepares the start of a program that is to go on when this one has ended, without a console.
+pub fn detach(command: &mut Command) {
+    leave_group(command);
+}
+
+/// Nothing: it was started so.
+pub fn leave_terminal() {}
+
 /// Whether nobody reads our stdout any more: that is noticed when something is written.
 pub fn is_reader_gone() -> bool {
     false

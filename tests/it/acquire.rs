@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use crate::fake::World;
 
 /// A profile whose endpoints are explicit, so that every request is one of the flow's own.
-struct Desk {
+pub(crate) struct Desk {
     profile: Profile,
     store: SessionStore,
     _directory: TempDir,
@@ -59,7 +59,7 @@ impl Desk {
         }
     }
 
-    fn call<'a>(&'a self, world: &'a World, request: &'a Request) -> Call<'a> {
+    pub(crate) fn call<'a>(&'a self, world: &'a World, request: &'a Request) -> Call<'a> {
         // The call begins now.
         let mut context = world.context();
         context.deadline = Some(context.clock.monotonic() + Duration::from_secs(60));
@@ -70,6 +70,7 @@ impl Desk {
             request,
             assertion: None,
             interactive: Interactive::Auto,
+            background: Some(false),
             context,
         }
     }
@@ -91,7 +92,7 @@ impl Desk {
     }
 
     /// Signs in; the access token lives for an hour.
-    fn signed_in(world: &World) -> Self {
+    pub(crate) fn signed_in(world: &World) -> Self {
         let desk = Self::new();
         world
             .answer(200, device())

@@ -3,13 +3,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::io;
 use std::time::Duration;
 
 use cred_helper::context::{
-    Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest, HttpResponse,
-    Input, Level, LoopbackHost, Nonces, Notice, Random, Shield, Signals, Terminal, Tls, Tokens,
-    Visitors,
+    Background, Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest,
+    HttpResponse, Input, Level, LoopbackHost, Nonces, Notice, Random, Shield, Signals, Terminal,
+    Tls, Tokens, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
@@ -46,6 +47,10 @@ pub(crate) struct World {
     nonces: Nonces,
     pub(crate) variables: BTreeMap<&'static str, String>,
     no_terminal: bool,
+    /// The processes that were started to go on.
+    pub(crate) started: RefCell<Vec<Vec<String>>>,
+    /// Why none lives on.
+    pub(crate) dies: Option<&'static str>,
     /// How many there are.
     shields: Cell<usize>,
 }
@@ -109,8 +114,20 @@ impl World {
             tokens: self,
             input: self,
             signals: self,
+            background: self,
             deadline: Some(Duration::from_secs(60)),
         }
+    }
+}
+
+impl Background for World {
+    fn start(&self, arguments: &[String], _lock: File) -> Result<(), String> {
+        self.started.borrow_mut().push(arguments.to_vec());
+        Ok(())
+    }
+
+    fn lives_on(&self) -> Result<(), String> {
+        self.dies.map_or(Ok(()), |reason| Err(reason.to_owned()))
     }
 }
 

@@ -16,6 +16,7 @@ mod account_name;
 mod acquire;
 mod authorization_request;
 mod azure_ground;
+mod background;
 mod bazel_job;
 mod browser_ground;
 mod cached_path;

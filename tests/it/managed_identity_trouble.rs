@@ -418,6 +418,7 @@ impl Desk {
             request: &Request::new(Action::Get),
             assertion: None,
             interactive: Interactive::Never,
+            background: Some(false),
             context,
         };
         acquire(&call, None)

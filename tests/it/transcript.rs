@@ -219,6 +219,7 @@ fn describe(request: &Request) -> String {
         account,
         min_valid,
         force_refresh,
+        refreshes_first,
         claims,
         interactive,
         grant,
@@ -240,6 +241,10 @@ fn describe(request: &Request) -> String {
     let has_two_steps = action.starts_with("Begin") || action.starts_with("Finish");
     let only = has_two_steps.then_some("authorization_code");
     assert_eq!(*grant, only, "only a person chooses it");
+    assert!(
+        !refreshes_first,
+        "that is for the process in the background"
+    );
     // Whoever speaks a protocol on stdin hands nothing over there.
     assert!(!hands_over_stdin || matches!(action.as_str(), "Get"));
     let token = token.map_or_else(String::new, |token| format!(" token={token:?}"));

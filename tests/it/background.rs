@@ -1,0 +1,207 @@
+//! A token inside its refresh window is handed out at once, and one process of its own refreshes it.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::acquire::Desk;
+use crate::authority::{Endpoint, Fault};
+use crate::fake::World;
+use crate::oidc_ground::eventually;
+use crate::scene::{Scene, at_once, profile, refresh_token, without_note};
+use cred_helper::acquire::acquire;
+use cred_helper::credential::{Action, Request, TokenKind};
+
+/// Somebody has signed in, where the file says this of `[refresh]`.
+fn signed_in(refresh: &str) -> Scene {
+    let scene = Scene::of(at_once(), |issuer| {
+        format!("{}[refresh]\n{refresh}", profile("api", issuer))
+    });
+    scene.run(&["login"]).ok();
+    scene
+}
+
+/// What a call answers, and where it has that from.
+fn answer(scene: &Scene) -> (String, String) {
+    let answer = scene.run(&["get", "-o", "json"]).json();
+    let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+    (text("access_token"), text("source"))
+}
+
+/// How many processes have begun to refresh, as the log tells.
+fn started(scene: &Scene) -> usize {
+    let log = fs::read_to_string(scene.sandbox.log()).unwrap_or_default();
+    log.matches("profile `api`: the token is refreshed").count()
+}
+
+#[test]
+fn of_many_that_meet_an_aging_token_all_go_on_with_it_and_one_process_refreshes_it() {
+    let scene = signed_in("background = true\n");
+    let (old, _) = answer(&scene);
+    scene.age(200);
+    scene.authority.hold();
+    let calls: Vec<_> = (0..16)
+        .map(|_| {
+            let mut command = scene.sandbox.command(&["get"]);
+            let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().expect("it starts")
+        })
+        .collect();
+    for call in calls {
+        // The authority has answered nobody yet.
+        let ran = scene
+            .sandbox
+            .checked(call.wait_with_output().expect("it ends"));
+        assert_eq!(ran.stderr, "");
+        assert_eq!(ran.ok().trim(), old);
+    }
+    scene.authority.wait_until(|state| state.held == 1);
+    assert_eq!(answer(&scene), (old.clone(), "cache".to_owned()));
+    scene.authority.release();
+    eventually("another process refreshes the token", || {
+        answer(&scene) != (old.clone(), "cache".to_owned())
+    });
+    assert_eq!(answer(&scene).1, "cache");
+    assert_eq!((scene.refreshes(), started(&scene)), (1, 1));
+    let beside = scene.beside_session();
+    assert!(
+        !beside.iter().any(|name| name.starts_with(".tmp-")),
+        "{beside:?}"
+    );
+}
+
+#[test]
+fn it_outlives_the_terminal_and_the_group_of_whoever_asked() {
+    let scene = signed_in("background = true\n");
+    let (old, _) = answer(&scene);
+    scene.age(200);
+    scene.authority.hold();
+    let line = "cred-helper get >answer; until [ -e asked ]; do :; done; kill -INT 0";
+    let terminal = scene.sandbox.in_terminal(line);
+    scene.authority.wait_until(|state| state.held == 1);
+    fs::write(scene.file("asked"), "").expect("it can be written");
+    terminal.end();
+    let answered = fs::read_to_string(scene.file("answer")).expect("the shell made it");
+    assert_eq!(answered.trim(), old);
+    scene.authority.release();
+    eventually("the token is refreshed", || answer(&scene).0 != old);
+    assert_eq!(scene.refreshes(), 1);
+}
+
+#[test]
+fn trouble_in_the_background_costs_nothing_and_the_next_call_has_it_tried_again() {
+    let scene = signed_in("background = true\n");
+    let (old, _) = answer(&scene);
+    scene.age(200);
+    let before = without_note(&scene.session());
+    let kept = refresh_token(&scene.session());
+    let fault = Fault::error(503, "temporarily_unavailable");
+    scene.authority.script(Endpoint::Token, fault);
+    assert_eq!(scene.run(&["get"]).ok().trim(), old);
+    eventually("it was tried", || scene.authority.faults_left() == 0);
+    assert_eq!(without_note(&scene.session()), before);
+    assert!(scene.authority.is_redeemable(&kept));
+    eventually("it is tried again", || answer(&scene).0 != old);
+    assert_eq!(scene.refreshes(), 2);
+}
+
+#[test]
+fn a_refusal_in_the_background_asks_nobody_while_the_token_is_valid() {
+    let scene = signed_in("background = true\n");
+    let (old, _) = answer(&scene);
+    scene.age(200);
+    let fault = Fault::error(400, "invalid_grant");
+    scene.authority.script(Endpoint::Token, fault);
+    let mut told = None;
+    eventually("the refusal is told", || {
+        let ran = scene.run(&["get", "-o", "json"]);
+        let answer = ran.json();
+        assert_eq!(answer["access_token"], old.as_str());
+        told = (answer["stale"] == true).then_some(());
+        told.is_some()
+    });
+    assert_eq!(scene.refreshes(), 1, "it is not sent again");
+    assert_eq!(scene.authority.count("/device_authorization", None), 1);
+}
+
+#[test]
+fn it_is_refreshed_first_where_nothing_may_outlive_the_call_or_little_is_left() {
+    for (refresh, variable, left, reason) in [
+        ("background = false\n", None, 200, ""),
+        ("", Some(("CI", "true")), 200, "in continuous integration"),
+        ("", Some(("container", "podman")), 200, "in a container"),
+        ("background = true\n", None, 20, ""),
+    ] {
+        let scene = signed_in(refresh);
+        scene.age(left);
+        let mut command: Command = scene.sandbox.command(&["get", "-o", "json"]);
+        command.envs(variable);
+        let answer = scene.run_command(command).json();
+        assert_eq!(answer["source"], "refresh", "{refresh} {variable:?} {left}");
+        let log = fs::read_to_string(scene.sandbox.log()).expect("there is a log");
+        assert_eq!(
+            log.contains("is not refreshed in the background"),
+            !reason.is_empty()
+        );
+        assert!(log.contains(reason), "{log}");
+    }
+}
+
+#[test]
+fn the_other_process_refreshes_what_this_one_was_asked_for() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    world.pass(3400);
+    let asked = Request {
+        claims: Some(r#"{"access_token":{}}"#.to_owned()),
+        ..Request::new(Action::Get)
+    };
+    for (request, expected) in [
+        (
+            Request::new(Action::Get),
+            Some(&["refresh", "--profile=api", "--token=access"][..]),
+        ),
+        (
+            Request {
+                token: Some(TokenKind::Access),
+                scopes: vec!["read".to_owned()],
+                ..Request::new(Action::Get)
+            },
+            Some(&["refresh", "--profile=api", "--token=access", "--scope=read"]),
+        ),
+        // The process itself.
+        (
+            Request {
+                refreshes_first: true,
+                ..Request::new(Action::Get)
+            },
+            None,
+        ),
+        (
+            Request {
+                min_valid: Some(Duration::from_secs(300)),
+                ..Request::new(Action::Get)
+            },
+            None,
+        ),
+        // Nothing is kept for these.
+        (asked, None),
+    ] {
+        world.started.borrow_mut().clear();
+        if expected.is_none() {
+            world.answer(503, "");
+        }
+        let mut call = desk.call(&world, &request);
+        call.background = Some(true);
+        let answer = acquire(&call, None);
+        let started = world.started.borrow();
+        match expected {
+            Some(expected) => {
+                assert_eq!(*started, [expected]);
+                let answer = answer.expect("the token is handed out");
+                assert_eq!((answer.source, answer.stale), ("cache", false));
+            }
+            None => assert_eq!(started.len(), 0, "{request:?}"),
+        }
+    }
+}
