@@ -9,7 +9,6 @@ use crate::acquire::{self, Call};
 use crate::context::{Context, Terminal, Tokens};
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
-use crate::exchange;
 use crate::grant::{Asks, GRANTS, Given, Grant};
 use crate::profile::file::{self, Location};
 use crate::profile::narrow::narrow;
@@ -172,13 +171,10 @@ impl Answerer<'_> {
         match &request.action {
             Action::Get => {
                 self.check_takes_dpop(request, profile)?;
-                let wanted = self.tool.and_then(|tool| profile.exchange_for(tool));
-                let exchange = wanted
-                    .map(|name| {
-                        let bug = || format!("BUG: there is no exchange `{name}`");
-                        exchange::find(name).ok_or_else(|| Error::new(ErrorKind::Internal, bug()))
-                    })
-                    .transpose()?;
+                let exchange = match self.tool {
+                    Some(tool) => profile.exchange_for(tool)?,
+                    None => None,
+                };
                 let credential = acquire::acquire(&call, exchange)?;
                 call.context.debug(|| origin(&credential));
                 Ok(Response::Token(Box::new(credential)))

@@ -35,8 +35,8 @@
 //! | 7 | main, lib, cli | do work: they choose and wire |
 //! | 6 | command, answer, setup | know wires of tools; setup knows their configuration files |
 //! | 5 | acquire | know who asks: no protocol, command, clap, toml, reqwest |
-//! | 4 | profile, exchange | run anything (profile); know stores (exchange) |
-//! | 3 | grant | store, profile, stdout |
+//! | 4 | profile | run anything |
+//! | 3 | grant, exchange | store, profile, stdout |
 //! | 2 | oauth, store; protocol beside them | each other; protocol knows no oauth, store, profile, acquire |
 //! | 1 | system; credential, token, context, endpoint, claims, io, line, proof_key, secret_source, signing_key | know OAuth (system) |
 //! | 0 | error, secret, text, digest, encoding | anything of ours |
@@ -82,7 +82,7 @@
 //! | a tool's setup | `src/setup/TOOL.rs` | `setup::SETUPS` |
 //! | a command | `src/command/NAME.rs` | `command::COMMANDS` |
 //! | a grant | `src/grant/NAME.rs` | `grant::GRANTS` |
-//! | an exchange | `src/exchange/NAME.rs` | `exchange::EXCHANGES` |
+//! | an exchange | `src/exchange/NAME.rs`; its table, if it has one, in `profile::PROFILE_KEYS` | `exchange::EXCHANGES` |
 //! | a way of sealing | `src/store/seal/NAME.rs` | `store::seal::SEALS` |
 //! | a provider | `profiles/NAME.toml` | `profile::preset::PRESETS` |
 

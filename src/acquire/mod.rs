@@ -23,7 +23,7 @@ use crate::claims;
 use crate::context::{Context, Tls};
 use crate::credential::{Credential, Interactive, Request, TokenKind};
 use crate::error::{Error, ErrorKind};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Failure as Untraded};
 use crate::grant::{Asks, Grant};
 use crate::oauth::dpop;
 use crate::oauth::response::CHECK_CLIENT;
@@ -668,18 +668,28 @@ fn login_required(
 
 /// Trades a token, unless what was traded before is still good. It is kept under the same account.
 fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Credential, Error> {
+    /// For how many seconds has something been traded just now, however soon it ends?
+    const JUST: i64 = 60;
     let target = call.request.url.as_deref().and_then(Target::parse);
     let origin = target.map_or_else(String::new, |target| target.origin());
+    let mut made = format!("{} {origin}", exchange.name());
+    for (name, value) in exchange.identity(&call.context) {
+        made.push_str(&format!(" {name}={value}"));
+    }
     let key = RowKey {
-        exchange: Some(format!("{} {origin}", exchange.name())),
+        exchange: Some(made),
         ..call.asked_key()
     };
+    let min_valid = call.min_valid().or_else(|| exchange.min_valid());
     // What was traded before, and how good it still is.
     let cached = |session: &Session| {
         let account = session.account(call.account())?;
         let token = account.access_token(&key)?;
-        let freshness =
-            decision::freshness(token, call.min_valid(), true, call.context.clock.now());
+        // What lives no longer than it must would be traded anew by each of many at once.
+        let life = token.expires_at.map(|end| end.since(token.issued_at));
+        let most = life.map_or(i64::MAX, |life| life - JUST);
+        let min_valid = min_valid.map(|min_valid| min_valid.min(most));
+        let freshness = decision::freshness(token, min_valid, true, call.context.clock.now());
         let is_stale = freshness != Freshness::Fresh;
         Some((freshness, call.credential(account, token, CACHE, is_stale)))
     };
@@ -709,9 +719,10 @@ fn trade(
     cached: &dyn Fn(&Session) -> Option<(Freshness, Credential)>,
 ) -> Result<Credential, Error> {
     let (client, url) = (&call.profile.client, call.request.url.as_deref());
-    // What is traded is an access token, whatever the profile's tools get.
     let request = Request {
-        token: Some(TokenKind::Access),
+        token: Some(exchange.trades().unwrap_or(call.profile.token)),
+        // That is said of what it is traded for.
+        min_valid: None,
         ..call.request.clone()
     };
     let asking = Call {
@@ -731,7 +742,7 @@ fn trade(
         return Ok(credential);
     }
     let mut traded = exchange.run(client, &credential, url, context);
-    if credential.source == CACHE && is_denied(&traded) {
+    if credential.source == CACHE && matches!(traded, Err(Untraded::Token(_))) {
         // The token may have been revoked: a new one is traded once more.
         drop(guard);
         erase(&asking, Some(&credential.access_token))?;
@@ -763,10 +774,4 @@ fn trade(
         .map(|token| call.credential(account, token, exchange.name(), false));
     refresh::save(&asking, &mut session, None, &guard);
     answer.ok_or_else(|| Error::new(ErrorKind::Internal, "BUG: an exchanged token was not kept"))
-}
-
-fn is_denied(traded: &Result<TokenSet, Error>) -> bool {
-    traded
-        .as_ref()
-        .is_err_and(|error| error.kind() == ErrorKind::Denied)
 }

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::Exchange;
+use super::{Entry, Exchange, Failure as Untraded};
 use crate::context::{Context, HttpRequest, HttpResponse, Tls};
 use crate::credential::Credential;
 use crate::endpoint::Endpoint;
@@ -19,7 +19,18 @@ use crate::text::printable;
 use crate::token::{Account, TokenSet};
 
 /// The line in the table.
-pub(super) struct Acr;
+pub(super) const ENTRY: Entry = Entry {
+    name: NAME,
+    keys: &[],
+    required: &[],
+    parse: |_| Ok(Box::new(Acr)),
+};
+
+const NAME: &str = "acr";
+
+/// A preset has it, and nothing about it is to be said.
+#[derive(Debug)]
+struct Acr;
 
 /// What the registry answers. Its refresh token is what a client of the registry is given.
 #[derive(Deserialize)]
@@ -43,7 +54,7 @@ struct RefusalReason {
 
 impl Exchange for Acr {
     fn name(&self) -> &'static str {
-        "acr"
+        NAME
     }
 
     fn run(
@@ -52,7 +63,7 @@ impl Exchange for Acr {
         credential: &Credential,
         url: Option<&str>,
         context: &Context<'_>,
-    ) -> Result<TokenSet, Error> {
+    ) -> Result<TokenSet, Untraded> {
         let (endpoint, service) = endpoint_of(url)?;
         let mut form = Form::new("grant_type", "access_token");
         form.add("service", &service);
@@ -113,7 +124,7 @@ fn endpoint_of(url: Option<&str>) -> Result<(Endpoint, String), Error> {
     Ok((endpoint, service))
 }
 
-fn read(response: &HttpResponse, doing: &str, context: &Context<'_>) -> Result<TokenSet, Error> {
+fn read(response: &HttpResponse, doing: &str, context: &Context<'_>) -> Result<TokenSet, Untraded> {
     let status = response.status;
     let unusable = |reason: &str| {
         Error::new(ErrorKind::Unavailable, doing)
@@ -122,15 +133,15 @@ fn read(response: &HttpResponse, doing: &str, context: &Context<'_>) -> Result<T
     };
     match status {
         200 => {}
-        408 | 429 | 500..=599 => return Err(unusable(&format!("HTTP status {status}"))),
-        _ => return Err(refused(response, doing)),
+        408 | 429 | 500..=599 => return Err(unusable(&format!("HTTP status {status}")).into()),
+        _ => return Err(Untraded::Token(refused(response, doing))),
     }
     let Ok(Answer { refresh_token }) = serde_json::from_slice(&response.body) else {
-        return Err(unusable("its answer holds no refresh token"));
+        return Err(unusable("its answer holds no refresh token").into());
     };
     let is_sendable = |token: &str| token.bytes().all(|byte| (0x21..0x7f).contains(&byte));
     if refresh_token.is_empty() || !is_sendable(&refresh_token) {
-        return Err(unusable("its refresh token cannot be sent"));
+        return Err(unusable("its refresh token cannot be sent").into());
     }
     let now = context.clock.now();
     Ok(TokenSet {

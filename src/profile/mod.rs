@@ -26,6 +26,7 @@ use crate::context::{ClientCertificate, Tls};
 use crate::credential::TokenKind;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
+use crate::exchange::{self, EXCHANGES, Exchange};
 use crate::grant::{ANY_KEY, Asks, GRANTS, Given, Grant};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::entra;
@@ -166,10 +167,21 @@ pub struct Profile {
     pub username: Option<String>,
     /// Whether the provider's git takes a token as the password of Basic credentials alone.
     pub basic_only: bool,
-    /// The tools that get something else for the token, each with the name of the exchange.
-    pub exchanges: Vec<(String, String)>,
+    /// The tools that get something else for the token.
+    pub exchanges: Vec<ToolExchange>,
     /// The tools that may use it.
     pub tools: Option<Vec<String>>,
+}
+
+/// What a tool gets for a profile's token.
+#[derive(Debug)]
+pub struct ToolExchange {
+    /// The tool.
+    pub tool: String,
+    /// The exchange.
+    pub exchange: Box<dyn Exchange>,
+    /// What the profile says of it; `None` where its preset does.
+    pub table: Option<toml::Table>,
 }
 
 impl Profile {
@@ -189,10 +201,26 @@ impl Profile {
     }
 
     /// The exchange for what `tool` needs in place of a token.
-    pub fn exchange_for(&self, tool: &str) -> Option<&str> {
+    ///
+    /// # Errors
+    /// `config`, if a token itself is of no use to the tool, and the profile has no table for it.
+    pub fn exchange_for(&self, tool: &str) -> Result<Option<&dyn Exchange>, Error> {
         let mut exchanges = self.exchanges.iter();
-        let (_, exchange) = exchanges.find(|(own, _)| own == tool)?;
-        Some(exchange)
+        if let Some(found) = exchanges.find(|own| own.tool == tool) {
+            return Ok(Some(found.exchange.as_ref()));
+        }
+        let Some(entry) = exchange::needed_by(tool) else {
+            return Ok(None);
+        };
+        let name = &self.name;
+        Err(Error::new(
+            ErrorKind::Config,
+            format!("profile `{name}` does not say what `{tool}` gets for its token"),
+        )
+        .hint(format!(
+            "add `[profiles.{name}.{tool}]` with {}",
+            quoted_list(entry.required)
+        )))
     }
 
     /// What decides where a sign-in's tokens may go: two profiles with the same share a session.
@@ -269,7 +297,7 @@ impl Profile {
             token,
             username,
             basic_only: _,
-            exchanges: _,
+            exchanges,
             tools,
         } = self;
         let mut table = toml::Table::new();
@@ -334,6 +362,9 @@ impl Profile {
         put("dpop", client.dpop.then(|| true.into()));
         put("username", text(username));
         put("tools", tools.clone().map(toml::Value::from));
+        for own in exchanges {
+            put(&own.tool, own.table.clone().map(toml::Value::from));
+        }
         let Tls {
             ca_file,
             client_certificate,
@@ -1123,6 +1154,7 @@ fn read_profile(
         }
         kind
     });
+    let exchanges = read_exchanges(keys, preset);
     let username = keys.text("username").and_then(|(username, found)| {
         // RFC 7617 §2: a colon ends the user name.
         let good = !username.contains(':') && !username.contains(char::is_control);
@@ -1179,7 +1211,7 @@ fn read_profile(
         token: token.unwrap_or_default(),
         username,
         basic_only: preset.is_some_and(|preset| preset.basic_only),
-        exchanges: preset.map(Rules::exchanges).unwrap_or_default(),
+        exchanges,
         tools,
     })
 }
@@ -1352,6 +1384,54 @@ fn read_tls(keys: &mut Keys<'_, '_>) -> Tls {
         ca_file,
         client_certificate: file.map(|file| ClientCertificate { file, key }),
         ..Tls::default()
+    }
+}
+
+/// What tools get for a token: as the preset says, and as the profile's own tables do.
+fn read_exchanges(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Vec<ToolExchange> {
+    let mut exchanges = preset.map(Rules::exchanges).unwrap_or_default();
+    for entry in EXCHANGES.iter().filter(|entry| !entry.keys.is_empty()) {
+        let Some(found) = keys.find(entry.name) else {
+            continue;
+        };
+        let read = |keys: &mut Keys<'_, '_>| read_exchange(keys, entry, found);
+        exchanges.extend(keys.table(entry.name, read).flatten());
+    }
+    exchanges
+}
+
+fn read_exchange(
+    keys: &mut Keys<'_, '_>,
+    entry: &exchange::Entry,
+    table: file::Found<'_>,
+) -> Option<ToolExchange> {
+    keys.only(entry.keys.iter().copied());
+    let given: exchange::Given = entry
+        .keys
+        .iter()
+        .filter_map(|key| Some((*key, keys.text(key)?.0)))
+        .collect();
+    let misspelt = keys.misspelt(entry.keys.iter().copied());
+    for key in entry.required {
+        if keys.find(key).is_none() && !misspelt.contains(key) {
+            keys.complain(table, key, "it is missing");
+        }
+    }
+    if entry.required.iter().any(|key| !given.contains_key(key)) {
+        return None;
+    }
+    match (entry.parse)(&given) {
+        Ok(exchange) => Some(ToolExchange {
+            tool: entry.name.to_owned(),
+            exchange,
+            table: Some(keys.to_table()),
+        }),
+        Err(problems) => {
+            for (key, problem) in problems {
+                keys.complain(keys.find(key).unwrap_or(table), key, problem);
+            }
+            None
+        }
     }
 }
 

@@ -6,7 +6,9 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::ToolExchange;
 use super::file::{self, Source};
+use crate::exchange::{EXCHANGES, Given};
 
 /// A preset's name and its text.
 pub struct Preset {
@@ -117,12 +119,17 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// The tools that get something else for the token, each with the name of the exchange.
-    pub(super) fn exchanges(&self) -> Vec<(String, String)> {
+    /// The tools that get something else for the token, each with the exchange.
+    pub(super) fn exchanges(&self) -> Vec<ToolExchange> {
         let rows = self.exchange.into_iter().flatten();
         rows.filter_map(|(tool, exchange)| {
-            let exchange = exchange.get_ref().as_str()?;
-            Some((tool.get_ref().to_string(), exchange.to_owned()))
+            let name = exchange.get_ref().as_str()?;
+            let entry = EXCHANGES.iter().find(|entry| entry.name == name)?;
+            Some(ToolExchange {
+                tool: tool.get_ref().to_string(),
+                exchange: (entry.parse)(&Given::new()).ok()?,
+                table: None,
+            })
         })
         .collect()
     }
@@ -165,6 +172,8 @@ mod tests {
             let register = preset.about("register").expect("it was there just now");
             assert!(register.contains("https://"), "{register}");
             let rules = Rules::new(preset, &source, table.get_ref());
+            let named = rules.exchange.map_or(0, |exchange| exchange.len());
+            assert_eq!(rules.exchanges().len(), named, "{}", preset.name);
             for (key, _) in rules.profile.into_iter().flatten() {
                 let key = key.get_ref().as_ref();
                 assert!(

@@ -9,7 +9,7 @@ use cred_helper::acquire::{Call, acquire, erase, login, logout};
 use cred_helper::context::{Context, HttpFailure};
 use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKind};
 use cred_helper::error::{Error, ErrorKind};
-use cred_helper::exchange::Exchange;
+use cred_helper::exchange::{Exchange, Failure};
 use cred_helper::oauth::client::{Client, EndpointName};
 use cred_helper::oauth::{metadata, userinfo};
 use cred_helper::profile::file::Source;
@@ -1113,16 +1113,23 @@ fn a_sign_in_that_nobody_ends_is_waited_for_as_long_as_a_code_can_live() {
 }
 
 /// Trades any token for one of its own, but for one.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Trade {
     /// The token that it fails for, and how.
     fails: Option<(ErrorKind, &'static str)>,
+    /// For whom.
+    role: &'static str,
+    /// Whether it trades what the profile's tools get.
+    is_of_profile: bool,
+    /// How long what it gives lives, and must live when it is handed out.
+    life: Option<(i64, i64)>,
 }
 
 impl Trade {
     fn failing(kind: ErrorKind, token: &'static str) -> Self {
         Self {
             fails: Some((kind, token)),
+            ..Self::default()
         }
     }
 }
@@ -1132,22 +1139,42 @@ impl Exchange for Trade {
         "trade"
     }
 
+    fn trades(&self) -> Option<TokenKind> {
+        (!self.is_of_profile).then_some(TokenKind::Access)
+    }
+
+    fn identity(&self, _context: &Context<'_>) -> Vec<(&'static str, String)> {
+        vec![("role", self.role.to_owned())]
+    }
+
+    fn min_valid(&self) -> Option<i64> {
+        self.life.map(|(_, min_valid)| min_valid)
+    }
+
     fn run(
         &self,
         _client: &Client,
         credential: &Credential,
         _url: Option<&str>,
         context: &Context<'_>,
-    ) -> Result<TokenSet, Error> {
+    ) -> Result<TokenSet, Failure> {
         context.request_limit()?;
         let given = credential.access_token.expose();
         if let Some((kind, _)) = self.fails.filter(|(_, token)| *token == given) {
-            return Err(Error::new(kind, "it is not traded"));
+            let error = Error::new(kind, "it is not traded");
+            return Err(if kind == ErrorKind::Denied {
+                Failure::Token(error)
+            } else {
+                Failure::Other(error)
+            });
         }
         let traded = format!("traded-{}", credential.access_token.expose());
+        let now = context.clock.now();
+        let life = self.life.map_or(3600, |(life, _)| life);
         Ok(TokenSet {
             refresh_token: Some(Secret::new("not the session's")),
-            ..token_set(&traded, context.clock.now())
+            expires_at: Some(now.plus(life)),
+            ..token_set(&traded, now)
         })
     }
 }
@@ -1304,6 +1331,85 @@ fn a_cached_token_that_the_exchange_refuses_is_refreshed_and_traded_once_more() 
     let error = acquire(&desk.call(&world, &request), Some(&third)).expect_err("it is new");
     assert_eq!(error.kind(), ErrorKind::Denied);
     world.assert_all_asked();
+}
+
+#[test]
+fn what_is_no_matter_of_the_token_is_not_mended_by_another_one() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let trade = Trade::failing(ErrorKind::Config, "first");
+    let error = acquire(&desk.call(&world, &request), Some(&trade)).expect_err("it fails");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    world.assert_all_asked();
+}
+
+#[test]
+fn what_was_traded_for_another_role_is_never_handed_out() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let source = |role| {
+        let trade = Trade {
+            role,
+            ..Trade::default()
+        };
+        acquire(&desk.call(&world, &request), Some(&trade))
+            .expect("it is traded")
+            .source
+    };
+    let sources = ["a", "a", "b", "a", "b"].map(source);
+    assert_eq!(sources, ["trade", "cache", "trade", "cache", "cache"]);
+    world.assert_all_asked();
+}
+
+#[test]
+fn an_exchange_trades_what_the_profile_s_tools_get_if_it_says_so() {
+    let world = World::default();
+    let claims = json!({"aud": "cli", "sub": "s", "iat": 5000, "exp": 8600});
+    let desk = Desk::with("token = \"id\"\n");
+    world.answer(200, device()).answer(
+        200,
+        with_id_token(&tokens("first", Some("refresh-1")), &claims),
+    );
+    let request = Request::new(Action::Get);
+    for (is_of_profile, given) in [(true, id_token(&claims)), (false, "first".to_owned())] {
+        let trade = Trade {
+            is_of_profile,
+            role: if is_of_profile { "id" } else { "access" },
+            ..Trade::default()
+        };
+        let traded = acquire(&desk.call(&world, &request), Some(&trade)).expect("it is traded");
+        assert_eq!(traded.access_token.expose(), format!("traded-{given}"));
+    }
+    world.assert_all_asked();
+}
+
+#[test]
+fn what_was_traded_lasts_as_long_as_its_exchange_wants_or_was_traded_just_now() {
+    // Seconds that it lives, that it must live, and after which it is cached still, or is not.
+    for (life, min_valid, cached, traded) in [
+        (3600, 900, 2700, 2701),
+        (900, 900, 60, 61),
+        (600, 900, 60, 61),
+        (30, 900, 29, 30),
+    ] {
+        for (seconds, source) in [(cached, "cache"), (traded, "trade")] {
+            let world = World::default();
+            let desk = Desk::signed_in(&world);
+            let request = Request::new(Action::Get);
+            let trade = Trade {
+                life: Some((life, min_valid)),
+                ..Trade::default()
+            };
+            let ask = || acquire(&desk.call(&world, &request), Some(&trade)).expect("it is traded");
+            ask();
+            world.pass(seconds);
+            // The token that it is traded for need not last as long.
+            assert_eq!(ask().source, source, "{life} {min_valid} {seconds}");
+            world.assert_all_asked();
+        }
+    }
 }
 
 #[test]
