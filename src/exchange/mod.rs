@@ -4,6 +4,8 @@
 //! To add one: a file with a type that implements [`Exchange`], and a line in [`EXCHANGES`].
 
 mod acr;
+mod aws;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -92,7 +94,7 @@ pub struct Entry {
 }
 
 /// Every exchange, by name.
-pub const EXCHANGES: &[Entry] = &[acr::ENTRY];
+pub const EXCHANGES: &[Entry] = &[acr::ENTRY, aws::ENTRY];
 
 /// The exchange that `tool` cannot do without: what it gets is never a token.
 pub fn needed_by(tool: &str) -> Option<&'static Entry> {

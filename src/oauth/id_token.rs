@@ -120,6 +120,18 @@ pub fn nonce(id_token: &str) -> Option<String> {
     Some(claims.nonce)
 }
 
+/// Who issued a JWT and for whom, as it says itself, to be shown.
+pub fn issuer_and_audience(token: &str) -> Option<(String, String)> {
+    let claims: Claims = token.split('.').nth(1).and_then(decode)?;
+    let audience = match claims.aud {
+        Audience::One(audience) => audience,
+        Audience::Several(audiences) => audiences.join(", "),
+        Audience::None => String::new(),
+    };
+    let issuer = claims.iss.unwrap_or_default();
+    Some((printable(&issuer), printable(&audience)))
+}
+
 /// Reads who signed in from Entra's `client_info`, which comes where no ID token was asked for.
 pub fn account_of_client_info(client_info: &str) -> Option<Account> {
     #[derive(Deserialize)]

@@ -126,6 +126,10 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
         "the tools that may use this profile; any other is refused",
     ),
     (
+        "aws",
+        "role_arn, region, session_name, duration: the role whose credentials AWS gives for the token",
+    ),
+    (
         "tls",
         "ca_file: certificate authorities instead of the system's; client_certificate, client_key: \
          what the client presents",

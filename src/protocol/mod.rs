@@ -4,6 +4,7 @@
 //! [`PROTOCOLS`]; subcommand, help, completion, link names and time limit come from the table.
 
 pub mod argument;
+pub mod aws;
 pub mod bazel;
 pub mod cargo;
 pub mod docker;
@@ -82,6 +83,7 @@ pub const PROTOCOLS: &[Entry] = &[
     terraform::ENTRY,
     go::ENTRY,
     pnpm::ENTRY,
+    aws::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.

@@ -106,6 +106,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "where `setup` finds the configuration of the tools",
     ),
     (
+        "AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE",
+        "where AWS is asked for a role's credentials, and the certificate authorities for that",
+    ),
+    (
         "HTTPS_PROXY, NO_PROXY",
         "the proxy; never used for loopback",
     ),

@@ -15,6 +15,7 @@ mod oidc_provider;
 mod account_name;
 mod acquire;
 mod authorization_request;
+mod aws_exchange;
 mod azure_ground;
 mod background;
 mod bazel_job;

@@ -764,6 +764,108 @@ fn the_keys_of_a_grant_are_understood_by_each_that_has_them_and_are_shown() {
 }
 
 #[test]
+fn a_role_of_aws_is_understood_and_shown_and_each_mistake_in_it_has_its_place() {
+    const ROLE: &str = "role_arn = \"arn:aws:iam::123456789012:role/team/Deploy+x@y\"\n";
+    const CHINA: &str = "role_arn = \"arn:aws-cn:iam::123456789012:role/x\"\n";
+    let of = |table: &str| format!("{}[profiles.api.aws]\n{table}", profile("api", NOBODY));
+    for keys in [
+        "region = \"eu-central-1\"\n",
+        "region = \"us-gov-west-1\"\nrole_arn = \"arn:aws-us-gov:iam::123456789012:role/x\"\n",
+        "region = \"moon-base-1\"\nrole_arn = \"arn:aws-moon:iam::123456789012:role/x\"\n",
+        "region = \"us-east-1\"\nsession_name = \"a_b+c=d,e.f@g-h\"\nduration = \"15m\"\n",
+        "region = \"us-east-1\"\nsession_name = \"ab\"\nduration = \"12h\"\n",
+    ] {
+        let role = if keys.contains("role_arn") { "" } else { ROLE };
+        let sandbox = Sandbox::new(&of(&format!("{role}{keys}")));
+        // What is shown may be written, and is the same then.
+        let shown = sandbox.run(&["profile", "show", "api"]).ok();
+        assert!(shown.contains("[profiles.api.aws]\n"), "{shown}");
+        sandbox.write_profiles(&shown);
+        assert_eq!(sandbox.run(&["profile", "show", "api"]).ok(), shown);
+        assert!(keys.lines().all(|line| shown.contains(line)), "{shown}");
+    }
+    let role = "`profiles.api.aws.role_arn`";
+    for (table, complaints) in [
+        (
+            "",
+            &[
+                "5:1: `profiles.api.aws.role_arn`: it is missing",
+                "5:1: `profiles.api.aws.region`: it is missing",
+            ][..],
+        ),
+        (
+            "role_arm = \"x\"\nregion = 1\nduration = \"\"\n",
+            &[
+                "6:1: unknown key `profiles.api.aws.role_arm`; did you mean `role_arn`?",
+                "7:10: `profiles.api.aws.region`: it is an integer, not a string",
+                "8:12: `profiles.api.aws.duration`: it is empty",
+            ],
+        ),
+        (
+            "role_arn = \"deploy\"\nregion = \"Frankfurt\"\nsession_name = \"a b\"\nduration = \"10m\"\n",
+            &[
+                &format!(
+                    "6:12: {role}: `deploy` is no role; write it as `arn:aws:iam::123456789012:role/NAME`"
+                ),
+                "7:10: `profiles.api.aws.region`: `Frankfurt` is no region; write it as `eu-central-1`",
+                "8:16: `profiles.api.aws.session_name`: it has 2 to 64 of the characters A to Z, a to z, 0 to 9 and `_+=,.@-`",
+                "9:12: `profiles.api.aws.duration`: it is no time between \"15m\" and \"12h\"",
+            ],
+        ),
+        (
+            &format!("{ROLE}region = \"cn-north-1\"\n"),
+            &[
+                "7:10: `profiles.api.aws.region`: `cn-north-1` is of the partition `aws-cn`, and the role of `aws`",
+            ],
+        ),
+        (
+            &format!("{CHINA}region = \"eu-west-1\"\nduration = \"12h 1s\"\n"),
+            &[
+                "7:10: `profiles.api.aws.region`: `eu-west-1` is of the partition `aws`, and the role of `aws-cn`",
+                "8:12: `profiles.api.aws.duration`: it is no time between \"15m\" and \"12h\"",
+            ],
+        ),
+    ] {
+        let sandbox = Sandbox::new(&of(table));
+        let error = sandbox.run(&["profile", "check"]).failed(3);
+        let place = format!("{}:", sandbox.config().display());
+        let told: Vec<&str> = error
+            .lines()
+            .map(|line| line.split_once(&place).expect("it has a place").1)
+            .collect();
+        assert_eq!(told, complaints, "{table}");
+    }
+    for role in [
+        "arn:aws:iam::12345678901:role/x",
+        "arn:aws:iam::123456789012:user/x",
+        "arn:aws:iam::123456789012:role/",
+        "arn:aws:iam::123456789012:role/x y",
+        "arn:aws:iam:eu-central-1:123456789012:role/x",
+        "arn:gcp:iam::123456789012:role/x",
+        "ARN:aws:iam::123456789012:role/x",
+    ] {
+        let table = format!("region = \"eu-central-1\"\nrole_arn = \"{role}\"\n");
+        let sandbox = Sandbox::new(&of(&table));
+        let error = sandbox.run(&["profile", "check"]).failed(3);
+        assert!(error.contains(&format!("`{role}` is no role")), "{error}");
+    }
+    let sandbox = Sandbox::new(&format!("{}aws = 1\n", profile("api", NOBODY)));
+    let error = sandbox.run(&["profile", "check"]).failed(3);
+    assert!(
+        error.contains("5:7: `profiles.api.aws`: it is an integer, not a table"),
+        "{error}"
+    );
+    // Without the table there is nothing for the tool, and never the token itself.
+    let sandbox = Sandbox::new(&profile("api", NOBODY));
+    let error = sandbox.run(&["aws"]).failed(3);
+    assert_eq!(
+        error,
+        "error: profile `api` does not say what `aws` gets for its token\n\
+         hint: add `[profiles.api.aws]` with `role_arn` and `region`\n"
+    );
+}
+
+#[test]
 fn a_mistake_in_one_profile_does_not_stop_another() {
     let sandbox = Sandbox::new(&format!(
         "{}urls = [\"https://api.example/\"]\n[profiles.wrong]\nclient_id = 7\nurl = 3\n\

@@ -2,7 +2,7 @@
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
 //! `answers` (a line a request: `token`, `basic`, `identity`, `odd`, `endless`, `short`, `last`, `done`,
-//! `status`, `rows`, `hosts`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
+//! `exchanged`, `status`, `rows`, `hosts`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
 //! Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
 
@@ -74,6 +74,16 @@ fn identity() -> Response {
         unreachable!("it is a token")
     };
     credential.username = Some("<token>".into());
+    Response::Token(credential)
+}
+
+/// What a token was exchanged for, which is none.
+fn exchanged() -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.token_type = "N_A".into();
+    credential.access_token = Secret::new("{\"Version\":1}");
     Response::Token(credential)
 }
 
@@ -173,6 +183,7 @@ fn canned(line: &str) -> Result<Response, Error> {
         None if line == "basic" => Ok(basic()),
         None if line == "identity" => Ok(identity()),
         None if line == "odd" => Ok(odd()),
+        None if line == "exchanged" => Ok(exchanged()),
         None if line == "bound" => Ok(bound(None)),
         None if line == "proved" => Ok(bound(Some("the.proof.itself"))),
         None if line == "endless" => Ok(lasting(None)),
