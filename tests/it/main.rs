@@ -16,6 +16,8 @@ mod account_name;
 mod acquire;
 mod authorization_request;
 mod aws_exchange;
+mod aws_ground;
+mod aws_job;
 mod azure_ground;
 mod background;
 mod bazel_job;

@@ -86,6 +86,12 @@ pub(crate) const MSAL: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
+/// The AWS CLI.
+pub(crate) const AWS_CLI: Tool = Tool {
+    command: "awscli",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
 /// Google's library for Python.
 pub(crate) const GOOGLE_AUTH: Tool = Tool {
     command: "google-auth",

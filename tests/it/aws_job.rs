@@ -1,0 +1,169 @@
+//! A day with the AWS CLI: credentials of a role for a sign-in, by an STS that checks the token and what
+//! is done with them.
+
+use serde_json::Value;
+
+use crate::aws_ground::{AwsGround, IDENTITY, OTHER_ROLE, ROLE, session_of};
+use crate::http_server::HttpServer;
+
+/// The session of the role, as ada.
+fn ada() -> String {
+    session_of(ROLE, "ada@example.test")
+}
+
+#[test]
+fn the_aws_cli_asks_at_the_terminal_once_and_is_silent_until_the_sign_in_ends() {
+    let Some(aws) = AwsGround::new() else {
+        return;
+    };
+    let ground = &aws.ground;
+    let error = aws.failure();
+    assert!(error.contains("custom-process"), "{error}");
+    assert!(error.contains("cred-helper login -p api"), "{error}");
+    assert_eq!(ground.authority.requests().total, 0);
+
+    let shown = ground.shell_as_ada(&aws.line(&format!("{IDENTITY} >said")));
+    assert!(shown.contains("enter the code"), "{shown}");
+    assert_eq!(ground.read("said"), ada());
+    assert_eq!(aws.sessions(), [ada()]);
+    ground.authority.reset_requests();
+
+    assert_eq!(aws.identity(), ada());
+    assert_eq!(ground.authority.requests().total, 0);
+    assert_eq!(aws.sessions(), [""; 0], "the credentials are cached");
+
+    ground.expire();
+    assert_eq!(aws.identity(), ada());
+    ground.assert_requests(1, 0);
+    assert_eq!(aws.sessions(), [ada()]);
+
+    ground.expire();
+    ground.authority.revoke(&ground.refresh_token());
+    let error = aws.failure();
+    assert!(error.contains("cred-helper login -p api"), "{error}");
+    assert_eq!(aws.sessions(), [""; 0]);
+
+    aws.configure("credential_process = cred-helper aws -p apo");
+    let error = aws.failure();
+    assert!(error.contains("there is no profile `apo`"), "{error}");
+}
+
+#[test]
+fn sixteen_calls_at_once_make_one_request_also_where_credentials_live_no_longer_than_they_must() {
+    for table in ["", "duration = \"15m\"\n"] {
+        let Some(aws) = AwsGround::signed_in() else {
+            return;
+        };
+        aws.profile(&format!("role_arn = \"{ROLE}\"\n{table}"));
+        aws.ground.expire();
+        let line = aws.line("cred-helper aws");
+        let answers = aws.ground.at_once(16, |_| aws.ground.shell(&line).json());
+        assert!(answers.iter().all(|answer| *answer == answers[0]));
+        assert_eq!(answers[0]["Version"], 1);
+        assert_eq!(answers[0]["AccountId"], "123456789012");
+        assert_eq!(aws.sessions(), [ada()]);
+        aws.ground.assert_requests(1, 0);
+        let body = aws.bodies().remove(0);
+        assert_eq!(
+            body.contains("&DurationSeconds=900"),
+            !table.is_empty(),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn credentials_are_of_the_role_that_the_profile_names_now_and_as_long_as_it_says() {
+    let Some(aws) = AwsGround::signed_in() else {
+        return;
+    };
+    let id = || {
+        let answer: Value = aws.run("cred-helper aws -p api").json();
+        answer["AccessKeyId"].clone()
+    };
+    let first = id();
+    assert_eq!(id(), first);
+    for table in [
+        format!("role_arn = \"{OTHER_ROLE}\"\n"),
+        format!("role_arn = \"{ROLE}\"\nduration = \"2h\"\n"),
+        format!("role_arn = \"{ROLE}\"\nsession_name = \"ci\"\n"),
+    ] {
+        aws.profile(&table);
+        let other = id();
+        assert_ne!(other, first, "{table}");
+        assert_eq!(id(), other, "{table}");
+    }
+    let sessions = [
+        ada(),
+        session_of(OTHER_ROLE, "ada@example.test"),
+        ada(),
+        session_of(ROLE, "ci"),
+    ];
+    assert_eq!(aws.sessions(), sessions);
+    aws.profile(&format!("role_arn = \"{ROLE}\"\n"));
+    assert_eq!(id(), first, "what was there is there still");
+    // Nothing of that is anybody's but the tool's: others get the tokens themselves.
+    let session = aws.ground.session().to_string();
+    assert_eq!(session.matches("token-of-session-").count(), 4);
+    for format in ["token", "id-token", "json"] {
+        let got = aws.run(&format!("cred-helper get -p api -o {format}")).ok();
+        assert!(!got.contains("of-session"), "{got}");
+    }
+    let none = HttpServer::start(|_| unreachable!("nobody asks it"));
+    let plain = format!(
+        "AWS_ENDPOINT_URL_STS={} cred-helper aws",
+        none.url("").replace("127.0.0.1", "sts.example")
+    );
+    let error = aws.run(&plain).failed(3);
+    assert!(
+        error.contains("`http` is allowed on loopback only"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_refused_token_costs_one_refresh_and_a_refused_role_none() {
+    let Some(aws) = AwsGround::signed_in() else {
+        return;
+    };
+    aws.refuse(400, "ExpiredTokenException", "Token expired");
+    assert_eq!(aws.identity(), ada());
+    aws.ground.assert_requests(1, 0);
+    assert_eq!(aws.bodies().len(), 2);
+
+    aws.ground.authority.reset_requests();
+    aws.profile("role_arn = \"arn:aws:iam::123456789012:role/not-mine\"\n");
+    let error = aws.failure();
+    for part in [
+        "AWS gave no credentials of the role `arn:aws:iam::123456789012:role/not-mine`",
+        "AccessDenied: Not authorized to perform it",
+        "trust policy",
+        aws.ground.authority.issuer(),
+        "for the audience `cli`",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    aws.ground.assert_requests(0, 0);
+}
+
+#[test]
+fn where_sts_cannot_be_reached_credentials_are_handed_out_while_they_are_good() {
+    let Some(aws) = AwsGround::signed_in() else {
+        return;
+    };
+    aws.live(24 * 3600);
+    let answer = aws.run("cred-helper aws").json();
+    // Some minutes of their life are left.
+    aws.ground.age(24 * 3600 - 700);
+    aws.refuse(503, "ServiceUnavailable", "no");
+    let ran = aws.run("cred-helper aws");
+    assert!(ran.stderr.contains("is still valid"), "{ran:?}");
+    assert_eq!(ran.json()["AccessKeyId"], answer["AccessKeyId"]);
+    aws.ground.expire();
+    aws.refuse(503, "ServiceUnavailable", "no");
+    let error = aws.run("cred-helper aws").failed(6);
+    assert!(error.contains("ServiceUnavailable"), "{error}");
+    let line = "AWS_CA_BUNDLE=/dev/null cred-helper aws";
+    let error = aws.run(line).failed(3);
+    assert!(error.contains("`AWS_CA_BUNDLE` names it"), "{error}");
+}
