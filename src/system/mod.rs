@@ -21,6 +21,7 @@ pub mod process;
 pub mod random;
 pub mod replacement;
 pub mod signal;
+pub mod stand_in;
 pub mod terminal;
 
 #[cfg_attr(unix, path = "unix.rs")]

@@ -20,13 +20,17 @@ const LONGEST_OF_A_TOOL: u64 = 16 * 1024 * 1024;
 
 /// The program of that name on PATH.
 pub fn find(name: &str, environment: &dyn Environment) -> Option<PathBuf> {
-    let paths = environment.variable("PATH")?;
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&paths)
-        // Nothing is taken from wherever somebody happens to be.
-        .filter(|folder| folder.is_absolute())
+    folders(environment)
         .flat_map(|folder| [folder.join(&file), folder.join(name)])
         .find(|path| path.is_file())
+}
+
+/// The directories of PATH. Nothing is taken from wherever somebody happens to be.
+pub(super) fn folders(environment: &dyn Environment) -> impl Iterator<Item = PathBuf> {
+    let paths = environment.variable("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&paths).collect();
+    folders.into_iter().filter(|folder| folder.is_absolute())
 }
 
 /// This program's own file.

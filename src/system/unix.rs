@@ -139,6 +139,22 @@ pub fn leave_group(command: &mut Command) {
     command.process_group(0);
 }
 
+/// What a program's file may have behind its name.
+pub const PROGRAM_SUFFIXES: &[&str] = &[""];
+
+/// Whether a file can be started.
+pub fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+}
+
+/// Has a program take the place of this process: nothing is left of us to return.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn run_in_our_place(command: &mut Command) -> io::Result<u8> {
+    Err(command.exec())
+}
+
 /// Whether nobody reads our stdout any more: a pipe, a connection or a terminal that was closed.
 pub fn is_reader_gone() -> bool {
     let stdout = io::stdout();

@@ -96,6 +96,24 @@ pub fn detach(command: &mut Command) {
 /// Nothing: it was started so.
 pub fn leave_terminal() {}
 
+/// What a program's file may have behind its name, as `PATHEXT` has it where nobody changed it.
+pub const PROGRAM_SUFFIXES: &[&str] = &[".exe", ".bat", ".cmd"];
+
+/// Whether a file can be started: by its name.
+pub fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Has a program run as if it were this process, and returns its exit code. One that is no byte, as of
+/// a program that crashed, is 1.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn run_in_our_place(command: &mut Command) -> io::Result<u8> {
+    let code = command.spawn()?.wait()?.code();
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
 /// Whether nobody reads our stdout any more: that is noticed when something is written.
 pub fn is_reader_gone() -> bool {
     false
