@@ -532,6 +532,7 @@ fn credential() -> Credential {
         expires_at: None,
         expires_in: None,
         scopes: Vec::new(),
+        tenant: None,
         source: "cache",
         stale: false,
         host: None,

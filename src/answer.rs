@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::acquire::{self, Call};
 use crate::context::{Context, Terminal, Tokens};
-use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
+use crate::credential::{Action, Credential, Directory, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Asks, GRANTS, Given, Grant};
+use crate::oauth::{entra, id_token};
 use crate::profile::file::{self, Location};
 use crate::profile::narrow::narrow;
 use crate::profile::{Configuration, Profile};
@@ -62,6 +63,18 @@ impl Answerer<'_> {
             return self
                 .status(&Configuration::new(&sources)?, name)
                 .map_err(|error| self.with_variable(error, name));
+        }
+        if let (None, Some(directory)) = (name, &request.directory) {
+            let configuration = Configuration::new(&sources)?;
+            let profile = configuration
+                .resolve_resource(&request.scopes, directory)
+                .map_err(|error| self.with_place(error, &configuration))?;
+            // Its own name the same, and their token may be there.
+            let request = Request {
+                scopes: Vec::new(),
+                ..request.clone()
+            };
+            return self.serve(&request, channel, chain, &configuration, &profile);
         }
         let url = request.url.as_deref();
         let narrowed = match (name, url) {
@@ -171,12 +184,17 @@ impl Answerer<'_> {
         match &request.action {
             Action::Get => {
                 self.check_takes_dpop(request, profile)?;
+                let tenant = own_tenant(request, profile)?;
                 let exchange = match self.tool {
                     Some(tool) => profile.exchange_for(tool)?,
                     None => None,
                 };
                 let credential = acquire::acquire(&call, exchange)?;
                 call.context.debug(|| origin(&credential));
+                let credential = match (&request.directory, tenant) {
+                    (Some(directory), Some(tenant)) => in_tenant(credential, directory, tenant)?,
+                    _ => credential,
+                };
                 Ok(Response::Token(Box::new(credential)))
             }
             Action::Login => Ok(Response::Token(Box::new(acquire::login(&call)?))),
@@ -418,6 +436,60 @@ fn origin(credential: &Credential) -> String {
     let end = end.map_or_else(String::new, |end| format!(", valid until {end}"));
     let (profile, source) = (&credential.profile, credential.source);
     format!("profile `{profile}`: the token comes from `{source}`{end}")
+}
+
+/// The tenant of Entra that the profile's authority names, where the token has to be Entra's.
+fn own_tenant(request: &Request, profile: &Profile) -> Result<Option<String>, Error> {
+    if request.directory.is_none() {
+        return Ok(None);
+    }
+    let tenant = entra::tenant(&profile.client.authority).ok_or_else(|| {
+        let message = format!(
+            "the profile `{}` is none of Microsoft Entra",
+            printable(&profile.name)
+        );
+        Error::new(ErrorKind::NoProfile, message).because(format!(
+            "its authority is `{}`",
+            printable(profile.authority())
+        ))
+    })?;
+    Ok(Some(tenant))
+}
+
+/// The token with the tenant that it is of; `own` is what its profile's authority names.
+///
+/// # Errors
+/// `no_profile`, if it is not known to be of the tenant that is asked for.
+fn in_tenant(
+    credential: Credential,
+    directory: &Directory,
+    own: String,
+) -> Result<Credential, Error> {
+    let id_token = credential.id_token.as_ref();
+    let told = id_token.and_then(|token| id_token::tenant(token.expose()));
+    let is_it = |tenant: &str, asked: &str| tenant.eq_ignore_ascii_case(asked);
+    let tenant = match &directory.tenant {
+        Some(asked) if is_it(&own, asked) => asked.clone(),
+        Some(asked) if told.as_deref().is_some_and(|told| is_it(told, asked)) => asked.clone(),
+        Some(asked) => {
+            let (name, asked) = (printable(&credential.profile), printable(asked));
+            let told = told.map_or_else(
+                || "its authority did not tell of which tenant it is".to_owned(),
+                |told| format!("it is of the tenant `{}`", printable(&told)),
+            );
+            let message = format!("the token of profile `{name}` is not of the tenant `{asked}`");
+            return Err(Error::new(ErrorKind::NoProfile, message)
+                .because(told)
+                .hint(format!(
+                    "for `{asked}`, write a profile that names it in its `authority`"
+                )));
+        }
+        None => told.unwrap_or(own),
+    };
+    Ok(Credential {
+        tenant: Some(tenant),
+        ..credential
+    })
 }
 
 /// A grant that needs no keys, instead of the profile's, with those `keys` of the latter that it knows.

@@ -57,6 +57,13 @@ pub enum Action {
     Erase(Option<Secret>),
 }
 
+/// What Azure's tools say of a token that they want, beside its scopes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// The tenant that the token has to be of, by its id or one of its domains.
+    pub tenant: Option<String>,
+}
+
 /// One call of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -68,6 +75,9 @@ pub struct Request {
     pub url: Option<String>,
     /// Scopes instead of the profile's; empty means the profile's.
     pub scopes: Vec<String>,
+    /// That the token has to be of Microsoft Entra. Where no profile is named, the one whose own scopes
+    /// name the same resource as [`Self::scopes`] answers, with its own.
+    pub directory: Option<Directory>,
     /// Which account of several.
     pub account: Option<String>,
     /// How long the answer must be valid.
@@ -105,6 +115,7 @@ impl Request {
             profile: None,
             url: None,
             scopes: Vec::new(),
+            directory: None,
             account: None,
             min_valid: None,
             force_refresh: false,
@@ -142,6 +153,9 @@ pub struct Credential {
     pub expires_in: Option<i64>,
     /// The granted scopes.
     pub scopes: Vec<String>,
+    /// The tenant of Microsoft Entra that it is of, as far as that is known; told only where
+    /// [`Request::directory`] asks.
+    pub tenant: Option<String>,
     /// `cache`, `refresh`, or the name of the grant.
     pub source: &'static str,
     /// Whether it should have been refreshed, and could not be.

@@ -212,6 +212,7 @@ impl<'a> Call<'a> {
             expires_at: token.expires_at,
             expires_in: token.expires_at.map(|end| end.since(now).max(0)),
             scopes: token.scopes.clone(),
+            tenant: None,
             source,
             stale,
             host: self.host(),

@@ -126,15 +126,21 @@ pub fn realm_of(authority: &Endpoint, username: &str) -> Option<String> {
     Some(url.into())
 }
 
+/// The tenant that an authority of Entra names, or what stands there in place of one. `None` for other
+/// authorities, and for policies of B2C, which have users of their own.
+pub fn tenant(authority: &Authority) -> Option<String> {
+    let Authority::Entra(authority) = authority else {
+        return None;
+    };
+    let (_, path) = parts(authority)?;
+    <[String; 1]>::try_from(path).ok().map(|[tenant]| tenant)
+}
+
 /// Whether an authority of Entra names no tenant: people of any may sign in there, and clients as
 /// themselves in none.
 pub fn is_for_any_tenant(authority: &Authority) -> bool {
     const ANY: [&str; 3] = ["common", "organizations", "consumers"];
-    let Authority::Entra(authority) = authority else {
-        return false;
-    };
-    let tenant = parts(authority).and_then(|(_, path)| path.into_iter().next());
-    tenant.is_some_and(|tenant| ANY.contains(&tenant.to_ascii_lowercase().as_str()))
+    tenant(authority).is_some_and(|tenant| ANY.contains(&tenant.to_ascii_lowercase().as_str()))
 }
 
 fn cloud(host: &str) -> Option<&'static str> {

@@ -132,6 +132,12 @@ pub fn issuer_and_audience(token: &str) -> Option<(String, String)> {
     Some((printable(&issuer), printable(&audience)))
 }
 
+/// The tenant of Entra that the token is of.
+pub fn tenant(id_token: &str) -> Option<String> {
+    let claims: Claims = id_token.split('.').nth(1).and_then(decode)?;
+    claims.tid
+}
+
 /// Reads who signed in from Entra's `client_info`, which comes where no ID token was asked for.
 pub fn account_of_client_info(client_info: &str) -> Option<Account> {
     #[derive(Deserialize)]

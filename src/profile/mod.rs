@@ -8,6 +8,7 @@ mod client_authentication;
 pub mod file;
 pub mod narrow;
 pub mod preset;
+pub mod resource;
 pub mod route;
 
 use std::collections::{BTreeMap, BTreeSet};

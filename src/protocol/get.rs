@@ -234,6 +234,7 @@ mod tests {
             expires_at: Some(Timestamp(1_893_456_000)),
             expires_in: Some(3599),
             scopes: vec!["User.Read".into()],
+            tenant: None,
             source: "cache",
             stale: false,
             host: Some("api.example".into()),

@@ -436,6 +436,7 @@ fn token_object(kind: &'static str, credential: &Credential) -> Result<Zeroizing
         expires_at,
         expires_in,
         scopes,
+        tenant: _,
         source,
         stale,
         host: _,

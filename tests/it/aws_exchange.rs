@@ -46,6 +46,7 @@ fn credential(token: &str, account: Option<&str>) -> Credential {
         stale: false,
         host: None,
         username: None,
+        tenant: None,
         basic_only: false,
         proof_key: None,
         dpop_proof: None,

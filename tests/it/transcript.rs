@@ -1,7 +1,7 @@
 //! Transcripts: bytes in, a canned answer, bytes out.
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
-//! `answers` (a line a request: `token`, `basic`, `identity`, `odd`, `endless`, `short`, `last`, `done`,
+//! `answers` (a line a request: `token`, `tenant`, `basic`, `identity`, `odd`, `endless`, `short`, `last`, `done`,
 //! `exchanged`, `status`, `rows`, `hosts`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
 //! Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
@@ -48,6 +48,7 @@ fn token() -> Response {
         expires_at: Some(Timestamp(1_893_456_000)),
         expires_in: Some(3599),
         scopes: vec!["User.Read".into()],
+        tenant: None,
         source: "cache",
         stale: false,
         host: Some("graph.example".into()),
@@ -56,6 +57,15 @@ fn token() -> Response {
         proof_key: None,
         dpop_proof: None,
     }))
+}
+
+/// A token of Entra.
+fn of_a_tenant() -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.tenant = Some("2f4a9838-26b7-47ee-be60-ccc1fdec5953".into());
+    Response::Token(credential)
 }
 
 /// A token for a host that takes it as a password alone.
@@ -180,6 +190,7 @@ fn lasting(seconds: Option<i64>) -> Response {
 fn canned(line: &str) -> Result<Response, Error> {
     match line.split_once(' ') {
         None if line == "token" => Ok(token()),
+        None if line == "tenant" => Ok(of_a_tenant()),
         None if line == "basic" => Ok(basic()),
         None if line == "identity" => Ok(identity()),
         None if line == "odd" => Ok(odd()),
@@ -227,6 +238,7 @@ fn describe(request: &Request) -> String {
         profile,
         url,
         scopes,
+        directory,
         account,
         min_valid,
         force_refresh,
@@ -262,6 +274,9 @@ fn describe(request: &Request) -> String {
     let assertion = assertion.as_ref().map_or_else(String::new, |assertion| {
         format!(" assertion={}", assertion.expose())
     });
+    let directory = directory
+        .as_ref()
+        .map_or_else(String::new, |directory| format!(" {directory:?}"));
     let of_a_proof = match (method, dpop_nonce) {
         (None, None) => String::new(),
         (method, nonce) => format!(" method={method:?} dpop_nonce={nonce:?}"),
@@ -269,7 +284,7 @@ fn describe(request: &Request) -> String {
     format!(
         "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \
          min_valid={min_valid:?} force_refresh={force_refresh} claims={claims:?} \
-         interactive={interactive:?}{token}{assertion}{of_a_proof}\n"
+         interactive={interactive:?}{directory}{token}{assertion}{of_a_proof}\n"
     )
 }
 
@@ -280,8 +295,12 @@ fn replay(tool: &str, case: &Path) -> [(&'static str, String); 4] {
     let text = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
     let line = text("arguments");
     let words = line.split_whitespace().map(OsString::from);
-    let arguments = argument::parse(words, &[entry.flags], entry.most_operands())
-        .expect("the arguments are good");
+    let arguments = if entry.is_raw {
+        argument::parse_beginning(words, &[entry.flags])
+    } else {
+        argument::parse(words, &[entry.flags], entry.most_operands())
+    };
+    let arguments = arguments.expect("the arguments are good");
     let answers = RefCell::new(
         text("answers")
             .lines()
