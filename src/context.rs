@@ -36,6 +36,12 @@ pub trait Environment {
         false
     }
 
+    /// A time as a clock on the wall shows it here, as `2030-01-01 01:00:00`; where no zone is known, in
+    /// UTC.
+    fn wall_clock(&self, time: Timestamp) -> String {
+        time.rfc3339().replace('T', " ").replace('Z', "")
+    }
+
     /// Whether this is continuous integration, where there is no person.
     fn is_ci(&self) -> bool {
         let variable = self.variable("CI");

@@ -1,6 +1,8 @@
 //! The process' environment variables.
 
+use super::zone;
 use crate::context::Environment;
+use crate::token::Timestamp;
 
 /// The process' environment variables.
 pub struct ProcessEnvironment;
@@ -14,6 +16,10 @@ impl Environment for ProcessEnvironment {
     #[expect(clippy::disallowed_methods, reason = "this is the environment")]
     fn is_set_to_nothing(&self, name: &str) -> bool {
         std::env::var_os(name).is_some_and(|value| value.is_empty())
+    }
+
+    fn wall_clock(&self, time: Timestamp) -> String {
+        zone::wall_clock(time)
     }
 }
 
@@ -108,6 +114,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
     (
         "AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE",
         "where AWS is asked for a role's credentials, and the certificate authorities for that",
+    ),
+    (
+        "CRED_HELPER_PASSED_ON",
+        "the stand-ins that passed a call on, so that it does not come back; cred-helper sets it itself",
+    ),
+    (
+        "TZ",
+        "the time zone in which `az` tells when a token ends, instead of the system's",
     ),
     (
         "HTTPS_PROXY, NO_PROXY",

@@ -23,6 +23,7 @@ pub mod replacement;
 pub mod signal;
 pub mod stand_in;
 pub mod terminal;
+mod zone;
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]

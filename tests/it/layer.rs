@@ -74,6 +74,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "protocol/git.rs",
         ],
     ),
+    ("chrono::", &["system/zone.rs"]),
     ("clap_complete::", &["command/completions.rs"]),
     ("toml_edit::", &["setup/cargo.rs"]),
     ("cfg_attr(", &["system/mod.rs"]),
