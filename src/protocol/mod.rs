@@ -5,6 +5,9 @@
 
 pub mod argument;
 pub mod aws;
+pub mod az;
+pub mod azd;
+mod azure;
 pub mod bazel;
 pub mod cargo;
 pub mod docker;
@@ -84,6 +87,8 @@ pub const PROTOCOLS: &[Entry] = &[
     go::ENTRY,
     pnpm::ENTRY,
     aws::ENTRY,
+    az::ENTRY,
+    azd::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.
