@@ -69,6 +69,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--claims', '--claims', [CompletionResultType]::ParameterName, 'A claims request, or the challenge of a 401')
             [CompletionResult]::new('--interactive', '--interactive', [CompletionResultType]::ParameterName, 'Whether a person may be asked [default: auto]')
             [CompletionResult]::new('--env-name', '--env-name', [CompletionResultType]::ParameterName, 'The variable of `-o env` [default: ACCESS_TOKEN]')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Who reads it: a token that is too long for this program is an error')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')

@@ -456,7 +456,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__get)
-            opts="-p -o -q -v -h --profile --url --method --dpop-nonce --output --scope --account --min-valid --force-refresh --claims --interactive --env-name --config --error-format --quiet --verbose --color --help"
+            opts="-p -o -q -v -h --profile --url --method --dpop-nonce --output --scope --account --min-valid --force-refresh --claims --interactive --env-name --for --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -512,6 +512,10 @@ _cred__helper() {
                     ;;
                 --env-name)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -W "msmtp mbsync neomutt neomutt-oauthbearer curl-netrc" -- "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -75,6 +75,11 @@ complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l interact
 never\t''
 always\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l env-name -d 'The variable of `-o env` [default: ACCESS_TOKEN]' -r
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l for -d 'Who reads it: a token that is too long for this program is an error' -r -f -a "msmtp\t''
+mbsync\t''
+neomutt\t''
+neomutt-oauthbearer\t''
+curl-netrc\t''"
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l config -d 'This profile file instead of all others' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l error-format -d 'How errors are written on stderr [default: text]' -r -f -a "text\t''
 json\t''"

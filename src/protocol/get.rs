@@ -6,8 +6,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::argument::{Arguments, Flag, PROFILE};
-use super::json;
 use super::{Answer, Entry};
+use super::{json, reader};
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
@@ -78,6 +78,12 @@ const FLAGS: &[Flag] = &[
         "NAME",
         "The variable of `-o env` [default: ACCESS_TOKEN]",
     ),
+    Flag::value(
+        "for",
+        "PROGRAM",
+        "Who reads it: a token that is too long for this program is an error",
+    )
+    .choices(&reader::NAMES),
 ];
 
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
@@ -93,6 +99,9 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     };
     // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
     io.signals.check()?;
+    if let Some(name) = arguments.get("for") {
+        reader::check(name, &credential)?;
+    }
     let text = render(&credential, format, variable)?;
     // Built first and written once: several writes of a long answer would mix with those of
     // other processes.

@@ -18,6 +18,7 @@ pub mod google;
 pub mod json;
 pub mod kubectl;
 pub mod pnpm;
+mod reader;
 pub mod terraform;
 
 use std::io::Read;

@@ -1,7 +1,7 @@
 //! Transcripts: bytes in, a canned answer, bytes out.
 //!
 //! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
-//! `answers` (a line a request: `token`, `tenant`, `basic`, `identity`, `odd`, `endless`, `short`, `last`, `done`,
+//! `answers` (a line a request: `token`, `tenant`, `basic`, `identity`, `odd`, `long`, `endless`, `short`, `last`, `done`,
 //! `exchanged`, `status`, `rows`, `hosts`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
 //! Each request that reached the answer is held against a line of `requests`.
 //! `BLESS=1 cargo test transcript` writes what comes out; look at it before you keep it.
@@ -175,6 +175,15 @@ fn odd() -> Response {
     Response::Token(credential)
 }
 
+/// A token of one byte more than neomutt takes with OAUTHBEARER.
+fn long() -> Response {
+    let Response::Token(mut credential) = token() else {
+        unreachable!("it is a token")
+    };
+    credential.access_token = Secret::new("t".repeat(511));
+    Response::Token(credential)
+}
+
 /// A token whose end nobody tells, or is so many seconds away.
 fn lasting(seconds: Option<i64>) -> Response {
     let Response::Token(mut credential) = token() else {
@@ -195,6 +204,7 @@ fn canned(line: &str) -> Result<Response, Error> {
         None if line == "identity" => Ok(identity()),
         None if line == "odd" => Ok(odd()),
         None if line == "exchanged" => Ok(exchanged()),
+        None if line == "long" => Ok(long()),
         None if line == "bound" => Ok(bound(None)),
         None if line == "proved" => Ok(bound(Some("the.proof.itself"))),
         None if line == "endless" => Ok(lasting(None)),
