@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
+use crate::loopback::Port;
 use crate::oidc_provider::http::{read_body, read_headers, read_line};
 
 /// A request as it came.
@@ -67,47 +66,30 @@ impl Answer {
 
 /// A running server; dropping it ends it.
 pub(crate) struct HttpServer {
-    address: String,
+    port: Port,
     requests: Arc<Mutex<Vec<Request>>>,
-    is_stopping: Arc<AtomicBool>,
 }
 
 impl HttpServer {
     /// Answers every request with what the closure makes of it.
     pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let address = listener.local_addr().expect("it has an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let is_stopping = Arc::new(AtomicBool::new(false));
-        let server = Self {
-            address: address.to_string(),
-            requests: Arc::clone(&requests),
-            is_stopping: Arc::clone(&is_stopping),
-        };
-        let answer = Arc::new(answer);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if is_stopping.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (answer, requests) = (Arc::clone(&answer), Arc::clone(&requests));
-                thread::spawn(move || {
-                    // What goes wrong here is the peer's doing: it went away.
-                    serve(stream, &*answer, &requests).ok();
-                });
-            }
+        let kept = Arc::clone(&requests);
+        let port = Port::start(move |stream| {
+            // What goes wrong here is the peer's doing: it went away.
+            serve(stream, &answer, &kept).ok();
         });
-        server
+        Self { port, requests }
     }
 
     /// `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> &str {
-        &self.address
+        self.port.address()
     }
 
     /// The URL of a path, which begins with a slash.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.address())
     }
 
     /// Every request so far.
@@ -132,14 +114,6 @@ impl HttpServer {
     pub(crate) fn reset(&self) {
         let requests = self.requests.lock();
         requests.unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
-
-impl Drop for HttpServer {
-    fn drop(&mut self) {
-        self.is_stopping.store(true, Ordering::SeqCst);
-        // Wakes the one who listens; where that fails, it has ended already.
-        TcpStream::connect(&self.address).ok();
     }
 }
 

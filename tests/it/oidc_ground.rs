@@ -247,16 +247,28 @@ impl Ground {
 
     /// Makes every access token that is kept `seconds` older than it is.
     pub(crate) fn age(&self, seconds: i64) {
+        self.edit_tokens(|row| {
+            for time in ["issued_at", "expires_at"] {
+                let then = row[time].as_i64().expect("the time is a number");
+                row[time] = json!(then - seconds);
+            }
+        });
+    }
+
+    /// Puts this one in the place of every access token that is kept.
+    pub(crate) fn set_token(&self, token: &str) {
+        self.edit_tokens(|row| row["secret"] = json!(token));
+        self.learn();
+    }
+
+    fn edit_tokens(&self, edit: impl Fn(&mut Value)) {
         let mut session = self.session();
         let accounts = session["content"]["accounts"].as_array_mut();
         for account in accounts.expect("the session has accounts") {
             let rows = account["access_tokens"].as_array_mut();
-            for row in rows.expect("the account has access tokens") {
-                for time in ["issued_at", "expires_at"] {
-                    let then = row[time].as_i64().expect("the time is a number");
-                    row[time] = json!(then - seconds);
-                }
-            }
+            rows.expect("the account has access tokens")
+                .iter_mut()
+                .for_each(&edit);
         }
         self.write_session(&session);
     }

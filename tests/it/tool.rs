@@ -146,6 +146,30 @@ pub(crate) const PNPM: Tool = Tool {
     install: "`.ci/run` installs it from npm below target/tmp",
 };
 
+/// Sends mail.
+pub(crate) const MSMTP: Tool = Tool {
+    command: "msmtp",
+    install: "apt-get install --no-install-recommends msmtp",
+};
+
+/// Fetches mail.
+pub(crate) const MBSYNC: Tool = Tool {
+    command: "mbsync",
+    install: "apt-get install --no-install-recommends isync libsasl2-modules-kdexoauth2",
+};
+
+/// Reads and sends mail.
+pub(crate) const MUTT: Tool = Tool {
+    command: "mutt",
+    install: "apt-get install --no-install-recommends mutt",
+};
+
+/// The same.
+pub(crate) const NEOMUTT: Tool = Tool {
+    command: "neomutt",
+    install: "apt-get install --no-install-recommends neomutt",
+};
+
 /// kubectl, of any version.
 pub(crate) const KUBECTL: Tool = Tool {
     command: "kubectl",
