@@ -310,6 +310,11 @@ impl Ground {
     }
 }
 
+/// Options of a provider whose access tokens and ID tokens have more than 16 KB.
+pub(crate) fn large_tokens() -> Value {
+    json!({ "jwt": true, "claimBytes": 12 * 1024 })
+}
+
 /// The error in the last line of what was said with `--error-format json`.
 fn error(stderr: &str) -> Value {
     let line = stderr.lines().last().unwrap_or_default();

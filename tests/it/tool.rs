@@ -146,6 +146,12 @@ pub(crate) const PNPM: Tool = Tool {
     install: "`.ci/run` installs it from npm below target/tmp",
 };
 
+/// Files of servers and clouds.
+pub(crate) const RCLONE: Tool = Tool {
+    command: "rclone",
+    install: "apt-get install --no-install-recommends rclone",
+};
+
 /// Sends mail.
 pub(crate) const MSMTP: Tool = Tool {
     command: "msmtp",

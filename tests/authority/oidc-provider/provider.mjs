@@ -98,7 +98,7 @@ const aliases = (origin, path) => Object.fromEntries(Object.entries({
 }).map(([name, route]) => [name, `${origin}${path}${route}`]));
 
 /** Whoever signs in exists. */
-function findAccount(_context, login) {
+const accounts = (groups) => function findAccount(_context, login) {
   return {
     accountId: login,
     claims: () => ({
@@ -107,13 +107,16 @@ function findAccount(_context, login) {
       name: `${login[0].toUpperCase()}${login.slice(1)} Example`,
       email: `${login}@example.test`,
       email_verified: true,
+      groups,
     }),
   };
-}
+};
 
 export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, traffic }) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const memory = createMemory();
+  const groups = options.claimBytes ? 'g'.repeat(options.claimBytes) : undefined;
+  const findAccount = accounts(groups);
 
   const provider = new Provider(issuer, {
     adapter: memory.MemoryAdapter,
@@ -134,12 +137,13 @@ export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, t
     findAccount,
     claims: {
       openid: ['sub'],
-      profile: ['preferred_username', 'name'],
+      profile: ['preferred_username', 'name', 'groups'],
       email: ['email', 'email_verified'],
     },
     scopes: ['openid', 'offline_access', 'profile', 'email', ...API_SCOPES],
     // Claims by scope stand in the ID token, not only in the answer of the userinfo endpoint.
     conformIdTokenClaims: false,
+    extraTokenClaims: () => (groups ? { groups } : undefined),
     rotateRefreshToken: options.rotate,
     // A life of one second is to be one second: the default forgives 15.
     clockTolerance: 0,

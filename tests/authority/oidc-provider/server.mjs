@@ -44,6 +44,8 @@ const DEFAULTS = {
   rotate: true,
   /** Access tokens are JWTs for a resource. */
   jwt: false,
+  /** How long a claim of no use is that stands in every JWT and every ID token. */
+  claimBytes: 0,
   /** What `resource` may name; anything else is `invalid_target`. */
   resources: ['https://api.example.test/'],
   /** The resource of a request that names none; by default the first of `resources` with `jwt`, else none. */
