@@ -68,6 +68,7 @@ mod mail_server;
 mod main_job;
 mod managed_identity;
 mod managed_identity_trouble;
+mod mcp_job;
 mod microsoft;
 mod msal;
 mod oidc_account;

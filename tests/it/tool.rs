@@ -152,6 +152,12 @@ pub(crate) const RCLONE: Tool = Tool {
     install: "apt-get install --no-install-recommends rclone",
 };
 
+/// A client of MCP that runs commands for its headers.
+pub(crate) const MCP_CLIENT: Tool = Tool {
+    command: "claude",
+    install: "`.ci/run` installs it from npm below target/tmp",
+};
+
 /// Sends mail.
 pub(crate) const MSMTP: Tool = Tool {
     command: "msmtp",
