@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -465,6 +467,10 @@ impl Signals for Quiet {
         self.shield()
     }
 
+    fn heed(&self, _told: Arc<AtomicBool>) -> Box<dyn Shield + '_> {
+        self.shield()
+    }
+
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -491,7 +497,7 @@ fn serve_with(
     environment: &dyn Environment,
     tool: &str,
     operands: &[&str],
-    mut stdin: &[u8],
+    stdin: &[u8],
 ) -> (String, Vec<String>, Option<String>) {
     let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
     let entry = entry.expect("it is in the table");
@@ -510,7 +516,7 @@ fn serve_with(
     };
     let mut stdout = Vec::new();
     let io = &mut Io {
-        stdin: &mut stdin,
+        stdin: Box::new(std::io::Cursor::new(stdin.to_vec())),
         stdout: &mut stdout,
         stderr: &mut std::io::sink(),
         environment,

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -347,6 +349,9 @@ pub trait Signals {
     /// From here to the end of the guard, it is also told to end by whoever reads its stdout, and
     /// goes away.
     fn heed_reader(&self) -> Box<dyn Shield + '_>;
+    /// From here to the end of the guard, it is also told to end by whoever sets `told`: another
+    /// thread, which hears that nobody wants the answer any more.
+    fn heed(&self, told: Arc<AtomicBool>) -> Box<dyn Shield + '_>;
     /// Whether the process was told to end while something was shielded.
     ///
     /// # Errors

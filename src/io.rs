@@ -8,9 +8,9 @@ use crate::error::{Error, ErrorKind};
 /// What a call reads and writes, the environment it was started in, and who can end it.
 pub struct Io<'a> {
     /// What the tool sends.
-    pub stdin: &'a mut dyn BufRead,
+    pub stdin: Box<dyn BufRead + Send>,
     /// The answer, and nothing else.
-    pub stdout: &'a mut dyn Write,
+    pub stdout: &'a mut (dyn Write + Send),
     /// Errors of commands.
     pub stderr: &'a mut dyn Write,
     /// Environment variables.

@@ -11,9 +11,9 @@ fn main() -> ExitCode {
     run(
         std::env::args_os().collect(),
         Io {
-            // Not locked: it may be read where a profile says so, or by whoever waits for a key.
-            stdin: &mut std::io::BufReader::new(std::io::stdin()),
-            stdout: &mut std::io::stdout().lock(),
+            // Neither is locked: stdin may be read where a profile says so, or by whoever waits for a key.
+            stdin: Box::new(std::io::BufReader::new(std::io::stdin())),
+            stdout: &mut std::io::stdout(),
             stderr: &mut std::io::stderr(),
             environment: &ProcessEnvironment,
             signals: &ProcessSignals,

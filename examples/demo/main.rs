@@ -100,7 +100,7 @@ fn call(config: &Path, state: &Path, line: &str) -> io::Result<String> {
     let code = run(
         arguments,
         Io {
-            stdin: &mut io::empty(),
+            stdin: Box::new(io::empty()),
             stdout: &mut stdout,
             stderr: &mut io::stderr(),
             environment: &DemoEnvironment { state },

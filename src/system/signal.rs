@@ -4,8 +4,8 @@
 //! No handler is installed before something is waited for or shielded, so that a silent answer
 //! never pays for it; until then the system's default ends the process.
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -23,6 +23,8 @@ static SHIELDS: AtomicUsize = AtomicUsize::new(0);
 
 /// How many wait for somebody who reads stdout.
 static READERS: AtomicUsize = AtomicUsize::new(0);
+/// Who else may tell the process to end: another thread of it.
+static TOLD: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
 
 /// The process' signals.
 pub struct ProcessSignals;
@@ -35,6 +37,11 @@ impl Signals for ProcessSignals {
     fn heed_reader(&self) -> Box<dyn Shield + '_> {
         READERS.fetch_add(1, Ordering::SeqCst);
         Box::new(Heeded)
+    }
+
+    fn heed(&self, told: Arc<AtomicBool>) -> Box<dyn Shield + '_> {
+        *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        Box::new(Told)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -75,6 +82,17 @@ impl Drop for Heeded {
 
 impl Shield for Heeded {}
 
+/// While it lives, another thread may tell the process to end.
+struct Told;
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Shield for Told {}
+
 /// Whether the process was told to end.
 ///
 /// # Errors
@@ -90,6 +108,14 @@ pub(super) fn check() -> Result<(), Error> {
     if READERS.load(Ordering::SeqCst) > 0 && platform::is_reader_gone() {
         let gone = "nobody reads the answer any more";
         return Err(Error::new(ErrorKind::Interrupted, gone));
+    }
+    let told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told
+        .as_ref()
+        .is_some_and(|told| told.load(Ordering::SeqCst))
+    {
+        let cancelled = "whoever asked does not want the answer any more";
+        return Err(Error::new(ErrorKind::Interrupted, cancelled));
     }
     Ok(())
 }

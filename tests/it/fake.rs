@@ -5,6 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cred_helper::context::{
@@ -274,6 +276,10 @@ impl Signals for World {
     }
 
     fn heed_reader(&self) -> Box<dyn Shield + '_> {
+        self.shield()
+    }
+
+    fn heed(&self, _told: Arc<AtomicBool>) -> Box<dyn Shield + '_> {
         self.shield()
     }
 

@@ -334,14 +334,14 @@ fn replay(tool: &str, case: &Path) -> [(&'static str, String); 4] {
         let line = answers.borrow_mut().pop();
         canned(&line.expect("there is an answer for each request"))
     };
-    let mut stdin = fs::File::open(case.join("stdin"))
+    let stdin = fs::File::open(case.join("stdin"))
         .map(std::io::BufReader::new)
         .expect("the case has stdin");
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let result = (entry.serve)(
         &arguments,
         &mut Io {
-            stdin: &mut stdin,
+            stdin: Box::new(stdin),
             stdout: &mut stdout,
             stderr: &mut stderr,
             environment: &Variables(text("environment")),
@@ -429,7 +429,7 @@ fn serve_in(
     environment: String,
     tool: &str,
     verb: Option<&str>,
-    mut stdin: &[u8],
+    stdin: &[u8],
 ) -> (Result<u8, Error>, String) {
     let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
     let mut arguments = argument::Arguments::default();
@@ -440,7 +440,7 @@ fn serve_in(
     let result = (entry.expect("it is there").serve)(
         &arguments,
         &mut Io {
-            stdin: &mut stdin,
+            stdin: Box::new(std::io::Cursor::new(stdin.to_vec())),
             stdout: &mut stdout,
             stderr: &mut std::io::sink(),
             environment: &Variables(environment),
