@@ -61,6 +61,9 @@ _cred__helper() {
             cred__helper,logout)
                 cmd="cred__helper__subcmd__logout"
                 ;;
+            cred__helper,nuget)
+                cmd="cred__helper__subcmd__nuget"
+                ;;
             cred__helper,pnpm)
                 cmd="cred__helper__subcmd__pnpm"
                 ;;
@@ -123,6 +126,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,logout)
                 cmd="cred__helper__subcmd__help__subcmd__logout"
+                ;;
+            cred__helper__subcmd__help,nuget)
+                cmd="cred__helper__subcmd__help__subcmd__nuget"
                 ;;
             cred__helper__subcmd__help,pnpm)
                 cmd="cred__helper__subcmd__help__subcmd__pnpm"
@@ -200,7 +206,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd login logout status profile setup completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -640,7 +646,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd login logout status profile setup completions help"
+            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget login logout status profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -850,6 +856,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__logout)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__nuget)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1117,6 +1137,40 @@ _cred__helper() {
                     return 0
                     ;;
                 --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__nuget)
+            opts="-p -q -v -h --profile --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1411,7 +1465,7 @@ _cred__helper() {
                     return 0
                     ;;
                 --tool)
-                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd request exec" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget request exec" -- "${cur}"))
                     return 0
                     ;;
                 --output)

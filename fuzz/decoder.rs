@@ -56,6 +56,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("bazel", bazel),
     ("terraform", terraform),
     ("go", go),
+    ("nuget", nuget),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -436,6 +437,32 @@ pub(crate) fn go(bytes: &[u8]) -> Vec<String> {
     let set = "https://h.example/team\n\nAuthorization: Bearer token\n\n";
     assert_eq!(stdout, set);
     Vec::new()
+}
+
+/// What NuGet says after it has shaken hands.
+pub(crate) fn nuget(bytes: &[u8]) -> Vec<String> {
+    let hello = [
+        "{\"RequestId\":\"1\",\"Type\":\"Request\",\"Method\":\"Handshake\",\"Payload\":{\"ProtocolVersion\":\"2.0.0\",\"MinimumProtocolVersion\":\"1.0.0\"}}\n",
+        "{\"RequestId\":\"00000000-0000-4000-8000-000000000001\",\"Type\":\"Response\",\"Method\":\"Handshake\",\"Payload\":{\"ResponseCode\":\"Success\",\"ProtocolVersion\":\"2.0.0\"}}\n",
+    ];
+    let stdin = [hello.concat().as_bytes(), bytes].concat();
+    let (stdout, urls, error) = serve_with(&Quiet, "nuget", &["-Plugin"], &stdin);
+    let mut shown: Vec<String> = error.into_iter().collect();
+    let mut passwords = 0;
+    for line in stdout.lines() {
+        let message: serde_json::Value = serde_json::from_str(line).expect("it answers in JSON");
+        for member in ["RequestId", "Type", "Method"] {
+            assert!(message[member].is_string(), "{line}");
+        }
+        let payload = &message["Payload"];
+        if payload["Password"].is_string() {
+            assert_eq!(message["Method"], "GetAuthenticationCredentials", "{line}");
+            passwords += 1;
+        }
+        shown.extend(payload["Message"].as_str().map(str::to_owned));
+    }
+    assert!(passwords <= urls.len(), "{stdout}");
+    shown
 }
 
 /// Nothing is set, and nobody wants an end.

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::argument::{Arguments, PROFILE};
-use super::{Answer, Entry, names_nobody};
+use super::{Answer, Entry, is_of_its_profile, names_nobody, username};
 use crate::context::Environment;
 use crate::credential::{Action, Credential, Interactive, Request, Response};
 use crate::encoding::from_base64;
@@ -46,9 +46,6 @@ const ASKED_BEFORE: &str = "cred-helper:asked-before";
 
 /// The same, where the host had not said yet what it takes.
 const NOTHING_KNOWN: &str = "cred-helper:nothing-known";
-
-/// The user name of those who want one and do not care which.
-const USERNAME: &str = "oauth2";
 
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
     match arguments.operand(0) {
@@ -205,9 +202,7 @@ impl Description {
         // A mail server wants to know whose mail it is.
         let account = credential.account.as_deref().filter(|_| !self.is_web());
         let named = credential.username.as_deref();
-        let given = named.or(self.username.as_deref()).or(account);
-        let is_good = |name: &&str| !name.contains(':') && !name.contains(char::is_control);
-        given.filter(is_good).unwrap_or(USERNAME)
+        username(named.or(self.username.as_deref()).or(account))
     }
 
     /// The token in what git was given, if it is of a form that we give.
@@ -324,16 +319,6 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
             }
         },
     }
-}
-
-/// Whether a mistake is in the profile of this host, which then is ours, and not in all of the
-/// configuration: for another host there is none.
-fn is_of_its_profile(request: &Request, answer: &Answer<'_>) -> bool {
-    let elsewhere = Request {
-        url: Some("https://nobody.invalid/".to_owned()),
-        ..request.clone()
-    };
-    answer(&elsewhere, None).is_err_and(|error| error.kind() == ErrorKind::NoProfile)
 }
 
 fn needs_a_person(error: &Error) -> bool {

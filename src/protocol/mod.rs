@@ -17,6 +17,7 @@ pub mod go;
 pub mod google;
 pub mod json;
 pub mod kubectl;
+pub mod nuget;
 pub mod pnpm;
 mod reader;
 pub mod terraform;
@@ -90,6 +91,7 @@ pub const PROTOCOLS: &[Entry] = &[
     aws::ENTRY,
     az::ENTRY,
     azd::ENTRY,
+    nuget::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.
@@ -110,6 +112,24 @@ fn names_nobody(request: &Request, answer: &Answer<'_>) -> bool {
     };
     request.profile.is_some()
         && answer(&named, None).is_err_and(|error| error.kind() == ErrorKind::NoProfile)
+}
+
+/// Whether a mistake is in the profile of this host, which then is ours, and not in all of the
+/// configuration: for another host there is none.
+fn is_of_its_profile(request: &Request, answer: &Answer<'_>) -> bool {
+    let elsewhere = Request {
+        url: Some("https://nobody.invalid/".to_owned()),
+        ..request.clone()
+    };
+    answer(&elsewhere, None).is_err_and(|error| error.kind() == ErrorKind::NoProfile)
+}
+
+/// The user name beside a token: the given one, if Basic credentials can hold it, else that of those
+/// who want one and do not care which.
+fn username(given: Option<&str>) -> &str {
+    const ANY: &str = "oauth2";
+    let is_good = |name: &&str| !name.contains(':') && !name.contains(char::is_control);
+    given.filter(is_good).unwrap_or(ANY)
 }
 
 /// Asks for a token. `None` if no profile answers for where it is to go.

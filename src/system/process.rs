@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::attempt::within;
 use super::clock::SystemClock;
+use super::platform;
 use crate::context::{Clock, Environment};
 use crate::secret::Secret;
 use crate::text::printable;
@@ -31,6 +32,11 @@ pub(super) fn folders(environment: &dyn Environment) -> impl Iterator<Item = Pat
     let paths = environment.variable("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&paths).collect();
     folders.into_iter().filter(|folder| folder.is_absolute())
+}
+
+/// Whether there is a process of that id; where that cannot be told, there is.
+pub fn is_running(id: u32) -> bool {
+    platform::is_running(id)
 }
 
 /// This program's own file.

@@ -180,6 +180,13 @@ fn state(child: &Child, of: WaitIdOptions) -> Option<Option<WaitIdStatus>> {
     rustix::process::waitid(WaitId::Pid(Pid::from_child(child)), options).ok()
 }
 
+/// Whether there is a process of that id.
+pub fn is_running(id: u32) -> bool {
+    let id = i32::try_from(id).ok().and_then(Pid::from_raw);
+    // Another user's is there, too.
+    id.is_some_and(|id| rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH))
+}
+
 /// Asks all of a group to end, which the child leads.
 pub fn ask_group_to_end(child: &Child) {
     signal_group(child, Signal::TERM);

@@ -71,6 +71,8 @@ mod managed_identity_trouble;
 mod mcp_job;
 mod microsoft;
 mod msal;
+mod nuget_ground;
+mod nuget_job;
 mod oidc_account;
 mod oidc_browser;
 mod oidc_client;

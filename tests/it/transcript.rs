@@ -1,6 +1,7 @@
 //! Transcripts: bytes in, a canned answer, bytes out.
 //!
-//! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent), `environment`, `stdin`,
+//! A case is a directory `protocol/TOOL/CASE` with `arguments` (one line, may be absent; words with blanks
+//! stand in double quotes), `environment`, `stdin`,
 //! `answers` (a line a request: `token`, `tenant`, `basic`, `identity`, `odd`, `long`, `endless`, `short`, `last`, `done`,
 //! `exchanged`, `status`, `rows`, `hosts`, or `error KIND`), `stdout`, `stderr` (absent: nothing) and `exit` (absent: 0).
 //! Each request that reached the answer is held against a line of `requests`.
@@ -298,13 +299,23 @@ fn describe(request: &Request) -> String {
     )
 }
 
+/// The words of a line; what stands between double quotes is one word.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.trim_end_matches('\n').split('"').enumerate();
+    let words = parts.map(|(number, part)| match number % 2 {
+        0 => part.split_whitespace().map(String::from).collect(),
+        _ => vec![part.to_owned()],
+    });
+    words.flat_map(|words: Vec<String>| words).collect()
+}
+
 /// Replays a case: the files that come out.
 fn replay(tool: &str, case: &Path) -> [(&'static str, String); 4] {
     let entry = PROTOCOLS.iter().find(|entry| entry.name == tool);
     let entry = entry.unwrap_or_else(|| panic!("there is no protocol `{tool}`"));
     let text = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
     let line = text("arguments");
-    let words = line.split_whitespace().map(OsString::from);
+    let words = words(&line).into_iter().map(OsString::from);
     let arguments = if entry.is_raw {
         argument::parse_beginning(words, &[entry.flags])
     } else {
