@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::address::{ask, ask_for_token, username};
 use super::argument::{Arguments, PROFILE};
-use super::{Answer, Entry, names_nobody, read_stdin};
-use crate::credential::{Action, Credential, Interactive, Request, Response};
-use crate::endpoint::is_loopback;
+use super::{Answer, Entry, read_stdin};
+use crate::credential::{Action, Interactive, Request, Response};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::secret::Secret;
@@ -46,10 +46,6 @@ const NO_USERNAME: &str = "no credentials username";
 /// The user name that says that the secret is an identity token, which the client trades at the
 /// registry's token service for what the registry takes.
 const IDENTITY_TOKEN: &str = "<token>";
-
-/// The user name where neither the profile nor the authority tells one: a registry that takes an
-/// OAuth token as a password does not care.
-const USERNAME: &str = "oauth2";
 
 /// How docker names its own registry; all others are `HOST[:PORT]`.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
@@ -112,69 +108,6 @@ fn address(text: &str) -> Result<String, Error> {
     Ok(address.to_owned())
 }
 
-/// The URLs that an address may mean, in the order in which they are tried. A tool does not tell
-/// whether it connects to a registry on this machine by `http`.
-fn urls(address: &str) -> Vec<String> {
-    if address.contains("://") {
-        return vec![address.to_owned()];
-    }
-    let authority = address.split('/').next().unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => host,
-        _ => authority,
-    };
-    let mut urls = vec![format!("https://{address}")];
-    if is_loopback(host) {
-        urls.push(format!("http://{address}"));
-    }
-    urls
-}
-
-/// Has a request answered for a registry. `None` if the registry is nobody's.
-fn ask(
-    request: Request,
-    address: &str,
-    arguments: &Arguments,
-    answer: &Answer<'_>,
-) -> Result<Option<Response>, Error> {
-    let mut request = Request {
-        profile: arguments.get("profile").map(String::from),
-        ..request
-    };
-    let mut refusal = None;
-    for url in urls(address) {
-        request.url = Some(url);
-        match answer(&request, None) {
-            Ok(response) => return Ok(Some(response)),
-            Err(error) if error.kind() == ErrorKind::NoProfile => refusal = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    match refusal {
-        Some(error) if names_nobody(&request, answer) => Err(error),
-        _ => Ok(None),
-    }
-}
-
-/// Has a token found for a registry.
-fn ask_for_token(
-    request: Request,
-    address: &str,
-    arguments: &Arguments,
-    answer: &Answer<'_>,
-) -> Result<Option<Box<Credential>>, Error> {
-    match ask(request, address, arguments, answer)? {
-        None => Ok(None),
-        Some(Response::Token(credential)) => Ok(Some(credential)),
-        Some(Response::Done { .. } | Response::Begun { .. } | Response::Status(_)) => {
-            Err(Error::new(
-                ErrorKind::Internal,
-                "BUG: docker was answered without a token",
-            ))
-        }
-    }
-}
-
 fn get(
     arguments: &Arguments,
     io: &mut Io<'_>,
@@ -202,14 +135,6 @@ fn get(
     };
     let text = Zeroizing::new(serde_json::to_string(&found).expect("texts are JSON"));
     Ok(Zeroizing::new(format!("{}\n", text.as_str())))
-}
-
-/// The user name of a token: that of the profile or its preset, else whose it is.
-fn username<'n>(named: Option<&'n str>, account: Option<&'n str>) -> &'n str {
-    let is_good =
-        |name: &&str| !name.is_empty() && !name.contains(|c: char| c == ':' || c.is_control());
-    let mut names = [named, account].into_iter().flatten();
-    names.find(is_good).unwrap_or(USERNAME)
 }
 
 /// Keeps nothing. `docker login` and `podman login` first ask us for what they log in with, and
@@ -323,52 +248,7 @@ fn listed_address(pattern: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{listed_address, urls, username};
-
-    #[test]
-    fn a_registry_on_this_machine_may_speak_http_and_no_other() {
-        for (address, expected) in [
-            ("registry.example", &["https://registry.example"][..]),
-            (
-                "registry.example:5000/a",
-                &["https://registry.example:5000/a"],
-            ),
-            (
-                "https://registry.example/v1/",
-                &["https://registry.example/v1/"],
-            ),
-            ("http://127.0.0.1:5000", &["http://127.0.0.1:5000"]),
-            (
-                "127.0.0.1:5000/a",
-                &["https://127.0.0.1:5000/a", "http://127.0.0.1:5000/a"],
-            ),
-            ("localhost", &["https://localhost", "http://localhost"]),
-            ("[::1]:5000", &["https://[::1]:5000", "http://[::1]:5000"]),
-            ("[::1]", &["https://[::1]", "http://[::1]"]),
-            ("localhost.example", &["https://localhost.example"]),
-            (
-                "localhost@registry.example",
-                &["https://localhost@registry.example"],
-            ),
-        ] {
-            assert_eq!(urls(address), expected);
-        }
-    }
-
-    #[test]
-    fn a_user_name_is_one_that_basic_credentials_can_hold() {
-        for (named, account, expected) in [
-            (Some("AWS"), Some("ada"), "AWS"),
-            (None, Some("ada@example.test"), "ada@example.test"),
-            (None, Some("urn:ada"), "oauth2"),
-            (None, Some("a\nb"), "oauth2"),
-            (Some(""), None, "oauth2"),
-            (Some("<token>"), Some("ada"), "<token>"),
-            (None, None, "oauth2"),
-        ] {
-            assert_eq!(username(named, account), expected);
-        }
-    }
+    use super::listed_address;
 
     #[test]
     fn a_pattern_is_listed_as_docker_names_the_registry() {

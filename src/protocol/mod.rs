@@ -3,6 +3,7 @@
 //! A protocol knows nothing of OAuth, profiles and stores. To add one: a file, and a line in
 //! [`PROTOCOLS`]; subcommand, help, completion, link names and time limit come from the table.
 
+mod address;
 pub mod argument;
 pub mod aws;
 pub mod az;
