@@ -57,6 +57,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("terraform", terraform),
     ("go", go),
     ("nuget", nuget),
+    ("keyring", keyring),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -463,6 +464,21 @@ pub(crate) fn nuget(bytes: &[u8]) -> Vec<String> {
     }
     assert!(passwords <= urls.len(), "{stdout}");
     shown
+}
+
+/// A line of keyring's, a word a line.
+pub(crate) fn keyring(bytes: &[u8]) -> Vec<String> {
+    let line = String::from_utf8_lossy(bytes);
+    let words: Vec<&str> = line.lines().collect();
+    let (stdout, urls, error) = serve_with(&Quiet, "keyring", &words, b"");
+    // Nothing of a service is left out but what stands before its host.
+    let is_of = |url: &String| {
+        let (_, rest) = url.split_once("://").expect("it is a URL");
+        words.iter().any(|word| word.ends_with(rest))
+    };
+    assert!(urls.iter().all(is_of), "{urls:?}");
+    assert!(!stdout.contains("token") || urls.len() == 1, "{stdout:?}");
+    error.into_iter().collect()
 }
 
 /// Nothing is set, and nobody wants an end.

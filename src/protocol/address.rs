@@ -74,11 +74,11 @@ pub(super) fn ask_for_token(
     }
 }
 
-/// The user name of a token: that of the profile or its preset, else whose it is.
-pub(super) fn username<'n>(named: Option<&'n str>, account: Option<&'n str>) -> &'n str {
+/// The user name of a token: the first that Basic credentials can hold.
+pub(super) fn username<const N: usize>(names: [Option<&str>; N]) -> &str {
     let is_good =
         |name: &&str| !name.is_empty() && !name.contains(|c: char| c == ':' || c.is_control());
-    let mut names = [named, account].into_iter().flatten();
+    let mut names = names.into_iter().flatten();
     names.find(is_good).unwrap_or(USERNAME)
 }
 
@@ -127,7 +127,7 @@ mod tests {
             (Some("<token>"), Some("ada"), "<token>"),
             (None, None, "oauth2"),
         ] {
-            assert_eq!(username(named, account), expected);
+            assert_eq!(username([named, account]), expected);
         }
     }
 }

@@ -127,10 +127,11 @@ fn get(
         .ok_or_else(|| Error::new(ErrorKind::NoProfile, NOT_FOUND))?;
     let found = Found {
         server_url: &address,
-        username: username(
+        // That of the profile or its preset, else whose it is.
+        username: username([
             credential.username.as_deref(),
             credential.account.as_deref(),
-        ),
+        ]),
         secret: credential.access_token.expose(),
     };
     let text = Zeroizing::new(serde_json::to_string(&found).expect("texts are JSON"));
@@ -221,7 +222,7 @@ fn list(arguments: &Arguments, answer: &Answer<'_>) -> Result<Zeroizing<String>,
         if let Some(account) = accounts.next_back()
             && tools.any(|tool| tool == ENTRY.name)
         {
-            let name = username(row["username"].as_str(), account["account"].as_str());
+            let name = username([row["username"].as_str(), account["account"].as_str()]);
             let patterns = members(row, "urls").filter_map(Value::as_str);
             for address in patterns.filter_map(listed_address) {
                 listed.entry(address).or_insert_with(|| name.into());

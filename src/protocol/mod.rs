@@ -17,6 +17,7 @@ pub mod git;
 pub mod go;
 pub mod google;
 pub mod json;
+pub mod keyring;
 pub mod kubectl;
 pub mod nuget;
 pub mod pnpm;
@@ -93,6 +94,7 @@ pub const PROTOCOLS: &[Entry] = &[
     az::ENTRY,
     azd::ENTRY,
     nuget::ENTRY,
+    keyring::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.
