@@ -81,18 +81,18 @@ impl Configuration<'_> {
         let mut others = Vec::new();
         for name in self.profiles.keys() {
             let mut complaints = Vec::new();
-            let read = self.with_keys(name, &mut complaints, |keys, preset| {
+            let authority = self.with_keys(name, &mut complaints, |keys, preset| {
                 // A mistake in one profile does not stop the tools of another.
+                let own = keys.texts("scopes");
                 keys.forget_complaints();
-                let (own, _) = keys.texts("scopes")?;
-                if compared(&own) != asked {
-                    keys.forget_complaints();
-                    return None;
-                }
+                own.filter(|(own, _)| compared(own) == asked)?;
                 read_authority(keys, preset)
             });
+            let Some(authority) = authority else {
+                continue;
+            };
             refuse_complaints(complaints)?;
-            let Some(own) = read.flatten().as_ref().and_then(entra::tenant) else {
+            let Some(own) = authority.as_ref().and_then(entra::tenant) else {
                 continue;
             };
             match likeness(&own, tenant) {

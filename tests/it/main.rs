@@ -18,6 +18,8 @@ mod authorization_request;
 mod aws_exchange;
 mod aws_ground;
 mod aws_job;
+mod az_call;
+mod az_job;
 mod azure_ground;
 mod background;
 mod bazel_job;

@@ -98,6 +98,12 @@ pub(crate) const GOOGLE_AUTH: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
+/// Azure's library for Python.
+pub(crate) const AZURE_IDENTITY: Tool = Tool {
+    command: "azure-identity",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
 /// Images without a daemon.
 pub(crate) const PODMAN: Tool = Tool {
     command: "podman",
