@@ -1,22 +1,23 @@
-//! A day with Google's own library for Python: a token of the authority is traded at a token service,
-//! which checks its signature.
+//! A day with Google's own library for Python, and with gcloud: a token of the authority is traded at a
+//! token service, which checks its signature.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::http_server::{Answer, HttpServer};
 use crate::kubectl_ground::id_token_judge;
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, large_tokens};
 use crate::support::Ran;
-use crate::tool::{GOOGLE_AUTH, note_missing};
+use crate::tool::{GCLOUD, GOOGLE_AUTH, installed, needs};
 
 const POOL: &str = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/\
                     providers/work";
 const WORKFORCE: &str = "//iam.googleapis.com/locations/global/workforcePools/p/providers/work";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+/// Whom the token service says that somebody is.
+const PRINCIPAL: &str = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/ada";
 const GRANTED: &str = "google-access-token\n";
 
 /// A token service, and a home with a credential configuration for it.
@@ -29,17 +30,24 @@ struct GoogleGround {
 impl GoogleGround {
     /// Nobody is signed in. `None` where the library is missing, which is noted.
     fn new() -> Option<Self> {
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("google-auth");
-        if !library.join("google/auth").is_dir() {
-            note_missing(&GOOGLE_AUTH);
-            return None;
-        }
-        let ground = Ground::new(json!({}));
+        let library = installed(&GOOGLE_AUTH, "google-auth")?;
+        Some(Self::with(library, json!({})))
+    }
+
+    /// The same with an authority of these options, for a library that is there or is not used.
+    fn with(library: PathBuf, options: Value) -> Self {
+        let ground = Ground::new(options);
         ground.set_profile(&format!(
             "client_id = \"cli\"\nscopes = [\"api:read\"]\nurls = [\"https:{POOL}\"]\n"
         ));
         let judge = id_token_judge(&ground);
         let service = HttpServer::start(move |request| {
+            let json = |status, body: Value| {
+                Answer::new(status, body.to_string()).with("Content-Type", "application/json")
+            };
+            if request.path == "/introspect" {
+                return json(200, json!({ "active": true, "username": PRINCIPAL }));
+            }
             let form: Vec<(String, String)> = url::form_urlencoded::parse(&request.body)
                 .into_owned()
                 .collect();
@@ -48,17 +56,15 @@ impl GoogleGround {
                 found.map_or("", |(_, value)| value.as_str())
             };
             let is_good = field("subject_token_type") == ID_TOKEN && judge(field("subject_token"));
-            let (status, body) = if is_good {
-                (
-                    200,
-                    json!({ "access_token": GRANTED.trim_end(), "token_type": "Bearer",
+            if !is_good {
+                return json(400, json!({ "error": "invalid_grant" }));
+            }
+            json(
+                200,
+                json!({ "access_token": GRANTED.trim_end(), "token_type": "Bearer",
                     "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
                     "expires_in": 3600 }),
-                )
-            } else {
-                (400, json!({ "error": "invalid_grant" }))
-            };
-            Answer::new(status, body.to_string()).with("Content-Type", "application/json")
+            )
         });
         let ground = Self {
             ground,
@@ -66,7 +72,7 @@ impl GoogleGround {
             library,
         };
         ground.configure(POOL, "google -p api", ID_TOKEN);
-        Some(ground)
+        ground
     }
 
     /// Writes the credential configuration.
@@ -107,13 +113,20 @@ impl GoogleGround {
     }
 
     fn run(&self, mode: &str) -> Ran {
-        let sandbox = &self.ground.sandbox;
-        let mut command = Command::new("sh");
-        sandbox.prepare(&mut command);
-        command
-            .env("PATH", sandbox.path_with_links())
-            .args(["-c", &self.line(mode)]);
-        self.ground.run_command(command)
+        self.ground.shell(&self.line(mode))
+    }
+
+    /// Runs gcloud, which finds nobody beyond loopback, and keeps what it keeps in the home.
+    fn gcloud(&self, words: &str) -> Ran {
+        self.ground.shell(&format!(
+            "export GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 CLOUDSDK_CONFIG=$HOME/gcloud \
+             CLOUDSDK_AUTH_TOKEN_INTROSPECTION_ENDPOINT={} CLOUDSDK_CORE_DISABLE_PROMPTS=1 \
+             CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true \
+             CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true GCE_METADATA_ROOT=127.0.0.1:9 \
+             HTTP_PROXY=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1; \
+             gcloud {words}",
+            self.service.url("/introspect")
+        ))
     }
 
     /// What the library was told that failed.
@@ -210,4 +223,49 @@ fn where_google_s_library_lets_a_person_be_asked_the_terminal_shows_no_token() {
     let ran = google.run("revoke");
     assert_eq!(ran.ok(), "revoked\n");
     assert_eq!(ground.sandbox.sessions().len(), 0, "it signed out");
+}
+
+#[test]
+fn gcloud_signs_in_with_the_id_token_and_asks_for_another_one_when_its_own_token_is_over() {
+    needs!(GCLOUD);
+    let google = GoogleGround::with(PathBuf::new(), json!({}));
+    let ground = &google.ground;
+    const LOGIN: &str = "auth login --cred-file=google.json";
+    const PRINT: &str = "auth print-access-token";
+    let error = google.gcloud(LOGIN).failed(1);
+    assert!(error.contains("code: 401"), "{error}");
+    assert!(error.contains("cred-helper login -p api"), "{error}");
+    assert!(google.service.requests().is_empty());
+    ground.sign_in("ada");
+    ground.authority.reset_requests();
+    let ran = google.gcloud(LOGIN);
+    assert!(ran.stderr.contains(PRINCIPAL), "{ran:?}");
+    ran.ok();
+    assert_eq!(google.gcloud(PRINT).ok(), GRANTED);
+    ground.assert_requests(0, 0);
+    // Neither gcloud nor its library has one any more.
+    let forget = || {
+        fs::remove_file(google.home("gcloud/access_tokens.db")).expect("gcloud keeps it there");
+        fs::remove_file(google.output_file()).expect("it is there");
+    };
+    forget();
+    ground.expire();
+    assert_eq!(google.gcloud(PRINT).ok(), GRANTED);
+    ground.assert_refreshed_once();
+    forget();
+    google.configure(POOL, "google -p apo", ID_TOKEN);
+    let error = google.gcloud(LOGIN).failed(1);
+    assert!(error.contains("did you mean `api`"), "{error}");
+}
+
+#[test]
+fn google_s_library_takes_a_token_of_16_kb() {
+    let Some(library) = installed(&GOOGLE_AUTH, "google-auth") else {
+        return;
+    };
+    let google = GoogleGround::with(library, large_tokens());
+    google.ground.sign_in("ada");
+    let token = google.ground.get(&["-o", "id-token"]);
+    assert!(token.len() > 16 * 1024, "{}", token.len());
+    assert_eq!(google.run("").ok(), GRANTED);
 }

@@ -104,6 +104,12 @@ pub(crate) const AZURE_IDENTITY: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
+/// Google's command line.
+pub(crate) const GCLOUD: Tool = Tool {
+    command: "gcloud",
+    install: "https://cloud.google.com/sdk/docs/install",
+};
+
 /// Images without a daemon.
 pub(crate) const PODMAN: Tool = Tool {
     command: "podman",
