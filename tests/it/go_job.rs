@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http_server::{Answer, HttpServer};
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, large_tokens};
 use crate::support::Ran;
 use crate::tls::{CertificateAuthority, Front};
 use crate::tool::{GO_FROM_1_24, installed};
@@ -24,7 +24,12 @@ const LIST: &str = "go clean -modcache && go list -m ex.test/dep@v1.0.0";
 
 impl GoGround {
     fn new(go: PathBuf) -> Self {
-        let ground = Ground::new(json!({}));
+        Self::with(go, json!({}))
+    }
+
+    /// The same with an authority of these options.
+    fn with(go: PathBuf, options: Value) -> Self {
+        let ground = Ground::new(options);
         let judge = ground.authority.judge();
         let proxy = HttpServer::start(move |request| {
             let (scheme, token) = request.authorization();
@@ -71,17 +76,26 @@ impl GoGround {
     }
 
     fn line(&self, auth: &str, line: &str) -> String {
+        self.line_as_configured(&format!("export GOAUTH='{auth}'; {line}"))
+    }
+
+    /// A line with Go's own configuration.
+    fn line_as_configured(&self, line: &str) -> String {
         let folder = self.go.parent().expect("a program lies in a folder");
         format!(
-            "export PATH=\"$PATH:{}\" GOPROXY={} GOAUTH='{auth}' SSL_CERT_FILE=$HOME/proxy-ca.pem \
-             GOSUMDB=off GOFLAGS=-mod=mod GOTOOLCHAIN=local; cd work; {line}",
+            "export PATH=\"$PATH:{}\" GOPROXY={} SSL_CERT_FILE=$HOME/proxy-ca.pem GOSUMDB=off \
+             GOFLAGS=-mod=mod GOTOOLCHAIN=local; cd work; {line}",
             folder.display(),
             self.front.origin(),
         )
     }
 
     fn run(&self, auth: &str, line: &str) -> Ran {
-        let ran = self.ground.shell(&self.line(auth, line));
+        self.run_as_configured(&format!("export GOAUTH='{auth}'; {line}"))
+    }
+
+    fn run_as_configured(&self, line: &str) -> Ran {
+        let ran = self.ground.shell(&self.line_as_configured(line));
         self.ground.sandbox.scan("go's stdout", &ran.stdout);
         ran
     }
@@ -179,4 +193,34 @@ fn a_host_that_no_profile_names_gets_nothing() {
         assert!(with == 0 && without > 0, "{url}: {with} {without}");
     }
     assert_eq!(ground.ground.authority.requests().total, 0);
+}
+
+#[test]
+fn what_setup_writes_makes_go_ask_until_it_is_undone() {
+    let Some(go) = go() else { return };
+    let ground = GoGround::signed_in(go);
+    ground.run_as_configured("go env -w GOAUTH=netrc").ok();
+    ground.run_as_configured(LIST).failed(1);
+    ground.run_as_configured("cred-helper setup go").ok();
+    let auth = ground.run_as_configured("go env GOAUTH").ok();
+    assert_eq!(auth, "cred-helper go; netrc\n");
+    ground.proxy.reset();
+    ground.run_as_configured(LIST).ok();
+    let (with, without) = ground.requests();
+    assert!(with > 0 && without == 0, "{with} {without}");
+    ground.run_as_configured("cred-helper setup go --undo").ok();
+    assert_eq!(ground.run_as_configured("go env GOAUTH").ok(), "netrc\n");
+    ground.proxy.reset();
+    ground.run_as_configured(LIST).failed(1);
+    assert_eq!(ground.requests().0, 0);
+    ground.ground.assert_requests(0, 0);
+}
+
+#[test]
+fn go_takes_a_token_of_16_kb() {
+    let Some(go) = go() else { return };
+    let ground = GoGround::with(go, large_tokens());
+    let token = ground.ground.sign_in("ada");
+    assert!(token.len() > 16 * 1024, "{}", token.len());
+    ground.run("cred-helper go", LIST).ok();
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http_server::{Answer, HttpServer};
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, large_tokens};
 use crate::support::Ran;
 use crate::tool::{PNPM, installed};
 
@@ -22,7 +22,12 @@ struct PnpmGround {
 
 impl PnpmGround {
     fn new(pnpm: PathBuf) -> Self {
-        let ground = Ground::new(json!({}));
+        Self::with(pnpm, json!({}))
+    }
+
+    /// The same with an authority of these options.
+    fn with(pnpm: PathBuf, options: Value) -> Self {
+        let ground = Ground::new(options);
         let judge = ground.authority.judge();
         let registry = HttpServer::start(move |request| {
             let (scheme, token) = request.authorization();
@@ -54,6 +59,11 @@ impl PnpmGround {
     /// Tells pnpm who is asked.
     fn configure(&self, helper: &str) {
         let text = format!("//{}/:tokenHelper={helper}\n", self.registry.address());
+        self.write(&text);
+    }
+
+    /// Replaces pnpm's configuration in the home.
+    fn write(&self, text: &str) {
         let path = self.ground.sandbox.path().join(".npmrc");
         fs::write(path, text).expect("it can be written");
     }
@@ -88,11 +98,13 @@ impl PnpmGround {
 }
 
 fn for_each_pnpm(test: impl Fn(PnpmGround)) {
-    for program in PROGRAMS {
-        if let Some(pnpm) = installed(&PNPM, &format!("{program}/node_modules/.bin/pnpm")) {
-            test(PnpmGround::new(pnpm));
-        }
-    }
+    pnpms().for_each(|pnpm| test(PnpmGround::new(pnpm)));
+}
+
+/// The pnpms that are here.
+fn pnpms() -> impl Iterator<Item = PathBuf> {
+    let programs = PROGRAMS.into_iter();
+    programs.filter_map(|name| installed(&PNPM, &format!("{name}/node_modules/.bin/pnpm")))
 }
 
 #[test]
@@ -149,5 +161,31 @@ fn a_pnpm_that_passes_arguments_may_name_the_registry_instead() {
     ] {
         ground.configure(format!("{program} pnpm {arguments}").trim());
         assert_eq!(ground.is_known(), expected, "{arguments}");
+    }
+}
+
+#[test]
+fn what_setup_writes_makes_pnpm_ask_until_it_is_undone() {
+    for_each_pnpm(|ground| {
+        let home = &ground.ground;
+        home.sign_in("ada");
+        ground.write("; mine\n");
+        assert!(!ground.is_known());
+        home.shell("cred-helper setup pnpm").ok();
+        assert!(ground.is_known());
+        home.shell("cred-helper setup pnpm --undo").ok();
+        assert_eq!(home.read(".npmrc"), "; mine");
+        assert!(!ground.is_known());
+        assert!(ground.registry.schemes().is_empty());
+    });
+}
+
+#[test]
+fn pnpm_takes_a_token_of_16_kb() {
+    for pnpm in pnpms() {
+        let ground = PnpmGround::with(pnpm, large_tokens());
+        let token = ground.ground.sign_in("ada");
+        assert!(token.len() > 16 * 1024, "{}", token.len());
+        assert!(ground.is_known());
     }
 }

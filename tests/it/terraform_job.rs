@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::http_server::{Answer, HttpServer};
-use crate::oidc_ground::Ground;
+use crate::oidc_ground::{Ground, large_tokens};
 use crate::support::Ran;
 use crate::tls::{CertificateAuthority, Front};
 use crate::tool::{TERRAFORM, needs};
@@ -23,9 +23,14 @@ const INIT: &str =
 
 impl TerraformGround {
     fn new() -> Self {
+        Self::with(json!({}))
+    }
+
+    /// The same with an authority of these options.
+    fn with(options: Value) -> Self {
         let keys = "client_id = \"cli\"\nscopes = [\"api:read\"]\n\
                     urls = [\"https://reg.example.test/\"]\n";
-        let ground = Ground::with_profile(json!({}), keys);
+        let ground = Ground::with_profile(options, keys);
         let home = ground.sandbox.path().to_owned();
         let judge = ground.authority.judge();
         let module = format!("file://{}", home.join("module").display());
@@ -189,4 +194,33 @@ fn a_token_that_the_registry_rejects_is_mended_by_a_logout_that_keeps_the_sign_i
     ground.run(INIT).ok();
     ground.ground.assert_requests(1, 0);
     ground.run("terraform logout other.example.test").ok();
+}
+
+#[test]
+fn what_setup_writes_makes_terraform_ask_until_it_is_undone() {
+    needs!(TERRAFORM);
+    let ground = TerraformGround::signed_in();
+    ground.configure("");
+    let plugins = ground.ground.sandbox.path().join(".terraform.d");
+    fs::remove_dir_all(&plugins).expect("it is there");
+    let before = ground.ground.read(".terraformrc");
+    ground.run(INIT).failed(1);
+    ground.run("cred-helper setup terraform").ok();
+    ground.run(INIT).ok();
+    assert!(!ground.registry.schemes().is_empty());
+    ground.run("cred-helper setup terraform --undo").ok();
+    assert_eq!(ground.ground.read(".terraformrc"), before);
+    ground.registry.reset();
+    ground.run(INIT).failed(1);
+    assert!(ground.registry.schemes().is_empty());
+    ground.ground.assert_requests(0, 0);
+}
+
+#[test]
+fn terraform_takes_a_token_of_16_kb() {
+    needs!(TERRAFORM);
+    let ground = TerraformGround::with(large_tokens());
+    let token = ground.ground.sign_in("ada");
+    assert!(token.len() > 16 * 1024, "{}", token.len());
+    ground.run(INIT).ok();
 }
