@@ -148,23 +148,43 @@ impl<'a> Machine<'a> {
         self.links().join(file)
     }
 
+    /// Whether a path is that of a link of ours.
+    pub(super) fn is_link(&self, path: &Path) -> bool {
+        path.parent() == Some(&self.links())
+    }
+
+    /// Where a link lies, whether it is there or not.
+    pub(super) fn place(&self, wanted: &Link) -> PathBuf {
+        match wanted {
+            Link::At(path) => path.clone(),
+            Link::Named(name) => self.link_of(name),
+        }
+    }
+
+    /// Whether a link is still to be made: nothing on PATH does instead of it.
+    pub(super) fn lacks(&self, wanted: &Link) -> bool {
+        let link = self.place(wanted);
+        let found = match wanted {
+            Link::At(_) => None,
+            Link::Named(name) => self.find(name),
+        };
+        found.is_none_or(|found| found == link) && !is_same(&link, &self.program)
+    }
+
     /// Makes our program known under another name, unless it is on PATH already where that does;
     /// what a person should know then.
     ///
     /// # Errors
     /// `store`, if the link cannot be made.
     pub(super) fn link(&self, wanted: &Link) -> Result<Vec<String>, Error> {
-        let (link, name) = match wanted {
-            Link::At(path) => (path.clone(), None),
-            Link::Named(name) => (self.link_of(name), Some(name)),
+        let link = self.place(wanted);
+        let name = match wanted {
+            Link::At(_) => None,
+            Link::Named(name) => Some(name),
         };
-        let found = name.and_then(|name| self.find(name));
-        if found.is_some_and(|found| found != link) {
-            return Ok(Vec::new());
-        }
         let folder = link.parent().unwrap_or(Path::new(""));
         let mut notes = Vec::new();
-        if !is_same(&link, &self.program) {
+        if self.lacks(wanted) {
             let make = || {
                 platform::create_private_directory(folder)?;
                 // It led to another program, or nowhere.
@@ -193,10 +213,7 @@ impl<'a> Machine<'a> {
 
     /// Removes a link of ours.
     pub(super) fn unlink(&self, wanted: &Link) {
-        let link = match wanted {
-            Link::At(path) => path.clone(),
-            Link::Named(name) => self.link_of(name),
-        };
+        let link = self.place(wanted);
         // One that is not there was somebody else's doing; one that stays does no harm.
         drop(fs::remove_file(link));
     }

@@ -16,6 +16,8 @@ mod json;
 mod kubectl;
 mod line;
 mod machine;
+mod nuget;
+mod only_link;
 mod ours;
 mod pnpm;
 mod record;
@@ -40,7 +42,8 @@ pub struct Entry {
     /// The arguments that make it print its version, without asking the network; none, if it
     /// may fetch itself first.
     pub version: &'static [&'static str],
-    /// Where its configuration lies, whether there is one or not.
+    /// Where its configuration lies, whether there is one or not; the place of a link of ours, if that
+    /// is all that the tool needs.
     pub file: fn(&Machine<'_>) -> PathBuf,
     /// Makes the text that has the tool ask us. What is written is noted in the plan, over what
     /// was written before; a text that says it already comes back as it is.
@@ -66,6 +69,7 @@ pub const SETUPS: &[Entry] = &[
     terraform::ENTRY,
     go::ENTRY,
     pnpm::ENTRY,
+    nuget::ENTRY,
 ];
 
 /// A tool's configuration as it is. It may hold secrets, so it is not `Debug`.
@@ -266,6 +270,9 @@ pub fn set_up(
     is_dry: bool,
     say: &mut Say<'_>,
 ) -> Result<(), Error> {
+    if only_link::is_all_of(entry, machine) {
+        return only_link::set_up(entry, machine, wish, is_dry, say);
+    }
     let file = ConfigurationFile::find(entry.name, &(entry.file)(machine))?;
     let shield = machine.context.signals.shield();
     let held = if is_dry {
@@ -330,6 +337,9 @@ pub fn undo(
     is_dry: bool,
     say: &mut Say<'_>,
 ) -> Result<(), Error> {
+    if only_link::is_all_of(entry, machine) {
+        return only_link::undo(entry, machine, choice, is_dry, say);
+    }
     let mut is_written = false;
     for record in Record::all(machine, entry.name)? {
         is_written |= undo_file(entry, machine, &record.file, choice, is_dry, say)?;
@@ -491,9 +501,11 @@ pub struct Listed {
 /// What is there of a tool, and what it asks us for.
 pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Listed {
     let path = (entry.file)(machine);
+    let is_link = only_link::is_all_of(entry, machine);
     let look = || {
         let file = ConfigurationFile::find(entry.name, &path)?;
-        let text = file.read()?.unwrap_or_default();
+        let text = if is_link { None } else { file.read()? };
+        let text = text.unwrap_or_default();
         let document = Document {
             path: file.path(),
             text: &text,

@@ -117,6 +117,7 @@ mod setup_git;
 mod setup_ground;
 mod setup_kubectl;
 mod setup_list;
+mod setup_nuget;
 mod several_tools;
 mod sign_in_trouble;
 mod signing_key;
