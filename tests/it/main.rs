@@ -59,6 +59,8 @@ mod google_job;
 mod hang_up;
 mod help;
 mod http_server;
+mod keyring_ground;
+mod keyring_job;
 mod killed_at_each_call;
 mod kubectl_ground;
 mod kubectl_job;

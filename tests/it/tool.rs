@@ -194,6 +194,18 @@ pub(crate) const NEOMUTT: Tool = Tool {
     install: "apt-get install --no-install-recommends neomutt",
 };
 
+/// Both generations of pip: one that asks keyring for passwords alone, and one that does not.
+pub(crate) const PIP: Tool = Tool {
+    command: "pip",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
+/// What publishes packages of Python, with keyring, and our backend for it.
+pub(crate) const TWINE: Tool = Tool {
+    command: "twine",
+    install: "`.ci/run` installs it from PyPI below target/tmp, and our backend beside it",
+};
+
 /// kubectl, of any version.
 pub(crate) const KUBECTL: Tool = Tool {
     command: "kubectl",
