@@ -65,6 +65,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--dpop-nonce', '--dpop-nonce', [CompletionResultType]::ParameterName, 'The nonce that the server of --url wants in the proof')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print [default: token]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to print [default: token]')
+            [CompletionResult]::new('--output-file', '--output-file', [CompletionResultType]::ParameterName, 'Write it into this file, for its owner alone, and print nothing')
             [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Ask for this scope instead of the profile''s')
             [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'Which account of several')
             [CompletionResult]::new('--min-valid', '--min-valid', [CompletionResultType]::ParameterName, 'Valid for at least this long, as `5m`')

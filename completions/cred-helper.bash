@@ -468,7 +468,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__get)
-            opts="-p -o -q -v -h --profile --url --method --dpop-nonce --output --scope --account --min-valid --force-refresh --claims --interactive --env-name --for --config --error-format --quiet --verbose --color --help"
+            opts="-p -o -q -v -h --profile --url --method --dpop-nonce --output --output-file --scope --account --min-valid --force-refresh --claims --interactive --env-name --for --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -500,6 +500,10 @@ _cred__helper() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "token id-token bearer header headers json env netrc" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --scope)

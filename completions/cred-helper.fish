@@ -69,6 +69,7 @@ headers\t''
 json\t''
 env\t''
 netrc\t''"
+complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l output-file -d 'Write it into this file, for its owner alone, and print nothing' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l scope -d 'Ask for this scope instead of the profile\'s' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l account -d 'Which account of several' -r
 complete -c cred-helper -n "__fish_cred_helper_using_subcommand get" -l min-valid -d 'Valid for at least this long, as `5m`' -r

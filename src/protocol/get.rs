@@ -1,6 +1,7 @@
 //! The protocol of scripts: `cred-helper get` prints a token, and nothing else.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -11,6 +12,8 @@ use super::{json, reader};
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
+use crate::system::replacement;
+use crate::text::printable;
 use crate::token::NOT_APPLICABLE;
 
 /// The line in the table.
@@ -30,6 +33,8 @@ pub(super) const ENTRY: Entry = Entry {
 
 /// The format that prints another token.
 const ID_TOKEN: &str = "id-token";
+/// Where it is written instead of stdout.
+const OUTPUT_FILE: &str = "output-file";
 /// The format that has room for a proof.
 const HEADERS: &str = "headers";
 
@@ -58,6 +63,11 @@ const FLAGS: &[Flag] = &[
         .choices(&[
             "token", ID_TOKEN, "bearer", "header", HEADERS, "json", "env", "netrc",
         ]),
+    Flag::value(
+        OUTPUT_FILE,
+        "FILE",
+        "Write it into this file, for its owner alone, and print nothing",
+    ),
     Flag::value("scope", "S", "Ask for this scope instead of the profile's").many(),
     Flag::value("account", "A", "Which account of several"),
     Flag::value("min-valid", "D", "Valid for at least this long, as `5m`"),
@@ -90,6 +100,11 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     let format = arguments.get("output").unwrap_or("token");
     let variable = arguments.get("env-name").unwrap_or("ACCESS_TOKEN");
     check_variable(variable)?;
+    let file = arguments.get(OUTPUT_FILE).map(Path::new);
+    if let Some(file) = file {
+        // Before anybody is asked for anything.
+        replacement::check(file).map_err(|error| unwritable(file, &error))?;
+    }
     let request = request(arguments)?;
     let Response::Token(credential) = answer(&request, None)? else {
         return Err(Error::new(
@@ -103,9 +118,31 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         reader::check(name, &credential)?;
     }
     let text = render(&credential, format, variable)?;
+    if let Some(file) = file {
+        let text = match format {
+            // Those who read a token from a file take all of it for the token.
+            "token" | ID_TOKEN => text.trim_end_matches('\n'),
+            _ => text.as_str(),
+        };
+        return replacement::replace(file, text.as_bytes())
+            .map_err(|error| unwritable(file, &error))
+            .map(|()| 0);
+    }
     // Built first and written once: several writes of a long answer would mix with those of
     // other processes.
     io.answer(&text).map(|()| 0)
+}
+
+fn unwritable(file: &Path, error: &std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Store,
+        format!(
+            "`{}` cannot be written",
+            printable(&file.display().to_string())
+        ),
+    )
+    .because(error)
+    .hint("name a file, or one that is to be, in a directory that you can write")
 }
 
 fn request(arguments: &Arguments) -> Result<Request, Error> {

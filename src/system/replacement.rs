@@ -6,6 +6,25 @@ use std::path::Path;
 
 use super::platform;
 
+/// Whether a file can be replaced, or made, at `path`. What is there and is no file stays: a directory, a
+/// device, or a link, whose target somebody else may have chosen.
+///
+/// # Errors
+/// If not.
+pub fn check(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_file() => Ok(()),
+        Ok(there) if there.is_symlink() => Err(io::Error::other("it is a link")),
+        Ok(there) if there.is_dir() => Err(io::Error::other("it is a directory")),
+        Ok(_) => Err(io::Error::other("it is no file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            folder.map_or(Ok(()), |folder| fs::metadata(folder).map(drop))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes `bytes` into a new file, which only its owner can read, and renames it to `path`.
 ///
 /// # Errors

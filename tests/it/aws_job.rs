@@ -1,6 +1,8 @@
 //! A day with the AWS CLI: credentials of a role for a sign-in, by an STS that checks the token and what
 //! is done with them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::aws_ground::{AwsGround, IDENTITY, OTHER_ROLE, ROLE, session_of};
@@ -119,6 +121,39 @@ fn credentials_are_of_the_role_that_the_profile_names_now_and_as_long_as_it_says
         error.contains("`http` is allowed on loopback only"),
         "{error}"
     );
+}
+
+#[test]
+fn a_token_in_a_file_is_what_the_aws_cli_takes_and_it_asks_in_the_same_words_as_we_do() {
+    let Some(aws) = AwsGround::signed_in() else {
+        return;
+    };
+    let expected = aws.identity();
+    aws.configure(&format!(
+        "role_arn = {ROLE}\nrole_session_name = ada@example.test\nweb_identity_token_file = {}",
+        aws.home("token").display()
+    ));
+    aws.run("cred-helper get -p api -o id-token --output-file token")
+        .ok();
+    assert_eq!(aws.identity(), expected);
+    assert_eq!(aws.sessions(), [ada(), ada()]);
+    // The AWS CLI's order is that of its own calls.
+    let fields = |body: &str| -> BTreeSet<String> { body.split('&').map(String::from).collect() };
+    let bodies = aws.bodies();
+    assert_eq!(fields(&bodies[0]), fields(&bodies[1]), "ours, and theirs");
+    let requests = aws.sts.requests();
+    let types: BTreeSet<_> = requests
+        .iter()
+        .map(|request| request.header("content-type"))
+        .collect();
+    let one = ["application/x-www-form-urlencoded; charset=utf-8"];
+    assert_eq!(types, one.into());
+    // The AWS CLI reads the file anew each time.
+    std::fs::write(aws.home("token"), "e30.e30.x").expect("it can be written");
+    assert!(aws.failure().contains("InvalidIdentityToken"));
+    aws.run("cred-helper get -p api -o id-token --output-file token")
+        .ok();
+    assert_eq!(aws.identity(), expected);
 }
 
 #[test]

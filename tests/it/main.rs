@@ -93,6 +93,7 @@ mod oidc_trouble;
 mod on_behalf_of;
 mod openssl;
 mod output;
+mod output_file;
 mod password;
 mod platform_network;
 mod plugin;
