@@ -58,6 +58,9 @@ _cred__helper() {
             cred__helper,kubectl)
                 cmd="cred__helper__subcmd__kubectl"
                 ;;
+            cred__helper,log)
+                cmd="cred__helper__subcmd__log"
+                ;;
             cred__helper,login)
                 cmd="cred__helper__subcmd__login"
                 ;;
@@ -126,6 +129,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,kubectl)
                 cmd="cred__helper__subcmd__help__subcmd__kubectl"
+                ;;
+            cred__helper__subcmd__help,log)
+                cmd="cred__helper__subcmd__help__subcmd__log"
                 ;;
             cred__helper__subcmd__help,login)
                 cmd="cred__helper__subcmd__help__subcmd__login"
@@ -212,7 +218,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring login logout status profile setup completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring login logout status log profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,7 +662,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring login logout status profile setup completions help"
+            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring login logout status log profile setup completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -852,6 +858,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__kubectl)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__log)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1112,6 +1132,52 @@ _cred__helper() {
                     ;;
                 --token)
                     COMPREPLY=($(compgen -W "access id" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__log)
+            opts="-p -o -q -v -h --profile --since --output --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0
                     ;;
                 --config)

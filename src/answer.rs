@@ -13,9 +13,12 @@ use crate::grant::{Asks, GRANTS, Given, Grant};
 use crate::oauth::{entra, id_token};
 use crate::profile::file::{self, Location};
 use crate::profile::narrow::narrow;
+use crate::profile::route::Target;
 use crate::profile::{Configuration, Profile};
 use crate::secret::Secret;
 use crate::store::SessionStore;
+use crate::store::audit::{self, Record};
+use crate::system::process;
 use crate::text::printable;
 use crate::token::{OtherToken, Timestamp};
 
@@ -195,6 +198,9 @@ impl Answerer<'_> {
                     (Some(directory), Some(tenant)) => in_tenant(credential, directory, tenant)?,
                     _ => credential,
                 };
+                if configuration.audit() {
+                    self.write_down(request, &credential);
+                }
                 Ok(Response::Token(Box::new(credential)))
             }
             Action::Login => Ok(Response::Token(Box::new(acquire::login(&call)?))),
@@ -215,6 +221,33 @@ impl Answerer<'_> {
                 ErrorKind::Internal,
                 "BUG: a status has no profile",
             )),
+        }
+    }
+
+    /// Writes down who is given this token, where that is a tool: a profile that needs the token of another
+    /// one is none.
+    fn write_down(&self, request: &Request, credential: &Credential) {
+        let Some(tool) = self.tool else {
+            return;
+        };
+        let target = request.url.as_deref().and_then(Target::parse);
+        let (parent, parent_program) = process::parent().unzip();
+        let record = Record {
+            time: self.context.clock.now().rfc3339(),
+            tool: tool.to_owned(),
+            profile: credential.profile.clone(),
+            account: credential.account.clone(),
+            target: target.map(|target| target.origin()),
+            source: credential.source.to_owned(),
+            expires_at: credential.expires_at.map(Timestamp::rfc3339),
+            fingerprint: audit::fingerprint(&credential.access_token),
+            process: std::process::id(),
+            parent,
+            parent_program: parent_program.flatten(),
+        };
+        if let Err(error) = audit::append(self.state, &record) {
+            self.context
+                .warn(&format!("this answer is missing in the audit: {error}"));
         }
     }
 

@@ -3,6 +3,7 @@
 //! To add one: a file with an [`Entry`], and a line in [`COMMANDS`].
 
 mod completions;
+mod log;
 mod login;
 mod logout;
 mod profile;
@@ -66,6 +67,7 @@ pub const COMMANDS: &[Entry] = &[
     login::ENTRY,
     logout::ENTRY,
     status::ENTRY,
+    log::ENTRY,
     profile::ENTRY,
     setup::ENTRY,
     completions::ENTRY,

@@ -411,6 +411,7 @@ pub struct Configuration<'s> {
     seal: Option<String>,
     lock_timeout: Option<Duration>,
     background: Option<bool>,
+    audit: bool,
 }
 
 impl<'s> Configuration<'s> {
@@ -460,7 +461,14 @@ impl<'s> Configuration<'s> {
                 table: table.get_ref(),
             };
             let mut keys = Keys::new("", vec![layer], &mut complaints);
-            let mut known = vec!["default_profile", "profiles", "store", "lock", "refresh"];
+            let mut known = vec![
+                "default_profile",
+                "profiles",
+                "store",
+                "lock",
+                "refresh",
+                "audit",
+            ];
             if source.machine_wide {
                 known.push("policy");
                 policy = keys.table("policy", read_policy).unwrap_or_default();
@@ -504,6 +512,10 @@ impl<'s> Configuration<'s> {
             keys.only(["background"]);
             keys.boolean("background")
         });
+        let audit = keys.table("audit", |keys| {
+            keys.only(["enabled"]);
+            keys.boolean("enabled")
+        });
         let default_profile = keys.text("default_profile").map(|(name, found)| {
             if !profiles.contains_key(&name) {
                 let names: Vec<&str> = profiles.keys().map(String::as_str).collect();
@@ -527,6 +539,7 @@ impl<'s> Configuration<'s> {
             seal: seal.flatten(),
             lock_timeout: lock_timeout.flatten(),
             background: background.flatten(),
+            audit: audit.flatten().unwrap_or(false),
             documents,
         };
         (configuration, complaints)
@@ -558,6 +571,11 @@ impl<'s> Configuration<'s> {
     /// Whether tokens are refreshed in the background: `[refresh]`.
     pub fn background(&self) -> Option<bool> {
         self.background
+    }
+
+    /// Whether it is written down who is given a token: `[audit]`.
+    pub fn audit(&self) -> bool {
+        self.audit
     }
 
     /// How new sessions are sealed: `[policy]`, else `[store]`, else `auto`.

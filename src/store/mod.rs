@@ -2,6 +2,7 @@
 //!
 //! What changes a session demands its guard as an argument: proof that its lock is held.
 
+pub mod audit;
 mod file;
 mod lock;
 pub mod seal;

@@ -39,6 +39,14 @@ pub fn is_running(id: u32) -> bool {
     platform::is_running(id)
 }
 
+/// The process that started this one, and its program, where that can be told.
+pub fn parent() -> Option<(u32, Option<String>)> {
+    let id = platform::parent()?;
+    let program = platform::program_of(id);
+    let program = program.map(|path| printable(&path.display().to_string()));
+    Some((id, program))
+}
+
 /// This program's own file.
 pub fn own_program() -> Option<PathBuf> {
     std::env::current_exe().ok()

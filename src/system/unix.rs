@@ -127,6 +127,16 @@ pub fn container_mark() -> Option<&'static str> {
 /// itself, with [`leave_terminal`].
 pub fn detach(_command: &mut Command) {}
 
+/// The process that started this one.
+pub fn parent() -> Option<u32> {
+    rustix::process::getppid()?.as_raw_pid().try_into().ok()
+}
+
+/// The program of a process, where the system tells it in a file.
+pub fn program_of(process: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{process}/exe")).ok()
+}
+
 /// Leaves the terminal for good: neither its end nor its Ctrl-C reaches this process, and no program
 /// that this one starts can ask anything there.
 pub fn leave_terminal() {

@@ -93,6 +93,16 @@ pub fn detach(command: &mut Command) {
     leave_group(command);
 }
 
+/// The process that started this one: nobody tells it in a plain way.
+pub fn parent() -> Option<u32> {
+    None
+}
+
+/// The program of a process: the same.
+pub fn program_of(_process: u32) -> Option<PathBuf> {
+    None
+}
+
 /// Nothing: it was started so.
 pub fn leave_terminal() {}
 

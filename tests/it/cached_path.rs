@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::scene::{Scene, profile};
+use crate::scene::{Scene, at_once, profile};
 
 /// What the kernel was asked for by a `get` with these arguments, line by line.
 fn trace(scene: &Scene, arguments: &[&str]) -> (String, Vec<String>) {
@@ -94,6 +94,24 @@ fn a_cached_token_is_answered_without_a_lock_a_thread_a_socket_or_a_write() {
         let needless: Vec<_> = rest.into_iter().filter(|line| is_needless(line)).collect();
         assert!(needless.is_empty(), "{arguments:?}: {needless:#?}");
     }
+}
+
+#[test]
+fn the_audit_adds_one_append_to_a_cached_answer() {
+    let scene = Scene::of(at_once(), |issuer| {
+        format!("{}[audit]\nenabled = true\n", profile("api", issuer))
+    });
+    scene.run(&["login"]).ok();
+    // The first one makes the file.
+    scene.run(&["get"]).ok();
+    let (_, lines) = trace(&scene, &["get"]);
+    let answers = |line: &&String| line.starts_with("write(1, ");
+    let added: Vec<_> = lines
+        .iter()
+        .filter(|line| is_needless(line) && !answers(line))
+        .map(|line| call(line))
+        .collect();
+    assert_eq!(added, ["openat", "write"]);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn bash_completes_commands_and_what_follows_them() {
         echo "${COMPREPLY[@]}"
     "#;
     let rows = [
-        ("cred-helper log", "login logout"),
+        ("cred-helper log", "login logout log"),
         ("cred-helper login --st", "--start"),
         (
             "cred-helper login --grant ",

@@ -14,6 +14,7 @@ mod oidc_provider;
 
 mod account_name;
 mod acquire;
+mod audit;
 mod authorization_request;
 mod aws_exchange;
 mod aws_ground;
