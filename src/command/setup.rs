@@ -8,6 +8,7 @@ use super::profile::no_file;
 use super::{Entry, Shell, columns, output_argument, profile_argument, text};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::exchange;
 use crate::profile::route::Target;
 use crate::profile::{Configuration, Profile};
 use crate::setup::{self, Answering, Choice, Listed, Machine, SETUPS, Wish};
@@ -115,13 +116,22 @@ fn wish(
 ) -> Result<Wish, Error> {
     let sources = shell.sources()?;
     let configuration = Configuration::new(&sources)?;
+    // What is asked for in place of a token is chosen by the profile's name.
+    let is_by_name = exchange::needed_by(tool).is_some();
     let profiles = match (profile, &url) {
         (None, None) => {
             let profiles = profiles(&configuration, &shell.context);
             let mut profiles = answering(&configuration, tool, &profiles);
-            profiles.retain(|profile| !profile.urls.is_empty());
+            profiles.retain(|profile| is_by_name || !profile.urls.is_empty());
             if configuration.profiles().next().is_none() {
                 return Err(no_file(shell.location));
+            }
+            if profiles.is_empty() && is_by_name {
+                return Err(Error::new(
+                    ErrorKind::NoProfile,
+                    format!("no profile says what {tool} gets for its token"),
+                )
+                .hint(format!("add `[profiles.NAME.{tool}]` to one")));
             }
             if profiles.is_empty() {
                 return Err(Error::new(
@@ -136,6 +146,7 @@ fn wish(
             let url = url.as_ref().map(ToString::to_string);
             let profile = configuration.resolve(name, url.as_deref())?;
             configuration.allow(tool, &profile)?;
+            profile.exchange_for(tool)?;
             answering(&configuration, tool, &[profile])
         }
     };
@@ -164,7 +175,9 @@ fn answering(
     tool: &str,
     profiles: &[Profile],
 ) -> Vec<Answering> {
-    let usable = |profile: &&Profile| configuration.allow(tool, profile).is_ok();
+    let usable = |profile: &&Profile| {
+        configuration.allow(tool, profile).is_ok() && profile.exchange_for(tool).is_ok()
+    };
     let usable = profiles.iter().filter(usable);
     usable
         .map(|profile| Answering {

@@ -6,6 +6,7 @@
 //!
 //! To add one: a file with an [`Entry`], and a line in [`SETUPS`].
 
+mod aws;
 mod bazel;
 mod cargo;
 mod docker;
@@ -70,6 +71,7 @@ pub const SETUPS: &[Entry] = &[
     go::ENTRY,
     pnpm::ENTRY,
     nuget::ENTRY,
+    aws::ENTRY,
 ];
 
 /// A tool's configuration as it is. It may hold secrets, so it is not `Debug`.

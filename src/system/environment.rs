@@ -108,7 +108,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the same of Azure Pipelines, the second where a step asks for it",
     ),
     (
-        "GIT_CONFIG_GLOBAL, CARGO_HOME, KUBECONFIG, DOCKER_CONFIG",
+        "GIT_CONFIG_GLOBAL, CARGO_HOME, KUBECONFIG, DOCKER_CONFIG, AWS_CONFIG_FILE, \
+         AWS_SHARED_CREDENTIALS_FILE",
         "where `setup` finds the configuration of the tools",
     ),
     (

@@ -157,6 +157,41 @@ fn a_token_in_a_file_is_what_the_aws_cli_takes_and_it_asks_in_the_same_words_as_
 }
 
 #[test]
+fn what_setup_writes_is_what_the_aws_cli_takes_and_it_is_undone_without_a_trace() {
+    let Some(aws) = AwsGround::signed_in() else {
+        return;
+    };
+    let config = aws.home(".aws/config");
+    let before = std::fs::read(&config).expect("it is there");
+    // A place that only quotes make one word.
+    aws.run("mkdir 'a b' && cp \"$(command -v cred-helper)\" 'a b/'")
+        .ok();
+    let identity = format!("AWS_DEFAULT_REGION=x {}", IDENTITY.replace("work", "api"));
+    for program in ["cred-helper", "'a b/cred-helper'"] {
+        let said = aws.run(&format!("{program} setup aws")).ok();
+        assert!(said.contains("the profile api has no `region`"), "{said}");
+        assert_eq!(aws.run(&identity).ok().trim_end(), ada(), "{program}");
+    }
+    let text = std::fs::read_to_string(&config).expect("it is there");
+    assert_eq!(
+        text.matches("[profile api]\ncredential_process = ").count(),
+        1,
+        "{text}"
+    );
+    let listed = aws.run("cred-helper setup --list").ok();
+    assert!(listed.contains("1.46.2"), "{listed}");
+    // What we warn of is so.
+    let keys = "[api]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = of-somebody\n";
+    std::fs::write(aws.home(".aws/credentials"), keys).expect("it can be written");
+    let said = aws.run("cred-helper setup aws").ok();
+    assert!(said.contains("has a `aws_access_key_id`"), "{said}");
+    let error = aws.run(&identity).failed(255);
+    assert!(error.contains("InvalidClientTokenId"), "{error}");
+    aws.run("cred-helper setup aws --undo").ok();
+    assert_eq!(std::fs::read(&config).expect("it is there"), before);
+}
+
+#[test]
 fn a_refused_token_costs_one_refresh_and_a_refused_role_none() {
     let Some(aws) = AwsGround::signed_in() else {
         return;

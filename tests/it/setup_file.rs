@@ -56,7 +56,7 @@ fn what_setup_wrote_is_undone_byte_for_byte() {
 fn undo_keeps_what_others_wrote_since() {
     needs!(KUBECTL);
     /// What somebody writes after setup, in a shell of the home.
-    const LATER: [&str; 8] = [
+    const LATER: [&str; 9] = [
         "git config --global core.editor vi && \
          git config --global --add credential.https://work.example.test.helper later",
         "printf '\\n[net]\\nretry = 1' >> .cargo/config.toml",
@@ -66,6 +66,7 @@ fn undo_keeps_what_others_wrote_since() {
         "printf '\\ndisable_checkpoint = true' >> .terraformrc",
         "printf '\\nGOSUMDB=off' >> .config/go/env",
         "printf '\\nlater=x' >> .npmrc",
+        "printf '\\n[profile later]\\nregion=x' >> .aws/config",
     ];
     for (row, later) in rows().iter().zip(LATER) {
         let home = Home::with(row);

@@ -17,6 +17,7 @@ client_id = \"c\"
 authority = \"https://login.example.test\"
 scopes = [\"s\"]
 urls = [\"https://work.example.test/\", \"https://k8s.example.test:6443\"]
+aws = { region = \"eu-central-1\", role_arn = \"arn:aws:iam::123456789012:role/deploy\" }
 
 [profiles.other]
 client_id = \"c\"
@@ -100,6 +101,12 @@ pub(crate) fn rows() -> Vec<Row> {
             "pnpm",
             ".npmrc",
             "; mine\n//h/:_authToken=CANARY\n//work.example.test/:tokenHelper = /opt/other\n\nx=y",
+        ),
+        row(
+            "aws",
+            ".aws/config",
+            "# mine\n[profile work]\n  region=x\n  s3 =\n    max = 1\n\n[default]\n\
+             aws_secret_access_key = CANARY\ncredential_process = /x/cred-helper --key CANARY",
         ),
     ]
 }

@@ -37,6 +37,7 @@ fn each_tool_is_listed_before_and_after() {
             {"for": "//work.example.test/", "profile": "work"},
             {"for": "//k8s.example.test:6443/", "profile": "work"},
         ]),
+        json!([{"for": "profile work", "profile": "work"}]),
     ];
     for (row, wired) in rows().iter().zip(wired) {
         let home = Home::with(row);
@@ -122,6 +123,21 @@ fn a_helper_that_stands_in_front_of_us_is_told() {
             json!({"for": "//work.example.test/", "helper": "/opt/other"}),
         ),
         (
+            "aws",
+            "[profile work]\ncredential_process = /opt/other x\n".to_owned(),
+            json!({"for": "profile work", "helper": "/opt/other"}),
+        ),
+        (
+            "aws",
+            "[profile work]\ncredential_process = cred-helper aws\nrole_arn = x\n".to_owned(),
+            json!({"for": "profile work", "helper": "role_arn"}),
+        ),
+        (
+            "aws",
+            "[profile elsewhere]\ncredential_process = /opt/other\n".to_owned(),
+            Value::Null,
+        ),
+        (
             "bazel",
             "common --credential_helper=*.example.test=/opt/other\n".to_owned(),
             json!({"for": "work.example.test", "helper": "/opt/other"}),
@@ -182,6 +198,7 @@ fn what_cannot_be_done_is_an_error_with_advice() {
         ("git -p bare --url https://work.example.test", 8, "error: "),
         ("git --url ftp://x", 2, "is no URL that a token may go to"),
         ("docker -p other", 8, "may not be used by `docker`"),
+        ("aws -p bare", 3, "hint: add `[profiles.bare.aws]` with"),
         ("gitt", 2, "tip: a similar value exists: 'git'"),
         ("", 2, "cred-helper setup git --dry-run"),
         ("--undo", 2, "<TOOL>"),
@@ -200,6 +217,8 @@ fn what_cannot_be_done_is_an_error_with_advice() {
         error.contains("no profile has `urls` for which git could ask"),
         "{error}"
     );
+    let error = home.setup("aws").failed(8);
+    assert!(error.contains("hint: add `[profiles.NAME.aws]`"), "{error}");
 }
 
 #[test]
