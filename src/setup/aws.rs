@@ -19,7 +19,8 @@ use crate::text::shell_word;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: NAME,
-    version: &["--version"],
+    // It is Python, and takes seconds to say so on a busy machine.
+    version: &[],
     file,
     add,
     remove,

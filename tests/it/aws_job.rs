@@ -179,7 +179,7 @@ fn what_setup_writes_is_what_the_aws_cli_takes_and_it_is_undone_without_a_trace(
         "{text}"
     );
     let listed = aws.run("cred-helper setup --list").ok();
-    assert!(listed.contains("1.46.2"), "{listed}");
+    assert!(listed.contains("profile api"), "{listed}");
     // What we warn of is so.
     let keys = "[api]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = of-somebody\n";
     std::fs::write(aws.home(".aws/credentials"), keys).expect("it can be written");
