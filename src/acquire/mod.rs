@@ -702,7 +702,9 @@ fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Credential, Err
         Some((Freshness::Fresh, credential)) => Ok(credential),
         before => trade(call, exchange, &key, &cached).or_else(|error| match before {
             Some((Freshness::Aging, credential))
-                if error.kind() == ErrorKind::Unavailable && call.request.min_valid.is_none() =>
+                // As with any token: what is valid stands in for what cannot be had now.
+                if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::LoginRequired)
+                    && call.request.min_valid.is_none() =>
             {
                 warn_of_stale(call, &error);
                 Ok(credential)

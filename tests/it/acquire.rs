@@ -1314,6 +1314,31 @@ fn an_exchange_in_trouble_costs_nothing_while_what_it_gave_lives() {
 }
 
 #[test]
+fn what_was_traded_stands_in_for_a_sign_in_that_nobody_can_be_asked_for() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let ask = || {
+        let mut call = desk.call(&world, &request);
+        call.interactive = Interactive::Never;
+        acquire(&call, Some(&Trade::default()))
+    };
+    world.pass(300);
+    ask().expect("it is traded");
+    world.pass(3310);
+    world.answer(400, refusal("invalid_grant"));
+    let stale = ask().expect("it is valid still");
+    assert_eq!(
+        (stale.access_token.expose(), stale.stale),
+        ("traded-first", true)
+    );
+    world.pass(300);
+    let error = ask().expect_err("it is over");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    world.assert_all_asked();
+}
+
+#[test]
 fn a_cached_token_that_the_exchange_refuses_is_refreshed_and_traded_once_more() {
     let world = World::default();
     let desk = Desk::signed_in(&world);
