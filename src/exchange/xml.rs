@@ -241,4 +241,20 @@ mod tests {
         }
         assert!(read(b"<a>\xff</a>").is_err());
     }
+
+    #[test]
+    fn whatever_is_cut_off_or_changed_is_read_or_refused_and_never_more() {
+        let whole = "<?xml version='1.0'?><a x=\"1\"><!-- c --><b>&#x41;é</b><c/></a>";
+        assert!(read(whole.as_bytes()).is_ok());
+        for end in 0..whole.len() {
+            assert!(read(&whole.as_bytes()[..end]).is_err(), "{end}");
+        }
+        for at in 0..whole.len() {
+            for byte in *b"<>&;\"'/!?-#x \0\xff" {
+                let mut changed = whole.as_bytes().to_vec();
+                changed[at] = byte;
+                drop(read(&changed));
+            }
+        }
+    }
 }
