@@ -107,6 +107,11 @@ fn the_helper_answers_silently_and_refreshes_once() {
             .all(|answer| check(answer) != Some(token.as_str()))
     );
     ground.assert_refreshed_once();
+    // However long it is.
+    let token = "t".repeat(16 * 1024);
+    ground.set_token(&token);
+    let answer = ask_us(&ground, URI).json();
+    assert_eq!(check(&answer), Some(format!("Bearer {token}").as_str()));
 }
 
 #[test]
