@@ -84,6 +84,9 @@ pub struct Request {
     pub min_valid: Option<Duration>,
     /// Never answer with what is cached now.
     pub force_refresh: bool,
+    /// Whether the tool saw its token rejected: one that has just been made is the answer all the same,
+    /// since another one would be rejected too.
+    pub was_rejected: bool,
     /// Whether a token inside its refresh window is refreshed before the answer, whatever the
     /// configuration says.
     pub refreshes_first: bool,
@@ -119,6 +122,7 @@ impl Request {
             account: None,
             min_valid: None,
             force_refresh: false,
+            was_rejected: false,
             refreshes_first: false,
             claims: None,
             interactive: None,

@@ -15,6 +15,8 @@ pub enum Force {
     All,
     /// The one that was there when the call began; a newer one was made while it waited.
     Except(Option<Secret>),
+    /// One that was not made in the last minute.
+    Older,
 }
 
 /// What is wanted.
@@ -166,6 +168,9 @@ fn is_doubtful(token: &AccessTokenRow, now: Timestamp) -> bool {
     token.issued_at.since(now) > CLOCK_TOLERANCE
 }
 
+/// How many seconds long has a token just been made, so that what rejects it would reject another one?
+const JUST: i64 = 60;
+
 /// Decides.
 pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> Step<'s> {
     let account = session.account(wanted.account);
@@ -183,6 +188,7 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
             Force::No => true,
             Force::All => false,
             Force::Except(seen) => seen.as_ref() != Some(&token.secret),
+            Force::Older => (0..JUST).contains(&now.since(token.issued_at)),
         });
     if let (Some(account), Some(token)) = (account, token) {
         let judged = freshness(
@@ -262,7 +268,8 @@ pub fn remembered<'s>(
     // One that failed during this call is no memory.
     let refresh_token = account.and_then(|account| account.refresh_token.as_ref());
     let is_tried = wanted.refused.is_some() && wanted.refused.as_ref() == refresh_token;
-    (!is_mended && !is_tried && wanted.force == Force::No).then_some(failed)
+    let may_wait = matches!(wanted.force, Force::No | Force::Older);
+    (!is_mended && !is_tried && may_wait).then_some(failed)
 }
 
 /// The token that may be handed out if a better one cannot be had; `for_good` is whether waiting
@@ -418,6 +425,9 @@ mod tests {
         };
         let endless = || Some(token(-601, None, None));
         let forced = || with(|wanted| wanted.force = Force::All);
+        let rejected = || with(|wanted| wanted.force = Force::Older);
+        let just = || Some(token(-59, Some(3541), None));
+        let older = || Some(token(-60, Some(3540), None));
         let long = || with(|wanted| wanted.min_valid = Some(1000));
         let background = || with(|wanted| wanted.in_background = true);
         let machine_in_background = || Wanted {
@@ -475,6 +485,11 @@ mod tests {
             (line!(), None, r, silent(), "refresh"),
             (line!(), fresh(), r, forced(), "refresh"),
             (line!(), fresh(), None, forced(), "grant"),
+            // Another one would be rejected, too.
+            (line!(), just(), r, rejected(), "use"),
+            (line!(), older(), r, rejected(), "refresh"),
+            (line!(), doubtful(), r, rejected(), "refresh"),
+            (line!(), older(), None, rejected(), "grant"),
             (line!(), fresh(), r, shared(), "use"),
             (line!(), fresh(), r, same(), "refresh"),
             (line!(), aging(), r, long(), "refresh"),

@@ -159,10 +159,10 @@ impl<'a> Call<'a> {
             key,
             asked,
             min_valid: self.min_valid(),
-            force: if self.request.force_refresh {
-                Force::All
-            } else {
-                Force::No
+            force: match (self.request.force_refresh, self.request.was_rejected) {
+                (true, _) => Force::All,
+                (false, true) => Force::Older,
+                (false, false) => Force::No,
             },
             refused: None,
             asks: self.grant.asks(),

@@ -268,7 +268,9 @@ fn run(
             claims: call.claims().as_deref(),
             min_valid: call.min_valid(),
             interactive,
-            force_refresh: call.request.force_refresh || call.request.action == Action::Login,
+            force_refresh: call.request.force_refresh
+                || call.request.was_rejected
+                || call.request.action == Action::Login,
             challenged: account
                 .and_then(|account| refresh::challenged(call, account))
                 .map(|row| &row.secret),

@@ -146,7 +146,7 @@ fn one(
     let request = Request {
         profile: arguments.get(PROFILE.long).map(String::from),
         url: Some(url.to_owned()),
-        force_refresh: is_rejected,
+        was_rejected: is_rejected,
         interactive: (!is_wanted).then_some(Interactive::Never),
         ..Request::new(Action::Get)
     };

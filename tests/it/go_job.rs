@@ -33,7 +33,9 @@ impl GoGround {
         let judge = ground.authority.judge();
         let proxy = HttpServer::start(move |request| {
             let (scheme, token) = request.authorization();
-            let answer = if request.path.contains("/missing/") {
+            let answer = if request.path.contains("/forbidden/") {
+                Answer::challenge(&["Bearer"])
+            } else if request.path.contains("/missing/") {
                 Answer::new(404, "not found")
             } else if scheme != "Bearer" || !judge(token) {
                 Answer::challenge(&["Bearer"])
@@ -147,11 +149,26 @@ fn a_token_that_the_host_rejects_is_refreshed_within_the_same_run() {
     let Some(go) = go() else { return };
     let ground = GoGround::signed_in(go);
     ground.ground.authority.revoke(&ground.ground.get(&[]));
+    ground.ground.age(100);
     assert_eq!(
         ground.run("cred-helper go", LIST).ok(),
         "ex.test/dep v1.0.0\n"
     );
     ground.ground.assert_requests(1, 0);
+}
+
+#[test]
+fn a_host_that_rejects_every_token_costs_one_refresh_a_minute() {
+    let Some(go) = go() else { return };
+    let ground = GoGround::signed_in(go);
+    let list = LIST.replace("ex.test/", "ex.test/forbidden/");
+    for age in [100, 0, 30, 100] {
+        ground.ground.age(age);
+        ground.proxy.reset();
+        ground.run("cred-helper go", &list).failed(1);
+        assert!(ground.requests().0 > 1, "it was asked again");
+    }
+    ground.ground.assert_requests(2, 0);
 }
 
 #[test]

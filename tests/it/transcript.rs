@@ -253,6 +253,7 @@ fn describe(request: &Request) -> String {
         account,
         min_valid,
         force_refresh,
+        was_rejected,
         refreshes_first,
         claims,
         interactive,
@@ -281,6 +282,7 @@ fn describe(request: &Request) -> String {
     );
     // Whoever speaks a protocol on stdin hands nothing over there.
     assert!(!hands_over_stdin || matches!(action.as_str(), "Get"));
+    let rejected = if *was_rejected { " was_rejected" } else { "" };
     let token = token.map_or_else(String::new, |token| format!(" token={token:?}"));
     let assertion = assertion.as_ref().map_or_else(String::new, |assertion| {
         format!(" assertion={}", assertion.expose())
@@ -295,7 +297,7 @@ fn describe(request: &Request) -> String {
     format!(
         "{action} profile={profile:?} url={url:?} scopes={scopes:?} account={account:?} \
          min_valid={min_valid:?} force_refresh={force_refresh} claims={claims:?} \
-         interactive={interactive:?}{directory}{token}{assertion}{of_a_proof}\n"
+         interactive={interactive:?}{rejected}{directory}{token}{assertion}{of_a_proof}\n"
     )
 }
 
