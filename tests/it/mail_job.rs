@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::mail_server::{MailServer, Seen};
 use crate::oidc_ground::{Ground, for_each};
 use crate::support::{Ran, private};
+use crate::tls::CertificateAuthority;
 use crate::tool::{MBSYNC, MSMTP, MUTT, NEOMUTT, Tool, is_missing, note_missing};
 
 /// A program, told to use a mechanism.
@@ -292,5 +293,34 @@ fn mail_is_sent_and_fetched_silently_after_one_sign_in_and_where_there_is_no_tok
         let (shown, seen) = mail.fails();
         assert!(shown.contains("did you mean `api`"), "{shown}");
         assert_eq!(seen.refused, 0, "the server hears nothing");
+    });
+}
+
+#[test]
+fn in_full_screen_mutt_and_neomutt_fetch_by_imap_and_ask_nobody() {
+    const MUTTRC: &str = "set folder = imaps://127.0.0.1:PORT/\nset spoolfile = +INBOX\n\
+                          set imap_user = ada@example.test\nset imap_authenticators = xoauth2\n\
+                          set imap_oauth_refresh_command = \"cred-helper get -p api --interactive never\"\n\
+                          set certificate_file = ~/mail-ca.pem\nset quit = yes\n";
+    let tools = [&MUTT, &NEOMUTT].into_iter();
+    let tools = tools.filter(|tool| !is_missing(tool));
+    for_each(tools, |tool| {
+        let ground = Ground::new(json!({}));
+        // They send no token without TLS.
+        let certificates = CertificateAuthority::new(ground.sandbox.path(), "mail-ca");
+        let certificate = certificates.issue("mail", "IP:127.0.0.1", "+0");
+        let server = MailServer::imaps(ground.authority.judge(), certificate);
+        let path = ground.sandbox.path().join("muttrc");
+        fs::write(path, MUTTRC.replace("PORT", server.port())).expect("it can be written");
+        let name = tool.command();
+        let line = format!("TERM=xterm {name} -F muttrc -n -e 'push <quit>'");
+        let (_, shown) = ground.sandbox.in_terminal(&line).end();
+        assert!(!shown.contains("enter the code"), "{shown}");
+        let seen = server.take();
+        assert_eq!((seen.accepted.len(), seen.refused), (0, 0), "{shown}");
+        ground.sign_in("ada");
+        let (_, shown) = ground.sandbox.in_terminal(&line).end();
+        assert_eq!(server.take().accepted, ["XOAUTH2"], "{shown}");
+        assert!(shown.contains("Fetching message headers"), "{shown}");
     });
 }

@@ -1,12 +1,12 @@
 //! A mail server on loopback, SMTP (RFC 5321) or IMAP (RFC 3501), which has the token in XOAUTH2 and
 //! OAUTHBEARER (RFC 7628) judged, and writes down what came.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::loopback::Port;
 
@@ -33,7 +33,7 @@ pub(crate) struct MailServer {
 impl MailServer {
     /// A server that takes messages.
     pub(crate) fn smtp(judge: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self::start(judge, |session| {
+        Self::start(judge, None, |session| {
             session.say("220 hello");
             while smtp(session).is_some() {}
         })
@@ -41,20 +41,34 @@ impl MailServer {
 
     /// A server with one message in its INBOX.
     pub(crate) fn imap(judge: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self::start(judge, |session| {
-            session.say(&format!("* OK [CAPABILITY {CAPABILITIES}] hello"));
-            while imap(session).is_some() {}
-        })
+        Self::start(judge, None, hold_imap)
+    }
+
+    /// The same with TLS from the beginning.
+    pub(crate) fn imaps(
+        judge: impl Fn(&str) -> bool + Send + Sync + 'static,
+        certificate: Arc<ServerConfig>,
+    ) -> Self {
+        Self::start(judge, Some(certificate), hold_imap)
     }
 
     fn start(
         judge: impl Fn(&str) -> bool + Send + Sync + 'static,
+        certificate: Option<Arc<ServerConfig>>,
         serve: impl Fn(&mut Session<'_>) + Send + Sync + 'static,
     ) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let kept = Arc::clone(&seen);
         let port = Port::start(move |stream| {
             let own = stream.local_addr().expect("it is connected").port();
+            let stream: Box<dyn Stream> = match &certificate {
+                None => Box::new(stream),
+                Some(certificate) => {
+                    let connection = ServerConnection::new(Arc::clone(certificate));
+                    let connection = connection.expect("its configuration is whole");
+                    Box::new(StreamOwned::new(connection, stream))
+                }
+            };
             serve(&mut Session {
                 reader: BufReader::new(stream),
                 port: own,
@@ -82,9 +96,14 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a connection goes through, with TLS or without.
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 /// A connection.
 struct Session<'a> {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Box<dyn Stream>>,
     port: u16,
     judge: &'a (dyn Fn(&str) -> bool + Sync),
     seen: &'a Mutex<Seen>,
@@ -96,6 +115,7 @@ impl Session<'_> {
     fn say(&mut self, line: &str) {
         let stream = self.reader.get_mut();
         stream.write_all(format!("{line}\r\n").as_bytes()).ok();
+        stream.flush().ok();
     }
 
     /// The next line without its end; none where there is no further one.
@@ -190,6 +210,11 @@ fn smtp(session: &mut Session<'_>) -> Option<()> {
     };
     session.say(answer);
     Some(())
+}
+
+fn hold_imap(session: &mut Session<'_>) {
+    session.say(&format!("* OK [CAPABILITY {CAPABILITIES}] hello"));
+    while imap(session).is_some() {}
 }
 
 const CAPABILITIES: &str = "IMAP4rev1 SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER";

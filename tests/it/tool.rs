@@ -14,6 +14,13 @@ pub(crate) struct Tool {
     install: &'static str,
 }
 
+impl Tool {
+    /// How it is started.
+    pub(crate) fn command(&self) -> &'static str {
+        self.command
+    }
+}
+
 /// An authorization server in C.
 pub(crate) const GLEWLWYD: Tool = Tool {
     command: "glewlwyd",
