@@ -58,6 +58,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("go", go),
     ("nuget", nuget),
     ("keyring", keyring),
+    ("askpass", askpass),
 ];
 
 /// Fails for text that would move the cursor, colour the screen, or reorder or hide what is near
@@ -478,6 +479,29 @@ pub(crate) fn keyring(bytes: &[u8]) -> Vec<String> {
     };
     assert!(urls.iter().all(is_of), "{urls:?}");
     assert!(!stdout.contains("token") || urls.len() == 1, "{stdout:?}");
+    error.into_iter().collect()
+}
+
+/// A question that git asks, or somebody else.
+pub(crate) fn askpass(bytes: &[u8]) -> Vec<String> {
+    let prompt = String::from_utf8_lossy(bytes);
+    let (stdout, urls, error) = serve_with(&Quiet, "askpass", &[&prompt], &[]);
+    let is_answered = !stdout.is_empty();
+    assert_eq!(is_answered, !urls.is_empty(), "{prompt:?}");
+    for target in urls.iter().filter_map(|url| Target::parse(url)) {
+        // Whoever splits the address at its last `@`, or at none, finds the same host.
+        let (_, shown) = prompt.split_once("://").expect("it is an address");
+        for rest in [shown, shown.rsplit('@').next().unwrap_or_default()] {
+            let rest = rest.to_ascii_lowercase();
+            let host = rest.strip_prefix(target.host()).unwrap_or_default();
+            let is_host = host.starts_with([':', '/', '\'']);
+            assert!(
+                is_host || rest.starts_with('[') || shown.contains('@'),
+                "{prompt:?}"
+            );
+        }
+        assert!(shown.matches('@').count() <= 1, "{prompt:?}");
+    }
     error.into_iter().collect()
 }
 

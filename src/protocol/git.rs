@@ -12,14 +12,12 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::argument::{Arguments, PROFILE};
-use super::{Answer, Entry, is_of_its_profile, names_nobody, username};
-use crate::context::Environment;
-use crate::credential::{Action, Credential, Interactive, Request, Response};
+use super::{Answer, Entry, git_prompt, is_of_its_profile, names_nobody, username};
+use crate::credential::{Action, Credential, Request, Response};
 use crate::encoding::from_base64;
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::secret::Secret;
-use crate::system::process;
 use crate::text::printable;
 
 /// The line in the table.
@@ -274,18 +272,12 @@ fn offers(header: &str, scheme: &str) -> bool {
 
 fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
     let description = Description::read(&mut io.stdin)?;
-    let mut request = Request {
+    let request = Request {
         profile: arguments.get("profile").map(String::from),
         url: Some(description.url()?),
-        interactive: Some(Interactive::Never),
         ..Request::new(Action::Get)
     };
-    let mut answered = answer(&request, None);
-    // Whether a person may be asked is known to git, and costs a process to find out.
-    if answered.as_ref().is_err_and(needs_a_person) && may_ask(io.environment) {
-        request.interactive = None;
-        answered = answer(&request, None);
-    }
+    let answered = git_prompt::ask_for_token(&request, io.environment, answer);
     // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
     match answered.and_then(|response| io.signals.check().map(|()| response)) {
         Ok(Response::Token(credential)) => {
@@ -319,34 +311,6 @@ fn get(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8
             }
         },
     }
-}
-
-fn needs_a_person(error: &Error) -> bool {
-    error.kind() == ErrorKind::LoginRequired
-}
-
-/// Whether git leaves it to helpers to ask: `GIT_TERMINAL_PROMPT` and `credential.interactive`,
-/// which its background maintenance sets.
-fn may_ask(environment: &dyn Environment) -> bool {
-    /// How long may git take to say what its configuration holds?
-    const LIMIT: Duration = Duration::from_secs(5);
-    const PROMPT: &str = "GIT_TERMINAL_PROMPT";
-    let is_one_of = |value: &str, words: &[&str]| {
-        let value = value.trim().to_ascii_lowercase();
-        words.contains(&value.as_str())
-    };
-    // As git reads it: nothing is false, and what is no boolean ends git before it asks.
-    let is_yes = |value: &str| {
-        let number = value.parse::<i64>();
-        is_one_of(value, &["true", "yes", "on"]) || number.is_ok_and(|number| number != 0)
-    };
-    let is_no = |value: &str| is_one_of(value, &["", "0", "false", "no", "off", "never"]);
-    let variable = environment.variable(PROMPT);
-    if environment.is_set_to_nothing(PROMPT) || variable.is_some_and(|value| !is_yes(&value)) {
-        return false;
-    }
-    let command = ["git", "config", "--get", "credential.interactive"].map(String::from);
-    !process::output(&command, LIMIT).is_ok_and(|value| is_no(value.expose()))
 }
 
 fn erase(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {

@@ -5,6 +5,7 @@
 
 mod address;
 pub mod argument;
+pub mod askpass;
 pub mod aws;
 pub mod az;
 pub mod azd;
@@ -14,6 +15,7 @@ pub mod cargo;
 pub mod docker;
 pub mod get;
 pub mod git;
+mod git_prompt;
 pub mod go;
 pub mod google;
 pub mod json;
@@ -95,6 +97,7 @@ pub const PROTOCOLS: &[Entry] = &[
     azd::ENTRY,
     nuget::ENTRY,
     keyring::ENTRY,
+    askpass::ENTRY,
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.

@@ -96,6 +96,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "if `0`, `false` or empty, git does not have a person asked",
     ),
     (
+        "SSH_ASKPASS",
+        "if it is set, `askpass` looks whether ssh asks, which gets no token",
+    ),
+    (
         "KUBERNETES_EXEC_INFO",
         "what kubectl wants of us; it sets it itself",
     ),

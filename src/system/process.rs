@@ -47,6 +47,11 @@ pub fn parent() -> Option<(u32, Option<String>)> {
     Some((id, program))
 }
 
+/// Whether a program of that name has started this one, as far as that can be told.
+pub fn is_child_of(name: &str) -> bool {
+    platform::parent_name().is_some_and(|parent| parent == name)
+}
+
 /// This program's own file.
 pub fn own_program() -> Option<PathBuf> {
     std::env::current_exe().ok()

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
@@ -195,6 +196,22 @@ pub fn is_running(id: u32) -> bool {
     let id = i32::try_from(id).ok().and_then(Pid::from_raw);
     // Another user's is there, too.
     id.is_some_and(|id| rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH))
+}
+
+/// The name of the program that started this one.
+pub fn parent_name() -> Option<String> {
+    /// How long may it take to say one name?
+    const LIMIT: Duration = Duration::from_secs(5);
+    let id = rustix::process::getppid()?.as_raw_pid();
+    // Linux tells it, others have a program that does.
+    let told = fs::read_to_string(format!("/proc/{id}/comm")).or_else(|_| {
+        let arguments = ["-o", "comm=", "-p", &id.to_string()];
+        let said = super::process::ask(Path::new("/bin/ps"), &arguments, Path::new("/"), LIMIT);
+        said.map(|said| said.expose().to_owned())
+    });
+    let told = told.ok()?;
+    let name = Path::new(told.trim()).file_name()?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// Asks all of a group to end, which the child leads.

@@ -243,12 +243,14 @@ fn is_the_tools_own(file: &Path, root: &Path, tool: &str) -> bool {
 }
 
 /// Where a tool's name has to stand beside its own files: an exchange is of the tool that gets what it
-/// gives, and a table of the profile has its keys; a provider has the name of its libraries; and cargo
-/// starts the program itself, with an argument instead of a name.
+/// gives, and a table of the profile has its keys; a provider has the name of its libraries; two
+/// protocols ask git whether it has a person asked; and cargo starts the program itself, with an
+/// argument instead of a name.
 const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("aws", "exchange/aws.rs"),
     ("aws", "profile/mod.rs"),
     ("cargo", "cli.rs"),
+    ("git", "protocol/git_prompt.rs"),
     ("google", "profile/preset.rs"),
 ];
 

@@ -42,6 +42,7 @@ mod docker_target;
 mod error_format;
 mod fake;
 mod git_ask;
+mod git_askpass;
 mod git_ground;
 mod git_job;
 mod git_lfs;
