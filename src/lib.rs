@@ -50,7 +50,8 @@
 //!
 //! 1. Only `protocol` and the answer of a command write stdout. Only `system/terminal.rs` talks to
 //!    a person, or the program behind `serve`, if it says that it does.
-//! 2. A fresh token is served without a lock, a thread, an HTTP client or a write.
+//! 2. A fresh token is served without a lock, a thread, an HTTP client or a write. (A conversation
+//!    that goes both ways, as with NuGet, has threads of its own.)
 //! 3. A refresh token is never redeemed outside the session's lock; the lock spans: read again,
 //!    decide, redeem, save.
 //! 4. Before a refresh token is spent, the store has been proved writable. The new one is durable

@@ -11,8 +11,13 @@ use self::fuzz::{DECODERS, assert_harmless};
 
 /// How many mutations of each kind are tried on a seed?
 fn mutations_of(name: &str) -> usize {
-    // clap builds its whole table for each line.
-    if name == "argument" { 20 } else { 200 }
+    match name {
+        // clap builds its whole table for each line.
+        "argument" => 20,
+        // It starts threads for each conversation.
+        "nuget" => 40,
+        _ => 200,
+    }
 }
 
 fn directory(name: &str) -> PathBuf {

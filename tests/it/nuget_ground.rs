@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::oidc_ground::Ground;
 use crate::support::detached;
 
-/// How long does the oldest NuGet wait for an answer, and for a sign of life?
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long does NuGet wait for an answer, and for a sign of life?
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The form in which messages come.
 const MEMBERS: [&str; 3] = ["RequestId", "Type", "Method"];
@@ -153,7 +153,7 @@ impl NuGet {
     /// Waits for an answer; null is none, to a request that was taken back.
     pub(crate) fn answer(&mut self, id: &str) -> Value {
         /// How much may be said before? A sign of life comes each second.
-        const MOST: usize = 60;
+        const MOST: usize = 200;
         for _ in 0..MOST {
             if let Some(answer) = self.answers.remove(id) {
                 return answer;
