@@ -8,6 +8,7 @@ use crate::git_ground::{BASIC, Git, GitGround, gits};
 use crate::http_server::{Answer, HttpServer};
 use crate::oidc_ground::for_each;
 use crate::support::Ran;
+use crate::tool::{SSH, needs};
 
 /// How git is told: variables before it, and options.
 const WAYS: [(&str, &str); 3] = [
@@ -180,4 +181,23 @@ fn ssh_gets_no_token_whatever_its_server_has_it_ask() {
     ground.ground.write_session(&session);
     assert_eq!(ask("other", "cred-helper-askpass").ok().trim_end(), large);
     fs::remove_file(sandbox.bin().join("ssh")).expect("it is there");
+}
+
+#[test]
+fn the_passphrase_of_a_key_is_not_ours_to_know() {
+    needs!(SSH);
+    let Some(git) = gits().into_iter().next() else {
+        return;
+    };
+    let ground = signed_in(&git);
+    let ran = ground.ground.shell(
+        "ssh-keygen -q -t ed25519 -N canary-passphrase -f key && \
+         SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=cred-helper-askpass ssh-keygen -y -f key",
+    );
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.stderr.contains("has no answer to `Enter passphrase"),
+        "{ran:?}"
+    );
+    assert_eq!(ran.stdout, "");
 }
