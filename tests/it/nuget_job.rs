@@ -43,12 +43,19 @@ fn the_first_restore_asks_through_nuget_and_later_ones_are_silent() {
     nuget.sees_progress(&id);
     let mut words = shown.split_whitespace();
     let link = words.find(|word| word.contains("user_code="));
+    // Another build beside this one waits for the same sign-in.
+    let mut other = NuGet::start(&ground);
+    let theirs = other.send_for(FEED, false, true);
+    other.sees_progress(&theirs);
     ground.authority.approve(link, "ada");
     let answer = nuget.answer(&id);
     ground.learn();
     assert_eq!(answer["Username"], "oauth2");
     let token = password(&answer);
     assert!(ground.authority.judge()(&token));
+    assert_eq!(password(&other.answer(&theirs)), token);
+    assert!(other.shown.is_empty(), "{:?}", other.shown);
+    assert_eq!(other.close(), Some(0));
     assert_eq!(nuget.close(), Some(0));
     ground.assert_requests(0, 1);
 
