@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange;
 use crate::profile::route::Target;
 use crate::profile::{Configuration, Profile};
-use crate::setup::{self, Answering, Choice, Listed, Machine, SETUPS, Wish};
+use crate::setup::{self, Answering, Choice, Listed, Machine, SETUPS, Wish, stand_ins};
 use crate::text::{printable, printable_url};
 
 /// The line in the table.
@@ -34,7 +34,7 @@ fn command(command: Command) -> Command {
             Arg::new("tool")
                 .value_name("TOOL")
                 .value_parser(PossibleValuesParser::new(
-                    SETUPS.iter().map(|entry| entry.name),
+                    SETUPS.iter().map(|entry| entry.name).chain(stand_ins()),
                 ))
                 .required_unless_present("list")
                 .help("The tool"),
@@ -67,6 +67,9 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         return list(matches, shell, &machine);
     }
     let name = text(matches, "tool").unwrap_or_default();
+    if let Some(tool) = stand_ins().find(|tool| *tool == name) {
+        return stand_in(tool, matches, shell, &machine);
+    }
     let entry = SETUPS.iter().find(|entry| entry.name == name);
     let entry = entry.ok_or_else(|| Error::new(ErrorKind::Usage, "no tool is named"))?;
     let is_dry = matches.get_flag("dry-run");
@@ -94,6 +97,28 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     }
     let mut say = |text: &str| shell.io.answer(text);
     setup::set_up(entry, &machine, &wish, is_dry, &mut say)
+}
+
+/// Has a tool's own name lead to us. Neither profile nor URL can stand in it.
+fn stand_in(
+    tool: &str,
+    matches: &ArgMatches,
+    shell: &mut Shell<'_, '_>,
+    machine: &Machine<'_>,
+) -> Result<(), Error> {
+    if text(matches, "profile").is_some() || text(matches, "url").is_some() {
+        let message =
+            format!("`{tool}` is no more than a link, which names neither profile nor URL");
+        return Err(Error::new(ErrorKind::Usage, message)
+            .hint("set CRED_HELPER_PROFILE for those programs that one profile is to answer"));
+    }
+    let is_dry = matches.get_flag("dry-run");
+    let mut say = |text: &str| shell.io.answer(text);
+    if matches.get_flag("undo") {
+        setup::undo_stand_in(tool, machine, is_dry, &mut say)
+    } else {
+        setup::set_up_stand_in(tool, machine, is_dry, &mut say)
+    }
 }
 
 fn target(url: &str) -> Result<Target, Error> {
@@ -199,7 +224,8 @@ fn list(
         let profiles = answering(&configuration, entry.name, &profiles);
         setup::list(entry, machine, &profiles)
     };
-    let listed: Vec<Listed> = SETUPS.iter().map(look).collect();
+    let stand_ins = stand_ins().map(|tool| setup::list_stand_in(tool, machine));
+    let listed: Vec<Listed> = SETUPS.iter().map(look).chain(stand_ins).collect();
     let printed = if text(matches, "output").as_deref() == Some("json") {
         let rows: Vec<_> = listed.iter().map(row).collect();
         format!("{}\n", json!({ "tools": rows }))
@@ -246,7 +272,7 @@ fn table(listed: &[Listed]) -> String {
             Err(error) => rows.push(["-".into(), "-".into(), error.to_string()]),
             Ok(wiring) => {
                 for wired in &wiring.wired {
-                    let profile = wired.profile.as_deref().unwrap_or("by URL");
+                    let profile = wired.profile.as_deref().unwrap_or("by the call");
                     rows.push([wired.target.clone(), profile.to_owned(), String::new()]);
                 }
                 for other in &wiring.in_front {

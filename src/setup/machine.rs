@@ -59,6 +59,26 @@ impl<'a> Machine<'a> {
         process::find(name, self.context.environment)
     }
 
+    /// Whether the directories of two programs both stand on PATH, that of the first one first.
+    pub(super) fn comes_before(&self, first: &Path, second: &Path) -> bool {
+        let place = |program: &Path| {
+            let folder = program.parent();
+            let mut folders = process::folders(self.context.environment);
+            folders.position(|own| folder == Some(&own))
+        };
+        place(first).is_some_and(|first| place(second).is_none_or(|second| first < second))
+    }
+
+    /// Whether a directory stands on PATH.
+    pub(super) fn is_on_path(&self, folder: &Path) -> bool {
+        process::folders(self.context.environment).any(|own| own == folder)
+    }
+
+    /// How a person puts a directory on PATH, before the others.
+    pub(super) fn path_advice(&self, folder: &Path) -> String {
+        platform::path_advice(folder, &self.home)
+    }
+
     /// Where what setup keeps lies.
     pub(super) fn folder(&self) -> PathBuf {
         self.state.join("setup")

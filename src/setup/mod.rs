@@ -22,6 +22,7 @@ mod only_link;
 mod ours;
 mod pnpm;
 mod record;
+mod stand_in;
 mod terraform;
 mod view;
 
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use self::file::ConfigurationFile;
 pub use self::machine::Machine;
 use self::record::Record;
+pub use self::stand_in::{list_stand_in, set_up_stand_in, stand_ins, undo_stand_in};
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::{Pattern, Target};
 

@@ -28,7 +28,7 @@ pub fn find(name: &str, environment: &dyn Environment) -> Option<PathBuf> {
 }
 
 /// The directories of PATH. Nothing is taken from wherever somebody happens to be.
-pub(super) fn folders(environment: &dyn Environment) -> impl Iterator<Item = PathBuf> {
+pub fn folders(environment: &dyn Environment) -> impl Iterator<Item = PathBuf> {
     let paths = environment.variable("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&paths).collect();
     folders.into_iter().filter(|folder| folder.is_absolute())

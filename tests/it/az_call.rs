@@ -336,7 +336,7 @@ fn the_end_is_told_in_the_zone_of_this_machine() {
 }
 
 /// A program in a second directory of PATH, behind the links.
-fn install_real(scene: &Scene, name: &str, lines: &str) -> String {
+pub(crate) fn install_real(scene: &Scene, name: &str, lines: &str) -> String {
     let script = scene.sandbox.script(&format!("real-{name}"), lines);
     let folder = scene.file("real");
     fs::create_dir_all(&folder).expect("a directory can be made");

@@ -123,6 +123,7 @@ mod setup_ground;
 mod setup_kubectl;
 mod setup_list;
 mod setup_nuget;
+mod setup_stand_in;
 mod several_tools;
 mod sign_in_trouble;
 mod signing_key;
