@@ -1,7 +1,6 @@
-//! A day with Azure's own library for Python: it starts `az` and `azd`, and its tokens are shown to a
-//! resource server.
+//! A day with Azure's own libraries for Python and JavaScript: they start `az` and `azd`, and their tokens
+//! are shown to a resource server.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::json;
@@ -10,7 +9,7 @@ use crate::az_call::{OTHER_TENANT, alone, scene};
 use crate::microsoft::TENANT;
 use crate::scene::{Scene, now};
 use crate::support::Ran;
-use crate::tool::{AZURE_IDENTITY, installed};
+use crate::tool::{AZURE_IDENTITY, AZURE_IDENTITY_JS, installed};
 
 const VAULT: &str = "https://vault.azure.net/.default";
 
@@ -22,42 +21,47 @@ const ALL: [(&str, &str, &str); 4] = [
     ("chain", VAULT, TENANT),
 ];
 
-/// The two programs, and nothing else on PATH.
+/// The two programs, and nothing else on PATH; a program that uses a library.
 struct AzureGround {
     scene: Scene,
-    library: PathBuf,
-    python: String,
+    program: Vec<String>,
 }
 
 impl AzureGround {
-    /// Nobody is signed in. `None` where the library is missing, which is noted.
-    fn new() -> Option<Self> {
+    /// With the library for Python. `None` where it is missing, which is noted.
+    fn python() -> Option<Self> {
         let library = installed(&AZURE_IDENTITY, "azure-identity")?;
-        let asked = ["-c", "import sys; print(sys.executable)"];
-        let found = Command::new("python3").args(asked).output();
-        let found = found.expect("python3 starts").stdout;
+        let python = output("python3", &["-c", "import sys; print(sys.executable)"]);
+        Some(Self::new(vec![
+            format!("PYTHONPATH={}", library.display()),
+            "PYTHONDONTWRITEBYTECODE=1".to_owned(),
+            python,
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/azure/get_token.py").to_owned(),
+        ]))
+    }
+
+    /// With the library for JavaScript, likewise.
+    fn node() -> Option<Self> {
+        let library = "azure-identity-js/node_modules/@azure/identity";
+        let library = installed(&AZURE_IDENTITY_JS, library)?;
+        Some(Self::new(vec![
+            output("node", &["-p", "process.execPath"]),
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/azure/get_token.cjs").to_owned(),
+            library.display().to_string(),
+        ]))
+    }
+
+    /// Nobody is signed in.
+    fn new(program: Vec<String>) -> Self {
         let scene = scene(|_| String::new());
-        Some(Self {
-            scene,
-            library,
-            python: String::from_utf8(found)
-                .expect("a path is text")
-                .trim()
-                .to_owned(),
-        })
+        Self { scene, program }
     }
 
     /// The library's call for each of these: credential, scope, tenant.
     fn command(&self, cases: &[(&str, &str, &str)]) -> Command {
         let mut command = alone(&self.scene.sandbox);
         command
-            .env("PYTHONPATH", &self.library)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .arg(&self.python)
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tests/azure/get_token.py"
-            ))
+            .args(&self.program)
             .arg(self.scene.authority.url("/resource"))
             .args(cases.iter().map(|case| json!(case).to_string()));
         command
@@ -73,6 +77,14 @@ impl AzureGround {
     }
 }
 
+/// What a program prints: where it lies itself, behind whatever PATH finds.
+fn output(program: &str, arguments: &[&str]) -> String {
+    let ran = Command::new(program).args(arguments).output();
+    let printed = ran.expect("the program starts").stdout;
+    let printed = String::from_utf8(printed).expect("a path is text");
+    printed.trim().to_owned()
+}
+
 /// Whether a line tells of a token that the resource server took, and that lasts an hour.
 fn is_taken(line: &str) -> bool {
     let numbers: Vec<i64> = line
@@ -83,8 +95,9 @@ fn is_taken(line: &str) -> bool {
 }
 
 #[test]
-fn azure_s_library_signs_in_through_the_profile_of_a_resource_and_knows_where_somebody_has_to() {
-    let Some(azure) = AzureGround::new() else {
+fn azure_s_library_for_python_signs_in_through_the_profile_of_a_resource_and_knows_where_somebody_has_to()
+ {
+    let Some(azure) = AzureGround::python() else {
         return;
     };
     let scene = &azure.scene;
@@ -132,4 +145,26 @@ fn azure_s_library_signs_in_through_the_profile_of_a_resource_and_knows_where_so
     scene.age(-1);
     assert!(azure.ask(&ALL).iter().all(|line| is_taken(line)));
     assert_eq!(scene.refreshes(), 1);
+}
+
+#[test]
+fn azure_s_library_for_javascript_does_too_and_shows_what_az_says() {
+    let Some(azure) = AzureGround::node() else {
+        return;
+    };
+    let all = [
+        ("az", VAULT, ""),
+        ("azd", VAULT, ""),
+        ("chain", VAULT, TENANT),
+    ];
+    let cold = azure.ask(&all);
+    let own = "ERROR: profile `vault` needs a sign-in, and nobody may be asked here \
+               hint: run `cred-helper login -p vault`";
+    let azd = "Please run 'azd auth login'";
+    for (line, parts) in cold.iter().zip([&[own][..], &[azd], &[own, azd]]) {
+        assert!(line.contains("CredentialUnavailableError: "), "{line}");
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
+    azure.scene.run(&["login"]).ok();
+    assert!(azure.ask(&all).iter().all(|line| is_taken(line)));
 }

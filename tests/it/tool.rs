@@ -111,6 +111,12 @@ pub(crate) const AZURE_IDENTITY: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
+/// Azure's library for JavaScript.
+pub(crate) const AZURE_IDENTITY_JS: Tool = Tool {
+    command: "@azure/identity",
+    install: "`.ci/run` installs it from npm below target/tmp",
+};
+
 /// Google's command line.
 pub(crate) const GCLOUD: Tool = Tool {
     command: "gcloud",
