@@ -125,7 +125,8 @@ pub fn parse(arguments: Vec<OsString>) -> Called {
 }
 
 fn parse_line(line: Vec<OsString>) -> Called {
-    if let Some((entry, arguments)) = quickly(&line) {
+    let quick = quickly(&line).or_else(|| quickly(&flags_behind(&line)?));
+    if let Some((entry, arguments)) = quick {
         let globals = Globals::of(&arguments);
         return Called::Protocol(entry, arguments, globals);
     }
@@ -198,6 +199,20 @@ fn quickly(line: &[OsString]) -> Option<(&'static protocol::Entry, Arguments)> {
     let tables = [entry.flags, GLOBAL];
     let arguments = argument::parse(rest.iter().cloned(), &tables, entry.most_operands())?;
     Some((entry, arguments))
+}
+
+/// The same line with the flags of every call behind the name of a protocol whose line is the tool's
+/// own: clap must not read that. `None` for every other.
+fn flags_behind(line: &[OsString]) -> Option<Vec<OsString>> {
+    let read = argument::parse_beginning(line.iter().cloned(), &[GLOBAL])?;
+    let name = read.operands().first()?;
+    PROTOCOLS
+        .iter()
+        .find(|entry| entry.is_raw && name == entry.name)?;
+    let (flags, own) = line.split_at(line.len() - read.operands().len());
+    let (name, rest) = own.split_first()?;
+    let words = std::iter::once(name).chain(flags).chain(rest);
+    Some(words.cloned().collect())
 }
 
 /// Takes the values of a table's flags out of clap's matches.
@@ -391,6 +406,18 @@ mod tests {
             (entry.name, arguments.get("profile")),
             ("get", Some("graph"))
         );
+        assert_eq!(globals.config.as_deref(), Some("x.toml".as_ref()));
+        // A line of a tool's own is read by nobody else.
+        let Called::Protocol(entry, arguments, globals) =
+            parse_line(words("--config x.toml -q az -p graph vm --config y -q"))
+        else {
+            panic!("it is a protocol's call");
+        };
+        assert_eq!(
+            (entry.name, arguments.get("profile")),
+            ("az", Some("graph"))
+        );
+        assert_eq!(arguments.operands(), ["vm", "--config", "y", "-q"]);
         assert_eq!(globals.config.as_deref(), Some("x.toml".as_ref()));
     }
 
