@@ -68,7 +68,8 @@
 //! 7. Secrets are of type [`secret::Secret`]: no `Display`, no `Serialize`, redacted `Debug`, wiped
 //!    on drop; every way out is a visible `expose()`.
 //! 8. Time, chance, environment, network, browser and terminal come through [`context::Context`].
-//!    Nothing below this file ends the process, but for Ctrl-C where nothing is shielded. No
+//!    Nothing below this file ends the process, but for Ctrl-C where nothing is shielded, and for the
+//!    real program that takes a stand-in's place, when all is written and every lock released. No
 //!    unsafe code.
 //! 9. Whatever a server sends and a person sees is stripped of control characters; bodies have
 //!    size limits; redirects are not followed; https only, except loopback and what the platform

@@ -63,8 +63,11 @@ fn a_stand_in_is_a_link_and_setup_tells_where_it_has_to_be_on_path() {
     let wired = json!([{ "for": "every call", "profile": Value::Null }]);
     assert_eq!(wiring(&[&links, &real]), [wired, json!([])]);
     // Without a real one, a link that nobody finds is of no use either.
-    let said = setup(&scene, "azd", &[&real]).ok();
-    assert!(said.contains("is not on PATH"), "{said}");
+    for tool in ["azd", "keyring"] {
+        let said = setup(&scene, tool, &[&real]).ok();
+        assert!(said.contains("is not on PATH"), "{said}");
+        assert!(links.join(tool).exists(), "{said}");
+    }
     for (words, code) in [("az -p vault", 2), ("az --undo --url https://x.example", 2)] {
         let error = setup(&scene, words, &[&real]).failed(code);
         assert!(error.contains("CRED_HELPER_PROFILE"), "{error}");
