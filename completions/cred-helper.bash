@@ -1734,7 +1734,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__setup)
-            opts="-p -o -q -v -h --profile --url --dry-run --undo --list --output --config --error-format --quiet --verbose --color --help git cargo kubectl docker bazel terraform go pnpm nuget aws az azd keyring"
+            opts="-p -o -q -v -h --profile --url --dry-run --undo --list --output --config --error-format --quiet --verbose --color --help git cargo kubectl docker bazel terraform go pnpm nuget aws pip uv az azd keyring"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

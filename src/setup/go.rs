@@ -29,11 +29,9 @@ const VARIABLE: &str = "GOAUTH";
 fn file(machine: &Machine<'_>) -> PathBuf {
     let said = machine.ask("go", &["env", "GOENV"]).ok();
     let named = said.map(|said| PathBuf::from(said.expose().trim()));
-    named.filter(|path| path.is_absolute()).unwrap_or_else(|| {
-        let folder = machine.variable("XDG_CONFIG_HOME");
-        let folder = folder.map_or_else(|| machine.home.join(".config"), PathBuf::from);
-        folder.join("go").join("env")
-    })
+    named
+        .filter(|path| path.is_absolute())
+        .unwrap_or_else(|| machine.configuration_home().join("go").join("env"))
 }
 
 /// The line that counts.

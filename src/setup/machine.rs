@@ -79,6 +79,12 @@ impl<'a> Machine<'a> {
         platform::path_advice(folder, &self.home)
     }
 
+    /// Where tools of Unix keep their configuration.
+    pub(super) fn configuration_home(&self) -> PathBuf {
+        let folder = self.variable("XDG_CONFIG_HOME");
+        folder.map_or_else(|| self.home.join(".config"), PathBuf::from)
+    }
+
     /// Where what setup keeps lies.
     pub(super) fn folder(&self) -> PathBuf {
         self.state.join("setup")
@@ -188,7 +194,8 @@ impl<'a> Machine<'a> {
             Link::At(_) => None,
             Link::Named(name) => self.find(name),
         };
-        found.is_none_or(|found| found == link) && !is_same(&link, &self.program)
+        let is_done = found.is_some_and(|found| found != link && self.is_ours(&found));
+        !is_done && !is_same(&link, &self.program)
     }
 
     /// Makes our program known under another name, unless it is on PATH already where that does;
@@ -221,14 +228,38 @@ impl<'a> Machine<'a> {
             })?;
             notes.push(format!("linked `{}`", link.display()));
         }
-        if name.is_some_and(|name| self.find(name).is_none()) {
-            notes.push(format!(
-                "`{}` is not on PATH, so that no tool finds our links. {}",
-                folder.display(),
-                platform::path_advice(folder, &self.home)
-            ));
+        let shown = folder.display();
+        let advice = platform::path_advice(folder, &self.home);
+        match name.map(|name| self.find(name)) {
+            Some(None) => notes.push(format!(
+                "`{shown}` is not on PATH, so that no tool finds our links. {advice}"
+            )),
+            Some(Some(found)) if found != link && !self.is_ours(&found) => notes.push(format!(
+                "`{}` comes first on PATH, and is found in place of our link. {advice}",
+                found.display()
+            )),
+            Some(Some(_)) | None => {}
         }
         Ok(notes)
+    }
+
+    /// Whether a program is this one. Nobody else has our name in theirs; a name that others have too may
+    /// be a link to us.
+    fn is_ours(&self, found: &Path) -> bool {
+        let name = found.file_name().unwrap_or_default().to_string_lossy();
+        name.contains(NAME) || is_same(found, &self.program)
+    }
+
+    /// Whether this program answers under a name that others have too: by our link, or as the first on
+    /// PATH.
+    pub(super) fn answers_as(&self, name: &str) -> bool {
+        let is_found = self.find(name).is_some_and(|found| self.is_ours(&found));
+        is_found || self.link_of(name).exists()
+    }
+
+    /// The program of somebody else that is found under this name.
+    pub(super) fn in_front_of(&self, name: &str) -> Option<PathBuf> {
+        self.find(name).filter(|found| !self.is_ours(found))
     }
 
     /// Removes a link of ours.

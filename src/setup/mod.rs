@@ -13,6 +13,7 @@ mod docker;
 mod file;
 mod git;
 mod go;
+mod index;
 mod json;
 mod kubectl;
 mod line;
@@ -20,10 +21,12 @@ mod machine;
 mod nuget;
 mod only_link;
 mod ours;
+mod pip;
 mod pnpm;
 mod record;
 mod stand_in;
 mod terraform;
+mod uv;
 mod view;
 
 use std::collections::BTreeSet;
@@ -62,6 +65,13 @@ pub struct Entry {
     pub look: fn(&Machine<'_>, &Document<'_>, &[Answering]) -> Result<Wiring, Error>,
 }
 
+impl Entry {
+    /// The protocol by which the tool asks, as a profile's `tools` names it: mostly its own.
+    pub fn protocol(&self) -> &'static str {
+        index::protocol_of(self.name).unwrap_or(self.name)
+    }
+}
+
 /// Every tool whose configuration we write.
 pub const SETUPS: &[Entry] = &[
     git::ENTRY,
@@ -74,6 +84,8 @@ pub const SETUPS: &[Entry] = &[
     pnpm::ENTRY,
     nuget::ENTRY,
     aws::ENTRY,
+    pip::ENTRY,
+    uv::ENTRY,
 ];
 
 /// A tool's configuration as it is. It may hold secrets, so it is not `Debug`.
@@ -465,11 +477,14 @@ fn link(
     Ok(())
 }
 
-/// Removes those of our links that nothing which was recorded needs any more.
+/// Removes those of our links that nothing which was recorded needs any more, for any tool.
 fn unlink(entry: &Entry, machine: &Machine<'_>, gone: &[Setting]) -> Result<(), Error> {
-    let records = Record::all(machine, entry.name)?;
-    let kept = records.iter().flat_map(|record| &record.settings);
-    let needed = links(entry, machine, kept);
+    let mut needed = BTreeSet::new();
+    for entry in SETUPS {
+        let records = Record::all(machine, entry.name)?;
+        let kept = records.iter().flat_map(|record| &record.settings);
+        needed.extend(links(entry, machine, kept));
+    }
     for link in links(entry, machine, gone).difference(&needed) {
         machine.unlink(link);
     }

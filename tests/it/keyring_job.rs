@@ -279,3 +279,67 @@ fn the_same_line_brings_the_same_bytes_and_exit_code_as_of_the_real_keyring() {
         assert_eq!((ran.code, ran.stdout), (Some(theirs.0), theirs.1), "{line}");
     }
 }
+
+#[test]
+fn setup_has_pip_and_uv_ask_us_and_undo_ends_it() {
+    let ground = KeyringGround::signed_in();
+    let own = &ground.ground;
+    fs::remove_file(own.sandbox.bin().join("keyring")).expect("it is there");
+    let link = own.sandbox.state().join("bin/keyring");
+    let uses = |client: Client| {
+        let line = ground.line_with(client, "");
+        let ran = ground.run_line(&format!(
+            "export PATH=\"$CRED_HELPER_STATE/bin:$PATH\"; {line}"
+        ));
+        assert_eq!(
+            ran.code == Some(0),
+            !ground.usernames().is_empty(),
+            "{client:?}: {ran:?}"
+        );
+        ran.code == Some(0)
+    };
+    let rows = [
+        ("pip", vec![Client::OldPip, Client::NewPip]),
+        ("uv", vec![Client::UvWithName, Client::UvAlways]),
+    ];
+    for (tool, clients) in &rows {
+        let clients = installed(clients);
+        assert!(clients.iter().all(|client| !uses(*client)), "{tool}");
+        let said = own.shell(&format!("cred-helper setup {tool}")).ok();
+        assert!(said.contains("+keyring-provider = "), "{said}");
+        assert!(link.exists(), "{said}");
+        assert!(clients.iter().all(|client| uses(*client)), "{tool}: {said}");
+        let named = own
+            .shell(&format!("cred-helper setup {tool} -p api --dry-run"))
+            .ok();
+        assert!(named.contains("no profile can be named here"), "{named}");
+    }
+    for (tool, clients) in &rows {
+        // The link is the other's too.
+        assert!(link.exists(), "{tool}");
+        own.shell(&format!("cred-helper setup {tool} --undo")).ok();
+        assert!(
+            installed(clients).iter().all(|client| !uses(*client)),
+            "{tool}"
+        );
+    }
+    assert!(!link.exists());
+    // A profile that keyring may not use is for none of them; another keyring that is found first is told.
+    own.set_profile(&format!(
+        "client_id = \"cli\"\nscopes = [\"api:read\"]\nurls = [\"{}\"]\ntools = [\"git\"]\n",
+        ground.index.url("/")
+    ));
+    own.shell("cred-helper setup pip").failed(8);
+    ground.answer_for(&ground.index.url("/"));
+    own.sandbox.script("keyring", "exit 1\n");
+    let said = own.shell("cred-helper setup uv").ok();
+    assert!(said.contains("bin/keyring` comes first on PATH"), "{said}");
+    let listed = own.shell("cred-helper setup --list -o json").json();
+    let tools = listed["tools"].as_array().expect("there are tools");
+    let of_uv = tools
+        .iter()
+        .find(|row| row["tool"] == "uv")
+        .expect("it is listed");
+    let other = own.sandbox.bin().join("keyring").display().to_string();
+    assert_eq!(of_uv["in_front"][0]["helper"], other.as_str(), "{of_uv}");
+}

@@ -252,6 +252,7 @@ const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo", "cli.rs"),
     ("git", "protocol/git_prompt.rs"),
     ("google", "profile/preset.rs"),
+    ("keyring", "setup/index.rs"),
 ];
 
 #[test]

@@ -56,7 +56,7 @@ fn what_setup_wrote_is_undone_byte_for_byte() {
 fn undo_keeps_what_others_wrote_since() {
     needs!(KUBECTL);
     /// What somebody writes after setup, in a shell of the home.
-    const LATER: [&str; 9] = [
+    const LATER: [&str; 11] = [
         "git config --global core.editor vi && \
          git config --global --add credential.https://work.example.test.helper later",
         "printf '\\n[net]\\nretry = 1' >> .cargo/config.toml",
@@ -67,6 +67,8 @@ fn undo_keeps_what_others_wrote_since() {
         "printf '\\nGOSUMDB=off' >> .config/go/env",
         "printf '\\nlater=x' >> .npmrc",
         "printf '\\n[profile later]\\nregion=x' >> .aws/config",
+        "printf '\\nlater=x' >> .config/pip/pip.conf",
+        "printf '\\nlater = 1' >> .config/uv/uv.toml",
     ];
     for (row, later) in rows().iter().zip(LATER) {
         let home = Home::with(row);
@@ -151,7 +153,10 @@ fn one_profile_can_be_undone_and_the_other_stays() {
 #[test]
 fn a_new_file_is_private_and_undo_removes_it() {
     needs!(KUBECTL);
-    for (row, words) in rows().iter().zip(["", "", "-p work", "", "", "", "", ""]) {
+    for (row, words) in rows()
+        .iter()
+        .zip(["", "", "-p work", "", "", "", "", "", "", ""])
+    {
         if row.tool == "cargo" {
             // Without a registry there is nothing to write.
             continue;
@@ -383,6 +388,11 @@ fn whatever_is_secret_is_not_shown() {
             "GOPROXY=https://a:CANARY@h\nGOAUTH=git https://a:CANARY@h\n",
         ),
         ("pnpm", "//h/:_password=CANARY\n_auth = CANARY\nCANARY"),
+        (
+            "pip",
+            "# CANARY\n[CANARY]\nextra-index-url =\n  https://a:CANARY@h\n",
+        ),
+        ("uv", "index-url = \"https://a:CANARY@h\" # CANARY\n"),
         (
             "bazel",
             "# CANARY=\nbuild --remote_header=a=CANARY --credential_helper=h=p\nCANARY",

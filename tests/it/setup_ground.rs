@@ -108,6 +108,17 @@ pub(crate) fn rows() -> Vec<Row> {
             "# mine\n[profile work]\n  region=x\n  s3 =\n    max = 1\n\n[default]\n\
              aws_secret_access_key = CANARY\ncredential_process = /x/cred-helper --key CANARY",
         ),
+        row(
+            "pip",
+            ".config/pip/pip.conf",
+            "; mine\n[global]\n  index-url = https://a:CANARY@h/\n  keyring_provider : import\n\n\
+             [install]\nkeyring-provider = import",
+        ),
+        row(
+            "uv",
+            ".config/uv/uv.toml",
+            "# mine\nindex-url = 'https://a:CANARY@h/'\n[pip]\nkeyring-provider = \"disabled\"",
+        ),
     ]
 }
 
