@@ -141,10 +141,9 @@ fn parse_line(line: Vec<OsString>) -> Called {
             if let Some(entry) = PROTOCOLS.iter().find(|entry| entry.name == name) {
                 let mut arguments = taken(entry.flags, matches);
                 for operand in operands_of(entry) {
-                    let given = matches.get_one::<String>(operand.get_id().as_str());
-                    given
-                        .into_iter()
-                        .for_each(|given| arguments.add_operand(given.clone()));
+                    let given = matches.get_many::<String>(operand.get_id().as_str());
+                    let given = given.into_iter().flatten();
+                    given.for_each(|given| arguments.add_operand(given.clone()));
                 }
                 return Called::Protocol(entry, arguments, globals);
             }
@@ -278,7 +277,14 @@ fn operands_of(entry: &'static protocol::Entry) -> impl Iterator<Item = Arg> {
     });
     let further = entry.operands.iter();
     let further = further.map(move |name| operand(name, "What the tool wants it for".to_owned()));
-    verb.into_iter().chain(further)
+    // A tool's own line is taken word by word, flags too.
+    let line = entry.is_raw.then(|| {
+        operand("WORD", "The tool's own line".to_owned())
+            .num_args(0..)
+            .trailing_var_arg(true)
+            .allow_hyphen_values(true)
+    });
+    verb.into_iter().chain(further).chain(line)
 }
 
 /// In the help of a command its own options stand apart from these.
@@ -419,6 +425,25 @@ mod tests {
         );
         assert_eq!(arguments.operands(), ["vm", "--config", "y", "-q"]);
         assert_eq!(globals.config.as_deref(), Some("x.toml".as_ref()));
+    }
+
+    #[test]
+    fn a_line_of_a_tools_own_is_read_alike_wherever_our_flags_stand() {
+        for (line, profile, words) in [
+            ("-q keyring get a b", None, "get a b"),
+            ("-q keyring --mode creds get a", None, "--mode creds get a"),
+            ("-q keyring -p x get -p y", Some("x"), "get -p y"),
+            ("keyring -q -p x get -p y", Some("x"), "get -p y"),
+            ("-q keyring -- --help", None, "--help"),
+            ("-q keyring", None, ""),
+        ] {
+            let Called::Protocol(entry, arguments, globals) = parse_line(self::words(line)) else {
+                panic!("{line}: it is a protocol's call");
+            };
+            assert_eq!((entry.name, arguments.get("profile")), ("keyring", profile));
+            assert_eq!(arguments.operands().join(" "), words, "{line}");
+            assert_eq!(globals.shown, Some(crate::context::Level::Error), "{line}");
+        }
     }
 
     #[test]
