@@ -130,7 +130,8 @@ impl KeyringGround {
             index,
             taken,
         };
-        ground.answer_for(&ground.index.url("/"));
+        // As the documents say: a pattern with a path is for no host alone.
+        ground.answer_for(&[&ground.index.url("/simple/"), &ground.index.url("/legacy/")]);
         ground.ground.sandbox.link("keyring");
         for (name, text) in [
             ("req.in", "dep\n".to_owned()),
@@ -157,10 +158,10 @@ impl KeyringGround {
         ground
     }
 
-    /// Gives the profile this pattern.
-    pub(crate) fn answer_for(&self, pattern: &str) {
+    /// Gives the profile these patterns.
+    pub(crate) fn answer_for(&self, patterns: &[&str]) {
         self.ground.set_profile(&format!(
-            "client_id = \"cli\"\nscopes = [\"api:read\"]\nurls = [\"{pattern}\"]\n"
+            "client_id = \"cli\"\nscopes = [\"api:read\"]\nurls = {patterns:?}\n"
         ));
     }
 

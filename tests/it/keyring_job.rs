@@ -52,7 +52,7 @@ fn one_sign_in_at_the_terminal_serves_pip_uv_and_twine_until_the_index_rejects_i
         ground.is_known(client);
         own.assert_requests(2, 0);
         // The sign-in is for another index now, and nothing is behind us.
-        ground.answer_for("https://other.example.test/");
+        ground.answer_for(&["https://other.example.test/"]);
         ground.is_refused(client);
         assert_eq!(ground.usernames(), [""; 0], "{client:?}");
         own.assert_requests(2, 0);
@@ -82,6 +82,8 @@ fn a_password_that_somebody_types_at_pip_is_kept_nowhere_and_pip_says_so() {
     let clients = [Client::OldPip, Client::NewPip];
     for_each(installed(&clients), |client| {
         let ground = KeyringGround::new();
+        // pip saves for the host alone.
+        ground.answer_for(&[&ground.index.url("/")]);
         let typed = "typed-password";
         *ground.taken.lock().expect("no test panicked with it") = Some(typed.to_owned());
         let line = ground
@@ -191,7 +193,7 @@ fn a_keyring_behind_ours_answers_for_what_no_profile_names() {
     assert_eq!(run("keyring get Backup bob").failed(1), "");
     // pip gets from it what is not for us.
     if Client::NewPip.is_there() && Client::OldPip.is_there() {
-        ground.answer_for("https://other.example.test/");
+        ground.answer_for(&["https://other.example.test/"]);
         *ground.taken.lock().expect("no test panicked with it") = Some("index-password".to_owned());
         run(&format!(
             "printf 'index-password\\n' | keyring set {url} bob"
@@ -203,7 +205,7 @@ fn a_keyring_behind_ours_answers_for_what_no_profile_names() {
     }
     ground.ground.assert_requests(0, 0);
     // What the real one is told to forget is forgotten where it lies.
-    ground.answer_for(&ground.index.url("/"));
+    ground.answer_for(&[&ground.index.url("/")]);
     run(&format!("behind/keyring del {url} bob")).ok();
     run(&format!("behind/keyring get {url} bob")).ok();
     ground.ground.assert_requests(1, 0);
@@ -217,6 +219,7 @@ fn the_same_line_brings_the_same_bytes_and_exit_code_as_of_the_real_keyring() {
     };
     let url = ground.index.url("/simple/");
     let host = ground.index.address();
+    ground.answer_for(&[&ground.index.url("/")]);
     let lines = [
         "get URL bob",
         "get HOST bob",
@@ -278,6 +281,10 @@ fn the_same_line_brings_the_same_bytes_and_exit_code_as_of_the_real_keyring() {
         let ran = ground.keyring(&words);
         assert_eq!((ran.code, ran.stdout), (Some(theirs.0), theirs.1), "{line}");
     }
+    // A pattern with a path is for no host alone: nobody knows by what scheme the tool goes there.
+    ground.answer_for(&[&url]);
+    assert_eq!(ground.keyring(&["get", host, "bob"]).failed(1), "");
+    ground.keyring(&["get", &url, "bob"]).ok();
 }
 
 #[test]
@@ -330,7 +337,7 @@ fn setup_has_pip_and_uv_ask_us_and_undo_ends_it() {
         ground.index.url("/")
     ));
     own.shell("cred-helper setup pip").failed(8);
-    ground.answer_for(&ground.index.url("/"));
+    ground.answer_for(&[&ground.index.url("/")]);
     own.sandbox.script("keyring", "exit 1\n");
     let said = own.shell("cred-helper setup uv").ok();
     assert!(said.contains("bin/keyring` comes first on PATH"), "{said}");
