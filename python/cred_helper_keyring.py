@@ -66,6 +66,10 @@ class CredHelperBackend(KeyringBackend):
         asked = self._ask("get", service, username)
         if asked.is_nothing:
             return None
+        if asked.kind == "config":
+            # A mistake in the profiles must not take the passwords of other backends from anybody.
+            _log.warning("%s", asked.message)
+            return None
         asked.check(KeyringError)
         try:
             credential = json.loads(asked.stdout)

@@ -164,7 +164,6 @@ class BackendTest(unittest.TestCase):
         for kind, code, error in [
             ("login_required", 4, keyring.errors.KeyringLocked),
             ("unavailable", 6, keyring.errors.KeyringError),
-            ("config", 3, keyring.errors.KeyringError),
             ("internal", 1, keyring.errors.KeyringError),
         ]:
             with self.subTest(kind):
@@ -201,6 +200,12 @@ class BackendTest(unittest.TestCase):
         self.assertIn("gave no answer within 0.2 s", message)
         with mock.patch.dict(os.environ, {"KEYRING_PROPERTY_TIMEOUT": "7"}):
             self.assertEqual(float(CredHelperBackend().timeout), 7)
+
+    def test_a_mistake_in_the_profiles_is_logged_and_other_keyrings_are_asked(self):
+        self.tell_error("config", 3)
+        with self.assertLogs("cred_helper_keyring") as logged:
+            self.assertIsNone(self.backend.get_password("Backup", "bob"))
+        self.assertIn("it failed: a cause", logged.output[0])
 
     def test_a_warning_is_logged(self):
         self.tell(json.dumps({"username": "ada", "password": TOKEN}), "warning: it is stale\n")

@@ -18,7 +18,7 @@ use crate::credential::{Action, Interactive, Request};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::system::stand_in::RealProgram;
-use crate::text::printable_url;
+use crate::text::{printable, printable_url};
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -115,14 +115,51 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         return other(&line, arguments, io);
     };
     let service = without_user(call.service);
-    let found = match call.operation {
+    let found = respond(&call, &service, arguments, answer);
+    // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
+    io.signals.check()?;
+    let is_get = matches!(call.operation, Operation::Get { .. });
+    let is_unknown = match &found {
+        Ok(found) => found.is_none(),
+        // A mistake in the profiles must not take other passwords from those who ask for them.
+        Err(error) => is_get && error.kind() == ErrorKind::Config,
+    };
+    if is_unknown && let Some(other) = behind(arguments, io)? {
+        if let Err(error) = found {
+            let line = format!("cred-helper: {}\n", printable(&error.to_string()));
+            // A closed stderr changes nothing.
+            drop(io.stderr.write_all(line.as_bytes()));
+        }
+        return other.run(arguments.operands());
+    }
+    match found? {
+        Some(text) => io.answer(&text).map(|()| 0),
+        None if is_get => Ok(NOTHING),
+        None => Err(Error::new(
+            ErrorKind::NoProfile,
+            format!(
+                "cred-helper stores no passwords, and none of its profiles is for `{}`",
+                printable_url(&service)
+            ),
+        )),
+    }
+}
+
+/// The answer to a call. `None` if the service is nobody's.
+fn respond(
+    call: &Call<'_>,
+    service: &str,
+    arguments: &Arguments,
+    answer: &Answer<'_>,
+) -> Result<Option<Zeroizing<String>>, Error> {
+    match call.operation {
         Operation::Get {
             with_username,
             is_json,
         } => {
             let request = Request::new(Action::Get);
-            let found = ask_for_token(request, &service, arguments, answer)?;
-            found.map(|credential| {
+            let found = ask_for_token(request, service, arguments, answer)?;
+            Ok(found.map(|credential| {
                 let names = [
                     call.username,
                     credential.username.as_deref(),
@@ -130,33 +167,15 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
                 ];
                 let name = with_username.then(|| username(names));
                 render(name, credential.access_token.expose(), is_json)
-            })
+            }))
         }
-        Operation::Set => store(&service, arguments, answer)?,
+        Operation::Set => store(service, arguments, answer),
         Operation::Delete => {
             // The next call brings something new. The sign-in is other tools' too, and stays.
             let request = Request::new(Action::Erase(None));
-            let done = ask(request, &service, arguments, answer)?;
-            done.map(|_| Zeroizing::default())
+            let done = ask(request, service, arguments, answer)?;
+            Ok(done.map(|_| Zeroizing::default()))
         }
-    };
-    // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
-    io.signals.check()?;
-    if let Some(text) = found {
-        return io.answer(&text).map(|()| 0);
-    }
-    if let Some(other) = behind(arguments, io)? {
-        return other.run(arguments.operands());
-    }
-    match call.operation {
-        Operation::Get { .. } => Ok(NOTHING),
-        Operation::Set | Operation::Delete => Err(Error::new(
-            ErrorKind::NoProfile,
-            format!(
-                "cred-helper stores no passwords, and none of its profiles is for `{}`",
-                printable_url(&service)
-            ),
-        )),
     }
 }
 

@@ -189,6 +189,13 @@ fn a_keyring_behind_ours_answers_for_what_no_profile_names() {
         .ground
         .sandbox
         .assert_kept_nowhere(&["typed-password"]);
+    // A mistake in the profiles takes nothing from those who ask for something else.
+    ground.ground.sandbox.write_profiles("oops = [\n");
+    let ran = run("keyring get Backup bob");
+    assert!(ran.stderr.starts_with("cred-helper: "), "{ran:?}");
+    assert_eq!(ran.ok(), "other-password\n");
+    run("cred-helper keyring --alone get Backup bob").failed(3);
+    ground.answer_for(&[&url]);
     run("keyring del Backup bob").ok();
     assert_eq!(run("keyring get Backup bob").failed(1), "");
     // pip gets from it what is not for us.
