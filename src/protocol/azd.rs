@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::argument::{self, Arguments, Flag, PROFILE};
 use super::azure::{self, StandIn, Wanted};
-use super::{Answer, Entry};
+use super::{Answer, Entry, json};
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::io::Io;
@@ -80,10 +80,12 @@ fn read(line: &[String]) -> Option<(Wanted, bool)> {
     if scopes.is_empty() {
         scopes.push(azure::all_of(MANAGEMENT));
     }
+    // In base64, as a 401 has them; what is none is for the real one to refuse.
+    let claims = text("claims").map(json::read_claims).transpose().ok()?;
     let wanted = Wanted {
         scopes,
         tenant: text("tenant-id").map(String::from),
-        claims: text("claims").map(String::from),
+        claims,
     };
     Some((wanted, is_shown))
 }
