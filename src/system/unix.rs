@@ -124,9 +124,12 @@ pub fn container_mark() -> Option<&'static str> {
     marks.into_iter().find(|mark| Path::new(mark).exists())
 }
 
-/// Prepares the start of a program that is to go on when this one has ended: it leaves the terminal by
-/// itself, with [`leave_terminal`].
-pub fn detach(_command: &mut Command) {}
+/// Prepares the start of this program anew, which is to go on when this process has ended: it leaves the
+/// terminal by itself, with [`leave_terminal`].
+pub fn detach(command: &mut Command) {
+    // Its file may have the name of a tool's helper, and would be that.
+    command.arg0("cred-helper");
+}
 
 /// The process that started this one.
 pub fn parent() -> Option<u32> {

@@ -89,6 +89,28 @@ fn it_outlives_the_terminal_and_the_group_of_whoever_asked() {
 }
 
 #[test]
+fn it_is_this_program_also_where_its_file_has_the_name_of_a_helper() {
+    let scene = Scene::of(at_once(), |issuer| {
+        let profile = profile("api", issuer);
+        format!("{profile}urls = [\"https://api.example\"]\n[refresh]\nbackground = true\n")
+    });
+    scene.run(&["login"]).ok();
+    let (old, _) = answer(&scene);
+    scene.age(200);
+    let own = scene.sandbox.link("cred-helper");
+    // No link: as on systems where a program is told the name that it was started by.
+    let copy = scene.file("terraform-credentials-cred-helper");
+    let copied = Command::new("cp").arg(own).arg(&copy).status();
+    assert!(copied.expect("cp (coreutils) starts").success());
+    let mut command = Command::new(copy);
+    scene.sandbox.prepare(&mut command);
+    command.args(["get", "api.example"]);
+    let answered = scene.run_command(command).ok();
+    assert!(answered.contains(&old), "{answered}");
+    eventually("the token is refreshed", || scene.refreshes() == 1);
+}
+
+#[test]
 fn trouble_in_the_background_costs_nothing_and_the_next_call_has_it_tried_again() {
     let scene = signed_in("background = true\n");
     let (old, _) = answer(&scene);
