@@ -76,7 +76,9 @@ impl RealProgram {
         let passed_on =
             std::env::join_paths(&self.stand_ins).map_err(|error| failed(error.to_string()))?;
         let mut command = Command::new(&self.path);
-        command.args(arguments).env(PASSED_ON, passed_on);
+        // What is not Unicode would be read as nothing, and the circle have no end.
+        let passed_on = passed_on.to_string_lossy();
+        command.args(arguments).env(PASSED_ON, passed_on.as_ref());
         platform::run_in_our_place(&mut command).map_err(|error| failed(error.to_string()))
     }
 }

@@ -433,4 +433,14 @@ fn the_real_program_is_none_of_our_own_and_a_circle_ends() {
     let path = install_real(&scene, "az", &again);
     let error = call(&scene, &format!("{path} az up")).failed(3);
     assert!(error.contains("is passed on in a circle"), "{error}");
+    // The same from a directory whose name is not Unicode.
+    let again = format!(
+        "folder=$(printf '{}/b\\351')\n/bin/mkdir -p \"$folder\"\n[ -e \"$folder/cred-helper\" ] || \
+         /bin/cp '{}' \"$folder/cred-helper\"\nexec \"$folder/cred-helper\" az \"$@\"\n",
+        scene.sandbox.path().display(),
+        program.display()
+    );
+    let path = install_real(&scene, "az", &again);
+    let error = call(&scene, &format!("{path} az up")).failed(3);
+    assert!(error.contains("is passed on in a circle"), "{error}");
 }
