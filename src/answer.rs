@@ -382,9 +382,18 @@ impl Tokens for OtherProfiles<'_> {
         if let Some(known) = known.filter(|known| !known.as_ref().is_ok_and(is_over)) {
             return known.map(|token| token.access_token);
         }
-        let came = self.ask(wanted).map_err(|error| match self.chain.last() {
-            Some(own) => error.because(format!("profile `{}` needs its token", printable(own))),
-            None => error,
+        let came = self.ask(wanted).map_err(|error| {
+            // A profile is for the request: that it names another that is not there is a mistake in it, and
+            // no reason to ask somebody else.
+            let error = if error.kind() == ErrorKind::NoProfile {
+                error.with_kind(ErrorKind::Config)
+            } else {
+                error
+            };
+            match self.chain.last() {
+                Some(own) => error.because(format!("profile `{}` needs its token", printable(own))),
+                None => error,
+            }
         });
         let mut known = self.known.borrow_mut();
         known.insert(wanted.clone(), came.clone());

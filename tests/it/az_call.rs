@@ -444,3 +444,19 @@ fn the_real_program_is_none_of_our_own_and_a_circle_ends() {
     let error = call(&scene, &format!("{path} az up")).failed(3);
     assert!(error.contains("is passed on in a circle"), "{error}");
 }
+
+#[test]
+fn a_profile_that_names_another_which_is_not_there_is_a_mistake_and_nobody_else_is_asked() {
+    let scene = scene(|issuer| {
+        let of = profile(
+            "robot",
+            &format!("{issuer}/{TENANT}"),
+            "https://storage.azure.com/.default",
+        );
+        format!("{of}grant = \"client_credentials\"\nclient_assertion = {{ profile = \"gone\" }}\n")
+    });
+    let path = install_real(&scene, "az", "printf somebody-else\n");
+    let line = format!("{path} {GET} --resource https://storage.azure.com");
+    let error = call(&scene, &line).failed(1);
+    assert!(error.contains("there is no profile `gone`"), "{error}");
+}
