@@ -346,7 +346,7 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
             }
             return Ok(call.credential(account, token, CACHE, stale));
         }
-        Step::UseAndRefresh { account, token } if background::refresh(call) => {
+        Step::UseAndRefresh { account, token } if background::refresh(call, account, token) => {
             return Ok(call.credential(account, token, CACHE, false));
         }
         Step::UseAndRefresh { .. }

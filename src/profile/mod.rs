@@ -172,6 +172,8 @@ pub struct Profile {
     pub username: Option<String>,
     /// Whether the provider's git takes a token as the password of Basic credentials alone.
     pub basic_only: bool,
+    /// Whether the provider ends an access token when it is refreshed.
+    pub refresh_ends_tokens: bool,
     /// The tools that get something else for the token.
     pub exchanges: Vec<ToolExchange>,
     /// The tools that may use it.
@@ -302,6 +304,7 @@ impl Profile {
             token,
             username,
             basic_only: _,
+            refresh_ends_tokens: _,
             exchanges,
             tools,
         } = self;
@@ -1234,6 +1237,7 @@ fn read_profile(
         token: token.unwrap_or_default(),
         username,
         basic_only: preset.is_some_and(|preset| preset.basic_only),
+        refresh_ends_tokens: preset.is_some_and(|preset| preset.refresh_ends_tokens),
         exchanges,
         tools,
     })

@@ -93,6 +93,8 @@ pub(super) struct Rules<'a> {
     pub(super) is_entra: bool,
     /// `git_scheme = "Basic"`: git's host takes a token as a password alone.
     pub(super) basic_only: bool,
+    /// `refresh_ends_tokens = true`: the provider ends an access token when it is refreshed.
+    pub(super) refresh_ends_tokens: bool,
     /// `[exchange]`: tools that get something else for the token.
     exchange: Option<&'a DeTable<'a>>,
     /// `device_authorization_auth_method = "none"`: the client does not prove itself there.
@@ -111,6 +113,7 @@ impl<'a> Rules<'a> {
             authority: text(table, "authority"),
             is_entra: text(table, "kind") == Some("entra"),
             basic_only: text(table, "git_scheme") == Some("Basic"),
+            refresh_ends_tokens: table.get("refresh_ends_tokens").is_some(),
             exchange: table
                 .get("exchange")
                 .and_then(|value| value.get_ref().as_table()),
@@ -159,6 +162,7 @@ mod tests {
                 let known = match key {
                     "kind" => value.get_ref().as_str() == Some("entra"),
                     "device_authorization_auth_method" => value.get_ref().as_str() == Some("none"),
+                    "refresh_ends_tokens" => value.get_ref().as_bool() == Some(true),
                     "git_scheme" => value.get_ref().as_str() == Some("Basic"),
                     "profile" | "exchange" => true,
                     _ => ABOUT.contains(&key),

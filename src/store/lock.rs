@@ -28,13 +28,19 @@ impl Drop for Guard {
 }
 
 /// Takes the lock if it is free, for another process: it is held as long as any of them has the file
-/// open. `None` also on file systems without locks.
+/// open.
 ///
 /// # Errors
-/// `store`, if the lock file cannot be made.
+/// `store`, if the lock file cannot be made, or there are no locks.
 pub(super) fn try_acquire_for_another(path: &Path) -> Result<Option<File>, Error> {
     let file = open(path)?;
-    Ok(try_lock(&file).unwrap_or(false).then_some(file))
+    match try_lock(&file) {
+        Ok(is_free) => Ok(is_free.then_some(file)),
+        Err(reason) => {
+            let message = format!("`{}` cannot be locked", path.display());
+            Err(Error::new(ErrorKind::Store, message).because(reason))
+        }
+    }
 }
 
 /// How long to wait, and what to say.

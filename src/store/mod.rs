@@ -211,10 +211,12 @@ impl SessionStore {
     }
 
     /// The lock of the process that refreshes a token while others go on with it; `None` if there is
-    /// one, or cannot be told.
-    pub fn lock_for_background(&self) -> Option<File> {
-        let path = self.own_store().file.refresh_lock_path();
-        lock::try_acquire_for_another(&path).ok().flatten()
+    /// one.
+    ///
+    /// # Errors
+    /// `store`, if that cannot be told.
+    pub fn lock_for_background(&self) -> Result<Option<File>, Error> {
+        lock::try_acquire_for_another(&self.own_store().file.refresh_lock_path())
     }
 
     /// Reads the session under its lock. A damaged file is set aside, and said so.

@@ -1,9 +1,8 @@
 //! Processes of this program that go on when a call has been answered.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use super::process::own_program;
 use super::{container, platform};
@@ -14,8 +13,6 @@ pub struct SystemBackground<'a> {
     environment: &'a dyn Environment,
     /// `--config` of this call.
     config: Option<PathBuf>,
-    /// Those that were started and may still live.
-    children: RefCell<Vec<Child>>,
 }
 
 impl<'a> SystemBackground<'a> {
@@ -24,7 +21,6 @@ impl<'a> SystemBackground<'a> {
         Self {
             environment,
             config,
-            children: RefCell::default(),
         }
     }
 }
@@ -42,18 +38,19 @@ impl Background for SystemBackground<'_> {
             .stdin(Stdio::from(lock))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        platform::detach(&mut command);
-        let child = command.spawn().map_err(|error| error.to_string())?;
-        let mut children = self.children.borrow_mut();
-        // A process that has ended stays known until it is asked for.
-        children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        children.push(child);
+        platform::detach(&mut command)?;
+        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        // Whoever goes on for long, as `serve` does, leaves no process unburied.
+        let _thread = std::thread::spawn(move || drop(child.wait()));
         Ok(())
     }
 
     fn lives_on(&self) -> Result<(), String> {
         if self.environment.is_ci() {
             return Err("in continuous integration nothing outlives its job".to_owned());
+        }
+        if platform::is_in_a_namespace_of_its_own() {
+            return Err("in a container nothing outlives its command".to_owned());
         }
         match container::mark(self.environment, platform::container_mark()) {
             Some(mark) => Err(format!(

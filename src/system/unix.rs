@@ -126,9 +126,21 @@ pub fn container_mark() -> Option<&'static str> {
 
 /// Prepares the start of this program anew, which is to go on when this process has ended: it leaves the
 /// terminal by itself, with [`leave_terminal`].
-pub fn detach(command: &mut Command) {
+///
+/// # Errors
+/// If nothing can be started so.
+pub fn detach(command: &mut Command) -> Result<(), String> {
     // Its file may have the name of a tool's helper, and would be that.
     command.arg0("cred-helper");
+    Ok(())
+}
+
+/// Whether this process is in a PID namespace that ends with some process, as in every container, also
+/// those that leave no mark.
+pub fn is_in_a_namespace_of_its_own() -> bool {
+    /// The number of the first namespace, which is the machine's (`PROC_PID_INIT_INO`).
+    const FIRST: &str = "pid:[4026531836]";
+    fs::read_link("/proc/self/ns/pid").is_ok_and(|own| own != Path::new(FIRST))
 }
 
 /// The process that started this one.

@@ -88,9 +88,18 @@ pub fn leave_group(command: &mut Command) {
     command.creation_flags(NEW_GROUP | NO_WINDOW);
 }
 
-/// Prepares the start of a program that is to go on when this one has ended, without a console.
-pub fn detach(command: &mut Command) {
-    leave_group(command);
+/// Refuses to start a program that is to go on when this one has ended: it would hold the pipe that the
+/// caller reads our answer from, and the caller would wait for it.
+///
+/// # Errors
+/// Always.
+pub fn detach(_command: &mut Command) -> Result<(), String> {
+    Err("on Windows the caller would wait for it".to_owned())
+}
+
+/// Whether this process ends with others, as in a container: Windows has other marks for that.
+pub fn is_in_a_namespace_of_its_own() -> bool {
+    false
 }
 
 /// The process that started this one: nobody tells it in a plain way.
@@ -103,7 +112,7 @@ pub fn program_of(_process: u32) -> Option<PathBuf> {
     None
 }
 
-/// Nothing: it was started so.
+/// Nothing: none is started.
 pub fn leave_terminal() {}
 
 /// What a program's file may have behind its name, as `PATHEXT` has it where nobody changed it.

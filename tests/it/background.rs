@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::acquire::Desk;
-use crate::authority::{Endpoint, Fault};
+use crate::authority::{Endpoint, Fault, Settings};
 use crate::fake::World;
 use crate::oidc_ground::eventually;
-use crate::scene::{Scene, at_once, profile, refresh_token, without_note};
+use crate::scene::{Scene, access_tokens, at_once, profile, refresh_token, without_note};
 use cred_helper::acquire::acquire;
 use cred_helper::credential::{Action, Request, TokenKind};
 
@@ -146,25 +146,73 @@ fn a_refusal_in_the_background_asks_nobody_while_the_token_is_valid() {
     assert_eq!(scene.authority.count("/device_authorization", None), 1);
 }
 
+/// A namespace of processes, which ends with its first one.
+const NAMESPACE: [&str; 4] = ["unshare", "--pid", "--fork", "--mount-proc"];
+
 #[test]
-fn it_is_refreshed_first_where_nothing_may_outlive_the_call_or_little_is_left() {
-    for (refresh, variable, left, reason) in [
-        ("background = false\n", None, 200, ""),
-        ("", Some(("CI", "true")), 200, "in continuous integration"),
-        ("", Some(("container", "podman")), 200, "in a container"),
-        ("background = true\n", None, 20, ""),
+fn it_is_refreshed_first_where_the_token_may_be_ended_or_little_of_it_is_left() {
+    let unknown = "is not known of this authority";
+    for (refresh, keys, left, reason) in [
+        ("background = false\n", "", 200, ""),
+        ("background = true\n", "", 20, ""),
+        ("", "", 200, unknown),
+        // They end the token that was handed out, whatever the file says.
+        (
+            "background = true\n",
+            "preset = \"gitlab\"\n",
+            200,
+            "ends the tokens before it",
+        ),
     ] {
-        let scene = signed_in(refresh);
+        let of_gitlab = [
+            ("/oauth/authorize_device", Endpoint::DeviceAuthorization),
+            ("/oauth/token", Endpoint::Token),
+        ];
+        let settings = Settings {
+            paths: of_gitlab.map(|(path, of)| (path.to_owned(), of)).to_vec(),
+            scopes: vec!["demo".to_owned()],
+            ..at_once()
+        };
+        let settings = if keys.is_empty() { at_once() } else { settings };
+        let scene = Scene::of(settings, |issuer| {
+            format!("{}{keys}[refresh]\n{refresh}", profile("api", issuer))
+        });
+        scene.run(&["login"]).ok();
         scene.age(left);
-        let mut command: Command = scene.sandbox.command(&["get", "-o", "json"]);
-        command.envs(variable);
-        let answer = scene.run_command(command).json();
-        assert_eq!(answer["source"], "refresh", "{refresh} {variable:?} {left}");
+        assert_eq!(answer(&scene).1, "refresh", "{refresh} {keys} {left}");
         let log = fs::read_to_string(scene.sandbox.log()).expect("there is a log");
         assert_eq!(
             log.contains("is not refreshed in the background"),
             !reason.is_empty()
         );
+        assert!(log.contains(reason), "{log}");
+    }
+}
+
+#[test]
+fn it_is_refreshed_first_where_nothing_outlives_the_call() {
+    for (variable, wrapper, reason) in [
+        (
+            Some(("CI", "true")),
+            &["env"][..],
+            "in continuous integration",
+        ),
+        (Some(("container", "podman")), &["env"], "in a container (`"),
+        (None, &NAMESPACE, "in a container nothing"),
+    ] {
+        let scene = signed_in("");
+        scene.age(200);
+        // The authority asked for it, and so keeps what was handed out.
+        scene.edit_session(|session| {
+            for token in access_tokens(session) {
+                token["refresh_at"] = token["issued_at"].clone();
+            }
+        });
+        let mut command = scene.wrapped(wrapper, &["get", "-o", "json"]);
+        command.envs(variable);
+        let answer = scene.run_command(command).json();
+        assert_eq!(answer["source"], "refresh", "{reason}");
+        let log = fs::read_to_string(scene.sandbox.log()).expect("there is a log");
         assert!(log.contains(reason), "{log}");
     }
 }
