@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::command::{self, COMMANDS};
 use crate::context::Level;
@@ -141,9 +141,9 @@ fn parse_line(line: Vec<OsString>) -> Called {
             if let Some(entry) = PROTOCOLS.iter().find(|entry| entry.name == name) {
                 let mut arguments = taken(entry.flags, matches);
                 for operand in operands_of(entry) {
-                    let given = matches.get_many::<String>(operand.get_id().as_str());
+                    let given = matches.get_raw(operand.get_id().as_str());
                     let given = given.into_iter().flatten();
-                    given.for_each(|given| arguments.add_operand(given.clone()));
+                    given.for_each(|given| arguments.add_operand(given));
                 }
                 return Called::Protocol(entry, arguments, globals);
             }
@@ -270,7 +270,13 @@ pub fn command_line() -> Command {
 
 /// The operands of a protocol. Their ids are in capitals, and no flag's.
 fn operands_of(entry: &'static protocol::Entry) -> impl Iterator<Item = Arg> {
-    let operand = |name: &'static str, help: String| Arg::new(name).value_name(name).help(help);
+    let operand = |name: &'static str, help: String| {
+        let operand = Arg::new(name).value_name(name).help(help);
+        match entry.is_raw {
+            true => operand.value_parser(value_parser!(OsString)),
+            false => operand,
+        }
+    };
     let verb = (!entry.verbs.is_empty()).then(|| {
         let verbs = entry.verbs.join(", ");
         operand("VERB", format!("What the tool wants: {verbs}"))
@@ -441,7 +447,7 @@ mod tests {
                 panic!("{line}: it is a protocol's call");
             };
             assert_eq!((entry.name, arguments.get("profile")), ("keyring", profile));
-            assert_eq!(arguments.operands().join(" "), words, "{line}");
+            assert_eq!(arguments.operands().join(" ".as_ref()), words, "{line}");
             assert_eq!(globals.shown, Some(crate::context::Level::Error), "{line}");
         }
     }

@@ -71,7 +71,7 @@ pub const PROFILE: Flag = Flag::value("profile", "NAME", "Profile to use").short
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
     values: Vec<(&'static str, String)>,
-    operands: Vec<String>,
+    operands: Vec<OsString>,
 }
 
 impl Arguments {
@@ -81,17 +81,18 @@ impl Arguments {
     }
 
     /// Adds an operand: what the tool wants done, or for what.
-    pub fn add_operand(&mut self, operand: String) {
-        self.operands.push(operand);
+    pub fn add_operand(&mut self, operand: impl Into<OsString>) {
+        self.operands.push(operand.into());
     }
 
     /// An operand; the first is 0.
     pub fn operand(&self, index: usize) -> Option<&str> {
-        self.operands.get(index).map(String::as_str)
+        self.operands.get(index)?.to_str()
     }
 
-    /// The operands, in their order.
-    pub fn operands(&self) -> &[String] {
+    /// The operands, in their order. In a line of a tool's own they are whatever was given, and may not be
+    /// Unicode.
+    pub fn operands(&self) -> &[OsString] {
         &self.operands
     }
 
@@ -156,7 +157,8 @@ pub fn parse(
 }
 
 /// Reads the flags of `tables` at the beginning of `arguments`, to the first other word or to `--`, and
-/// takes all that follows as operands: it is a line of a tool's own. `None` for bytes that are not Unicode, and for a flag without its value.
+/// takes all that follows as operands: it is a line of a tool's own. `None` for a flag without its value, and
+/// for one whose value is not Unicode.
 pub fn parse_beginning(
     arguments: impl IntoIterator<Item = OsString>,
     tables: &[&'static [Flag]],
@@ -173,7 +175,7 @@ pub fn parse_beginning(
     rest.next_if(|word| word == "--");
     let mut parsed = parse(own, tables, 0)?;
     for word in rest {
-        parsed.add_operand(word.into_string().ok()?);
+        parsed.add_operand(word);
     }
     Some(parsed)
 }

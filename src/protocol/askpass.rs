@@ -40,7 +40,9 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             ),
         );
     };
-    let Some(question) = Question::read(prompt) else {
+    let question = prompt.to_str().and_then(Question::read);
+    let prompt = &prompt.to_string_lossy();
+    let Some(question) = question else {
         return decline(io, prompt, "it is none of git's for a web address");
     };
     if io.environment.variable("SSH_ASKPASS").is_some() && process::is_child_of("ssh") {

@@ -99,18 +99,19 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 
 impl Call {
     /// `None` for what is not for us.
-    fn read(line: &[String]) -> Option<Self> {
+    fn read(line: &[OsString]) -> Option<Self> {
         let [group, command, rest @ ..] = line else {
             return None;
         };
-        if [group, command] != ["account", "get-access-token"] {
+        if group != "account" || command != "get-access-token" {
             return None;
         }
-        let words = rest.iter().map(OsString::from);
-        let given = argument::parse(words, &[FLAGS], MOST_SCOPES)?;
+        let given = argument::parse(rest.iter().cloned(), &[FLAGS], MOST_SCOPES)?;
         let text = |name| given.get(name).map(String::from);
         // Several stand behind one `--scope`.
-        let further = given.operands();
+        let further = given.operands().iter();
+        let further = further.map(|scope| Some(scope.to_str()?.to_owned()));
+        let further: Vec<String> = further.collect::<Option<_>>()?;
         if !further.is_empty() && !given.has("scope") {
             return None;
         }
@@ -140,9 +141,7 @@ impl Call {
             (None, None) => MANAGEMENT.to_owned(),
         };
         let scopes = match text("scope") {
-            Some(first) => std::iter::once(first)
-                .chain(further.iter().cloned())
-                .collect(),
+            Some(first) => std::iter::once(first).chain(further).collect(),
             None => vec![azure::all_of(&resource)],
         };
         let tenant = text("tenant").filter(|tenant| !tenant.is_empty());

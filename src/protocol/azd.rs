@@ -62,14 +62,14 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 }
 
 /// The token that is asked for, and whether it is to be shown. `None` for what is not for us.
-fn read(line: &[String]) -> Option<(Wanted, bool)> {
+fn read(line: &[OsString]) -> Option<(Wanted, bool)> {
     let [group, command, rest @ ..] = line else {
         return None;
     };
-    if [group, command] != ["auth", "token"] {
+    if group != "auth" || command != "token" {
         return None;
     }
-    let given = argument::parse(rest.iter().map(OsString::from), &[FLAGS], 0)?;
+    let given = argument::parse(rest.iter().cloned(), &[FLAGS], 0)?;
     let is_shown = match given.get("output") {
         None | Some("none") => false,
         Some("json") => true,

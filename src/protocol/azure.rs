@@ -114,8 +114,8 @@ impl StandIn {
         if let Some(real) = RealProgram::find(self.name, io.environment)? {
             return real.run(line);
         }
-        let words: Vec<&str> = std::iter::once(self.name)
-            .chain(line.iter().map(String::as_str))
+        let words: Vec<_> = std::iter::once(self.name.into())
+            .chain(line.iter().map(|word| word.to_string_lossy()))
             .take(3)
             .collect();
         let words = printable(&words.join(" "));

@@ -6,7 +6,6 @@
 //! terminal. What is not for us is passed on to the keyring that lies behind us on the PATH: whoever
 //! puts us before it loses none of its passwords.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -109,7 +108,7 @@ impl<'l> Call<'l> {
 }
 
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
-    let words = arguments.operands().iter().map(OsString::from);
+    let words = arguments.operands().iter().cloned();
     let line = argument::parse(words, &[FLAGS], 3).unwrap_or_default();
     let Some(call) = Call::of(&line) else {
         return other(&line, arguments, io);

@@ -1,6 +1,7 @@
 //! The real program of a name that this one stands in for: a call that is not for us is passed on to
 //! it, in our place.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -68,7 +69,7 @@ impl RealProgram {
     ///
     /// # Errors
     /// `config`, if it cannot be started.
-    pub fn run(self, arguments: &[String]) -> Result<u8, Error> {
+    pub fn run(self, arguments: &[OsString]) -> Result<u8, Error> {
         let failed = |reason: String| {
             let shown = printable(&self.path.display().to_string());
             Error::new(ErrorKind::Config, format!("`{shown}` cannot be started")).because(reason)

@@ -1,7 +1,9 @@
 //! The stand-ins for `az` and `azd`, called as libraries call them: which profile answers, in which form,
 //! and what becomes of all other calls.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -407,6 +409,53 @@ fn every_other_call_is_the_real_program_s_own() {
     // One that was named is an error of ours.
     let error = call(&scene, &format!("{path} CRED_HELPER_PROFILE=x {GET}")).failed(1);
     assert!(error.contains("there is no profile `x`"), "{error}");
+}
+
+#[test]
+fn a_word_that_is_not_unicode_is_passed_on_as_it_is() {
+    let scene = scene(|_| String::new());
+    for tool in ["keyring", "nuget-plugin-cred-helper", "cred-helper"] {
+        scene.sandbox.link(tool);
+    }
+    let odd = OsStr::from_bytes(b"caf\xe9");
+    let line = |words: &str, path: &str| {
+        let mut command = alone(&scene.sandbox);
+        command.arg(path).args(words.split(' ')).arg(odd);
+        command
+    };
+    let run = |words: &str, path: &str| scene.run_command(line(words, path));
+    // A word of a call that would be ours: it is none then.
+    for (words, code, part) in [
+        ("az group list --name", 127, "no other `az` on PATH"),
+        (
+            "az account get-access-token --resource",
+            127,
+            "no other `az`",
+        ),
+        ("azd auth token -o json --scope", 127, "no other `azd`"),
+        (
+            "keyring set https://h.example",
+            2,
+            "this is no line of keyring's",
+        ),
+        ("nuget-plugin-cred-helper", 2, "NuGet starts this"),
+        ("cred-helper askpass", 1, "it is none of git's"),
+    ] {
+        let error = run(words, "IGNORED=").failed(code);
+        assert!(error.contains(part), "{words}: {error}");
+    }
+    for name in ["az", "azd", "keyring"] {
+        let path = install_real(&scene, name, "printf '%s|' \"$@\"; exit 42\n");
+        for start in ["", "cred-helper ", "cred-helper -q ", "cred-helper -qv "] {
+            for words in ["group list --name", "get https://h.example", "account"] {
+                let mut command = line(&format!("{start}{name} {words}"), &path);
+                let ran = command.output().expect("it starts");
+                let expected = [words.replace(' ', "|").as_bytes(), b"|caf\xe9|"].concat();
+                assert_eq!(ran.stdout, expected, "{start}{name} {words}: {ran:?}");
+                assert_eq!(ran.status.code(), Some(42), "{start}{name} {words}");
+            }
+        }
+    }
 }
 
 #[test]
