@@ -201,15 +201,24 @@ fn dispatch(
     format: &dyn Fn() -> ErrorFormat,
 ) -> Result<u8, Error> {
     let environment = io.environment;
-    if !matches!(called, Called::Clap(..)) {
-        check_error_format(environment)?;
-    }
     let clock = SystemClock::new();
     let log = environment.variable("CRED_HELPER_LOG");
     let is_mute = matches!(called, Called::Protocol(entry, ..) if entry.is_mute);
     let shown = globals.shown.unwrap_or(Level::Information);
     let shown = (!is_mute).then_some(shown);
-    let notices = Notices::new(&clock, shown, log.as_deref())?;
+    let checked = match called {
+        Called::Clap(..) => Ok(()),
+        Called::Protocol(..) | Called::Command(..) => check_error_format(environment),
+    };
+    let checked = checked.and_then(|()| Notices::new(&clock, shown, log.as_deref()));
+    let is_raw = matches!(called, Called::Protocol(entry, ..) if entry.is_raw);
+    let (notices, mistake) = match checked {
+        Ok(notices) => (notices, None),
+        // A variable of ours must not stop a call that is another program's: whether this one is ours is
+        // not known before a profile has answered.
+        Err(error) if is_raw => (Notices::new(&clock, shown, None)?, Some(error)),
+        Err(error) => return Err(error),
+    };
     let http = Network::default();
     let nonces = Nonces::default();
     let browser = SystemBrowser::new(environment);
@@ -259,7 +268,8 @@ fn dispatch(
             answerer.time_limit = entry.time_limit;
             let arguments = &with_profile(entry, arguments, environment);
             let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
-                answerer.answer(request, channel).map_err(with_config)
+                let response = answerer.answer(request, channel).map_err(with_config)?;
+                mistake.clone().map_or(Ok(response), Err)
             };
             (entry.serve)(arguments, io, &answer)
         }

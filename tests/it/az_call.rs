@@ -412,6 +412,32 @@ fn every_other_call_is_the_real_program_s_own() {
 }
 
 #[test]
+fn a_variable_of_ours_with_a_mistake_stops_the_calls_that_are_ours_alone() {
+    let scene = scene(|_| String::new());
+    sign_in(&scene, &["vault"]);
+    scene.sandbox.link("keyring");
+    for (variable, part) in [
+        ("CRED_HELPER_ERROR_FORMAT=xml", "`xml` is unknown"),
+        ("CRED_HELPER_LOG=foo", "does not begin with a level"),
+    ] {
+        for words in [
+            "az version",
+            "az account get-access-token --resource https://other.azure.net",
+            "azd up",
+            "keyring get https://other.example ada",
+        ] {
+            let (name, _) = words.split_once(' ').expect("it has words");
+            let path = install_real(&scene, name, "printf real\n");
+            let ran = call(&scene, &format!("{path} {variable} {words}"));
+            assert_eq!((ran.stderr.as_str(), ran.stdout.as_str()), ("", "real"));
+        }
+        let line = format!("{variable} {GET} --resource https://vault.azure.net");
+        let error = call(&scene, &line).failed(1);
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn a_word_that_is_not_unicode_is_passed_on_as_it_is() {
     let scene = scene(|_| String::new());
     for tool in ["keyring", "nuget-plugin-cred-helper", "cred-helper"] {
