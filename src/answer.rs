@@ -498,7 +498,8 @@ fn own_tenant(request: &Request, profile: &Profile) -> Result<Option<String>, Er
     Ok(Some(tenant))
 }
 
-/// The token with the tenant that it is of; `own` is what its profile's authority names.
+/// The token with the tenant that it is of, where that is known; `own` is what its profile's authority
+/// names.
 ///
 /// # Errors
 /// `no_profile`, if it is not known to be of the tenant that is asked for.
@@ -529,7 +530,7 @@ fn in_tenant(
         None => told.unwrap_or(own),
     };
     Ok(Credential {
-        tenant: Some(tenant),
+        tenant: Some(tenant).filter(|tenant| !entra::is_any_tenant(tenant)),
         ..credential
     })
 }

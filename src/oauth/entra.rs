@@ -139,8 +139,13 @@ pub fn tenant(authority: &Authority) -> Option<String> {
 /// Whether an authority of Entra names no tenant: people of any may sign in there, and clients as
 /// themselves in none.
 pub fn is_for_any_tenant(authority: &Authority) -> bool {
+    tenant(authority).is_some_and(|tenant| is_any_tenant(&tenant))
+}
+
+/// Whether what stands in place of a tenant is none.
+pub fn is_any_tenant(tenant: &str) -> bool {
     const ANY: [&str; 3] = ["common", "organizations", "consumers"];
-    tenant(authority).is_some_and(|tenant| ANY.contains(&tenant.to_ascii_lowercase().as_str()))
+    ANY.contains(&tenant.to_ascii_lowercase().as_str())
 }
 
 fn cloud(host: &str) -> Option<&'static str> {

@@ -189,6 +189,25 @@ fn the_profile_is_that_of_the_resource_and_of_no_other_tenant() {
 }
 
 #[test]
+fn a_tenant_that_nobody_tells_is_left_out() {
+    let scene = scene(|issuer| {
+        let any = format!("{issuer}/Organizations");
+        profile("any", &any, "https://storage.azure.com/.default")
+    });
+    let without = Fault::edit(|answer| {
+        answer.remove("id_token").expect("it was there");
+    });
+    scene.authority.script(Endpoint::Token, without);
+    sign_in(&scene, &["any"]);
+    for arguments in ["", " --tenant organizations"] {
+        let line = format!("{GET} --resource https://storage.azure.com{arguments}");
+        let answer = call(&scene, &line).json();
+        assert_eq!(answer["accessToken"], token_of(&scene, "any"));
+        assert_eq!(answer.get("tenant"), None, "{arguments}");
+    }
+}
+
+#[test]
 fn a_profile_that_is_named_gets_a_token_for_what_is_asked() {
     let scene = scene(|_| String::new());
     sign_in(&scene, &["vault"]);
