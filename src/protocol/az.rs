@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::argument::{self, Arguments, Flag, PROFILE};
 use super::azure::{self, StandIn, Wanted};
 use super::{Answer, Entry};
+use crate::context::Environment;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::io::Io;
@@ -51,6 +52,9 @@ const FLAGS: &[Flag] = &[
     Flag::switch("debug", ""),
 ];
 
+/// What stands for `--output`.
+const OUTPUT: &str = "AZURE_CORE_OUTPUT";
+
 /// What a token is for where nobody says it: Azure's management interface.
 const MANAGEMENT: &str = "https://management.core.windows.net/";
 
@@ -87,7 +91,7 @@ enum Form {
 }
 
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
-    let Some(call) = Call::read(arguments.operands()) else {
+    let Some(call) = Call::read(arguments.operands(), io.environment) else {
         return AZ.pass_on(arguments, io);
     };
     let (form, query, subscription) = (call.form, call.query, call.subscription);
@@ -99,7 +103,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 
 impl Call {
     /// `None` for what is not for us.
-    fn read(line: &[OsString]) -> Option<Self> {
+    fn read(line: &[OsString], environment: &dyn Environment) -> Option<Self> {
         let [group, command, rest @ ..] = line else {
             return None;
         };
@@ -115,7 +119,8 @@ impl Call {
         if !further.is_empty() && !given.has("scope") {
             return None;
         }
-        let form = match text("output").map(|form| form.to_lowercase()).as_deref() {
+        let form = text("output").or_else(|| environment.variable(OUTPUT));
+        let form = match form.map(|form| form.to_lowercase()).as_deref() {
             None | Some("json" | "jsonc") => Form::Json,
             Some("tsv") => Form::Tsv,
             Some("none") => Form::None,

@@ -125,6 +125,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the stand-ins that passed a call on, so that it does not come back; cred-helper sets it itself",
     ),
     (
+        "AZURE_CORE_OUTPUT",
+        "how `az` answers, where --output does not say it",
+    ),
+    (
         "TZ",
         "the time zone in which `az` tells when a token ends, instead of the system's",
     ),
