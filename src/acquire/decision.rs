@@ -171,6 +171,11 @@ fn is_doubtful(token: &AccessTokenRow, now: Timestamp) -> bool {
 /// How many seconds long has a token just been made, so that what rejects it would reject another one?
 const JUST: i64 = 60;
 
+/// Whether a token has just been made, and is refused for another reason than its age.
+pub fn is_just_made(token: &AccessTokenRow, now: Timestamp) -> bool {
+    (0..JUST).contains(&now.since(token.issued_at))
+}
+
 /// Decides.
 pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> Step<'s> {
     let account = session.account(wanted.account);
@@ -188,7 +193,7 @@ pub fn next<'s>(session: &'s Session, wanted: &Wanted<'_>, now: Timestamp) -> St
             Force::No => true,
             Force::All => false,
             Force::Except(seen) => seen.as_ref() != Some(&token.secret),
-            Force::Older => (0..JUST).contains(&now.since(token.issued_at)),
+            Force::Older => is_just_made(token, now),
         });
     if let (Some(account), Some(token)) = (account, token) {
         let judged = freshness(

@@ -739,13 +739,18 @@ fn trade(
         ..asking
     };
     let mut guard = call.store.lock(context)?;
+    let session = call.store.load_locked(&guard, context)?;
     if let Some((Freshness::Fresh, credential)) =
-        cached(&call.store.load_locked(&guard, context)?).filter(|_| !request.force_refresh)
+        cached(&session).filter(|_| !request.force_refresh)
     {
         return Ok(credential);
     }
     let mut traded = exchange.run(client, &credential, url, context);
-    if credential.source == CACHE && matches!(traded, Err(Untraded::Token(_))) {
+    // One that another process has replaced meanwhile has no row.
+    let row = session.access_token(&credential.access_token);
+    let is_new = credential.source != CACHE
+        || row.is_some_and(|row| decision::is_just_made(row, context.clock.now()));
+    if !is_new && matches!(traded, Err(Untraded::Token(_))) {
         // The token may have been revoked: a new one is traded once more.
         drop(guard);
         erase(&asking, Some(&credential.access_token))?;

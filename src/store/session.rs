@@ -356,6 +356,12 @@ impl Session {
         meant.max_by_key(|row| row.signed_in_at)
     }
 
+    /// The row of this access token, whatever it was asked with.
+    pub fn access_token(&self, secret: &Secret) -> Option<&AccessTokenRow> {
+        let mut rows = self.accounts.iter().flat_map(|row| &row.access_tokens);
+        rows.find(|row| row.secret == *secret)
+    }
+
     /// Leaves the accounts that belong to this assertion.
     pub fn retain_of(&mut self, assertion: &str) {
         self.accounts

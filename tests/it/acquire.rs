@@ -1344,8 +1344,17 @@ fn a_cached_token_that_the_exchange_refuses_is_refreshed_and_traded_once_more() 
     let desk = Desk::signed_in(&world);
     let request = Request::new(Action::Get);
     let ask = |trade: &Trade| acquire(&desk.call(&world, &request), Some(trade));
-    world.answer(200, tokens("second", None));
     let first = Trade::failing(ErrorKind::Denied, "first");
+    world.pass(59);
+    // Another one would be refused as well: the reason is not its age.
+    for _ in 0..2 {
+        let error = ask(&first).expect_err("it was made just now");
+        assert_eq!(error.kind(), ErrorKind::Denied);
+    }
+    assert_eq!(world.count("refresh_token"), 0);
+    assert_eq!(desk.get(&world).expect("it is kept").source, "cache");
+    world.pass(1);
+    world.answer(200, tokens("second", None));
     let traded = ask(&first).expect("the second is good");
     assert_eq!(traded.access_token.expose(), "traded-second");
     world.assert_all_asked();

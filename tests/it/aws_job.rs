@@ -192,10 +192,24 @@ fn what_setup_writes_is_what_the_aws_cli_takes_and_it_is_undone_without_a_trace(
 }
 
 #[test]
-fn a_refused_token_costs_one_refresh_and_a_refused_role_none() {
+fn a_refused_token_costs_one_refresh_if_it_is_not_new_and_a_refused_role_none() {
     let Some(aws) = AwsGround::signed_in() else {
         return;
     };
+    for requests in 1..=2 {
+        // The usual first mistake.
+        aws.refuse(
+            400,
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found",
+        );
+        let error = aws.failure();
+        assert!(error.contains("needs an OIDC provider in IAM"), "{error}");
+        aws.ground.assert_requests(0, 0);
+        assert_eq!(aws.bodies().len(), requests);
+    }
+    aws.sts.reset();
+    aws.ground.age(60);
     aws.refuse(400, "ExpiredTokenException", "Token expired");
     assert_eq!(aws.identity(), ada());
     aws.ground.assert_requests(1, 0);

@@ -285,6 +285,7 @@ fn what_a_registry_exchanged_is_kept_and_a_logout_brings_another() {
     assert_eq!((ground.secret(), ground.exchanges()), (first.clone(), 0));
     // Where the access token was revoked, the registry refuses it, and takes a new one.
     ground.ground.authority.revoke(&ground.ground.get(&[]));
+    ground.ground.age(60);
     ground
         .run(&format!("docker logout {}", ground.address()))
         .ok();
