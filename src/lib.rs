@@ -23,8 +23,8 @@
 //!         ├ Remember       a refresh failed a moment ago: its error, once more
 //!         └ LoginRequired ─► Error { kind, message, hint, next }
 //!               ▼
-//!    exchange, if the profile has one for the tool (cached as a token)
-//!               ▼
+//!    exchange, if the profile has one for the tool (cached as a token): under a lock of its
+//!               ▼                           own; it takes the session's lock only to save
 //!    Response ─► encode ─► stdout       errors ─► stderr, or the tool's own way
 //! ```
 //!

@@ -2,7 +2,8 @@
 //!
 //! [`decision`] decides, purely. This module does what was decided: it reads without a lock; under
 //! the session's lock it reads again, decides again, redeems and saves. A person is asked under the
-//! sign-in lock alone, so that somebody at a prompt does not hold up refreshes.
+//! sign-in lock alone, so that somebody at a prompt does not hold up refreshes, and a token is
+//! exchanged under a lock for that, so that a service that is silent does not either.
 
 mod background;
 pub mod decision;
@@ -703,7 +704,10 @@ fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Credential, Err
         before => trade(call, exchange, &key, &cached).or_else(|error| match before {
             Some((Freshness::Aging, credential))
                 // As with any token: what is valid stands in for what cannot be had now.
-                if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::LoginRequired)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Unavailable | ErrorKind::LoginRequired | ErrorKind::Busy
+                )
                     && call.request.min_valid.is_none() =>
             {
                 warn_of_stale(call, &error);
@@ -714,7 +718,9 @@ fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Credential, Err
     }
 }
 
-/// Trades a token under the session's lock, unless another process has done so meanwhile.
+/// Trades a token under the lock for exchanges, unless another process has done so meanwhile. Whoever
+/// trades it may be silent for long: the session's lock is taken only to save, and a person is asked
+/// under neither.
 fn trade(
     call: &Call<'_>,
     exchange: &dyn Exchange,
@@ -732,40 +738,56 @@ fn trade(
         request: &request,
         ..*call
     };
+    let brought = |session: &Session| match cached(session) {
+        Some((Freshness::Fresh, credential)) if !request.force_refresh => Some(credential),
+        Some(_) | None => None,
+    };
     let mut credential = token(&asking)?;
     let context = &call.context.with_time_for_a_request();
     let asking = Call {
         context: *context,
         ..asking
     };
-    let mut guard = call.store.lock(context)?;
-    let session = call.store.load_locked(&guard, context)?;
-    if let Some((Freshness::Fresh, credential)) =
-        cached(&session).filter(|_| !request.force_refresh)
-    {
-        return Ok(credential);
-    }
-    let mut traded = exchange.run(client, &credential, url, context);
-    // One that another process has replaced meanwhile has no row.
-    let row = session.access_token(&credential.access_token);
-    let is_new = credential.source != CACHE
-        || row.is_some_and(|row| decision::is_just_made(row, context.clock.now()));
-    if !is_new && matches!(traded, Err(Untraded::Token(_))) {
+    let mut may_replace = credential.source == CACHE;
+    // The lock is held until what it was traded for is kept.
+    let (traded, _guard) = loop {
+        let mut settled = None;
+        let guard = call.store.lock_exchange_unless(context, &mut |session| {
+            settled = brought(session);
+            settled.is_some()
+        })?;
+        let session = sign_in::read(call)?;
+        if let Some(credential) = settled.or_else(|| brought(&session)) {
+            return Ok(credential);
+        }
+        match exchange.run(client, &credential, url, context) {
+            Ok(traded) => break (traded, guard),
+            Err(Untraded::Token(error)) if may_replace => {
+                // One that another process has replaced meanwhile has no row.
+                let row = session.access_token(&credential.access_token);
+                if row.is_some_and(|row| decision::is_just_made(row, context.clock.now())) {
+                    return Err(error);
+                }
+            }
+            Err(failure) => return Err(failure.into()),
+        }
         // The token may have been revoked: a new one is traded once more.
         drop(guard);
+        may_replace = false;
         erase(&asking, Some(&credential.access_token))?;
         credential = token(&asking)?;
-        guard = call.store.lock(context)?;
-        traded = exchange.run(client, &credential, url, context);
-    }
+    };
     // Its own refresh token would replace the session's.
     let traded = TokenSet {
         refresh_token: None,
         id_token: None,
         id_token_expires_at: None,
         account: Account::default(),
-        ..traded?
+        ..traded
     };
+    // A refresh that is under way must not cost what was traded.
+    let context = &context.with_time_for_a_request();
+    let guard = call.store.lock(context)?;
     let mut session = call.store.load_locked(&guard, context)?;
     // Whoever signed in meanwhile is somebody else.
     let whose = call.account().or(credential.account.as_deref());

@@ -108,6 +108,11 @@ impl SessionFile {
         self.directory.join(format!("{}.refresh.lock", self.digest))
     }
 
+    pub(super) fn exchange_lock_path(&self) -> PathBuf {
+        self.directory
+            .join(format!("{}.exchange.lock", self.digest))
+    }
+
     fn temporary(&self, purpose: &str) -> PathBuf {
         self.directory
             .join(format!(".tmp-{}-{purpose}", self.digest))

@@ -1,4 +1,5 @@
-//! Where sign-ins are kept: one file a session, a lock beside it, and one for signing in.
+//! Where sign-ins are kept: one file a session, a lock beside it, one for signing in, and one for
+//! exchanging its tokens.
 //!
 //! What changes a session demands its guard as an argument: proof that its lock is held.
 
@@ -65,6 +66,10 @@ pub struct SessionGuard(#[expect(dead_code, reason = "held, not read")] lock::Gu
 #[derive(Debug)]
 pub struct SignInGuard(#[expect(dead_code, reason = "held, not read")] lock::Guard);
 
+/// The session's lock for exchanges is held: nobody else exchanges a token of it.
+#[derive(Debug)]
+pub struct ExchangeGuard(#[expect(dead_code, reason = "held, not read")] lock::Guard);
+
 /// The session was proved to be writable.
 pub struct Proof(Reservation);
 
@@ -76,6 +81,27 @@ impl OwnStore {
             session.retain_of(&part.assertion);
         }
         Ok(loaded)
+    }
+
+    /// Takes a lock, unless `is_settled` by what another process keeps meanwhile.
+    fn lock_unless(
+        &self,
+        path: &Path,
+        patience: &Patience<'_>,
+        context: &Context<'_>,
+        is_settled: &mut dyn FnMut(&Session) -> bool,
+    ) -> Result<Option<lock::Guard>, Error> {
+        self.file.create_directory()?;
+        let mut seen = None;
+        let mut is_settled = || {
+            let now = self.file.stamp();
+            if now.is_none() || now == seen {
+                return false;
+            }
+            seen = now;
+            matches!(self.load(), Ok(Loaded::Session(session, _)) if is_settled(&session))
+        };
+        lock::acquire(path, patience, context, &mut is_settled)
     }
 }
 
@@ -158,7 +184,6 @@ impl SessionStore {
         is_settled: &mut dyn FnMut(&Session) -> bool,
     ) -> Result<Option<SessionGuard>, Error> {
         let own = self.own_store();
-        own.file.create_directory()?;
         let limit = context
             .time_left()
             .map_or(own.lock_timeout, |left| left.min(own.lock_timeout));
@@ -167,17 +192,8 @@ impl SessionStore {
             waiting_for: "another process that refreshes this session",
             hint: "try again, or give it longer with `[lock] timeout`",
         };
-        let mut seen = None;
-        let mut is_settled = || {
-            let now = own.file.stamp();
-            if now.is_none() || now == seen {
-                return false;
-            }
-            seen = now;
-            matches!(own.load(), Ok(Loaded::Session(session, _)) if is_settled(&session))
-        };
         let path = own.file.lock_path();
-        let guard = lock::acquire(&path, &patience, context, &mut is_settled)?;
+        let guard = own.lock_unless(&path, &patience, context, is_settled)?;
         Ok(guard.map(|guard| {
             own.file.remove_temporaries();
             SessionGuard(guard)
@@ -202,6 +218,27 @@ impl SessionStore {
         let path = own.file.sign_in_lock_path();
         let guard = lock::acquire(&path, &patience, context, &mut || false)?;
         Ok(SignInGuard(guard.expect("nothing settles it but the lock")))
+    }
+
+    /// Takes the lock for exchanges, unless `is_settled` by what another process keeps meanwhile.
+    /// Whoever waits for it waits for a service that may be silent, as long as the call can.
+    ///
+    /// # Errors
+    /// `busy`, `interrupted` or `store`.
+    pub fn lock_exchange_unless(
+        &self,
+        context: &Context<'_>,
+        is_settled: &mut dyn FnMut(&Session) -> bool,
+    ) -> Result<Option<ExchangeGuard>, Error> {
+        let own = self.own_store();
+        let patience = Patience {
+            limit: context.time_left().unwrap_or(own.lock_timeout),
+            waiting_for: "another process that exchanges a token of this session",
+            hint: "nothing was lost; try again later",
+        };
+        let path = own.file.exchange_lock_path();
+        let guard = own.lock_unless(&path, &patience, context, is_settled)?;
+        Ok(guard.map(ExchangeGuard))
     }
 
     /// Whether some process is signing in now.

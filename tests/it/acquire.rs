@@ -1,6 +1,7 @@
 //! The way to a token, through the library with fake effects: what needs a clock of one's own, or
 //! a network that fails at a chosen moment.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
@@ -1179,6 +1180,37 @@ impl Exchange for Trade {
     }
 }
 
+/// Trades a token while something else goes on.
+struct Meanwhile<'a>(&'a dyn Fn());
+
+impl fmt::Debug for Meanwhile<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Meanwhile")
+    }
+}
+
+impl Exchange for Meanwhile<'_> {
+    fn name(&self) -> &'static str {
+        "trade"
+    }
+
+    fn identity(&self, context: &Context<'_>) -> Vec<(&'static str, String)> {
+        Trade::default().identity(context)
+    }
+
+    fn run(
+        &self,
+        client: &Client,
+        credential: &Credential,
+        url: Option<&str>,
+        context: &Context<'_>,
+    ) -> Result<TokenSet, Failure> {
+        let traded = Trade::default().run(client, credential, url, context);
+        self.0();
+        traded
+    }
+}
+
 /// An access token of an hour, and nothing with it.
 fn token_set(access: &str, now: Timestamp) -> TokenSet {
     TokenSet {
@@ -1310,6 +1342,57 @@ fn an_exchange_in_trouble_costs_nothing_while_what_it_gave_lives() {
     world.pass(300);
     let error = ask(&troubled).expect_err("it is over");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+    world.assert_all_asked();
+}
+
+#[test]
+fn an_exchange_that_takes_long_holds_up_other_exchanges_alone_and_those_as_long_as_their_call() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let trade = || acquire(&desk.call(&world, &request), Some(&Trade::default()));
+    let refresh = || {
+        let refreshed = desk.refresh_silently(&world).expect("it is refreshed");
+        assert_eq!(refreshed.source, "refresh");
+    };
+    let during = |meanwhile: &dyn Fn()| {
+        let exchange = Meanwhile(meanwhile);
+        let traded = acquire(&desk.call(&world, &request), Some(&exchange)).expect("it is traded");
+        assert_eq!(traded.source, "trade");
+        traded.access_token.expose().to_owned()
+    };
+    world.answer(200, tokens("second", Some("refresh-2")));
+    let traded = during(&|| {
+        let started = world.context().clock.monotonic();
+        refresh();
+        assert_eq!(world.context().clock.monotonic(), started);
+        let error = trade().expect_err("there is nothing yet");
+        assert_eq!(error.kind(), ErrorKind::Busy);
+        let waited = world.context().clock.monotonic() - started;
+        assert_eq!(waited.as_secs(), 60);
+    });
+    assert_eq!(traded, "traded-first");
+    assert_eq!(trade().expect("it is kept").source, "cache");
+    world.pass(3400);
+    world
+        .answer(200, tokens("third", Some("refresh-3")))
+        .answer(200, tokens("fourth", None));
+    let traded = during(&|| {
+        let stale = trade().expect("it is valid still");
+        assert_eq!(
+            (stale.access_token.expose(), stale.stale),
+            ("traded-first", true)
+        );
+    });
+    assert_eq!(traded, "traded-third");
+    // What was kept meanwhile is kept still.
+    refresh();
+    let sent = world.sent.borrow();
+    let redeemed: Vec<_> = sent
+        .iter()
+        .filter_map(|sent| sent.form.get("refresh_token"))
+        .collect();
+    assert_eq!(redeemed, ["refresh-1", "refresh-2", "refresh-3"]);
     world.assert_all_asked();
 }
 

@@ -116,6 +116,11 @@ impl AwsGround {
             .push_back(refusal(status, code, message));
     }
 
+    /// AWS takes requests and says nothing, until this is dropped.
+    pub(crate) fn silence(&self) -> impl Drop + '_ {
+        self.service()
+    }
+
     /// Credentials are good for so long from now on.
     pub(crate) fn live(&self, seconds: i64) {
         self.service().life = Some(seconds);

@@ -2,11 +2,13 @@
 //! is done with them.
 
 use std::collections::BTreeSet;
+use std::thread;
 
 use serde_json::Value;
 
 use crate::aws_ground::{AwsGround, IDENTITY, OTHER_ROLE, ROLE, session_of};
 use crate::http_server::HttpServer;
+use crate::oidc_ground::eventually;
 
 /// The session of the role, as ada.
 fn ada() -> String {
@@ -72,6 +74,35 @@ fn sixteen_calls_at_once_make_one_request_also_where_credentials_live_no_longer_
             "{body}"
         );
     }
+}
+
+#[test]
+fn while_sts_is_silent_other_tools_of_the_sign_in_go_on_and_those_that_want_the_same_wait_for_it() {
+    const WAITERS: usize = 3;
+    let Some(aws) = AwsGround::signed_in() else {
+        return;
+    };
+    let ground = &aws.ground;
+    let line = aws.line("cred-helper aws");
+    let ask = || ground.shell(&line).json();
+    let silence = aws.silence();
+    let answers: Vec<Value> = thread::scope(|scope| {
+        let first = scope.spawn(ask);
+        eventually("the first one has asked STS", || aws.bodies().len() == 1);
+        assert_eq!(ground.get_json(&["--force-refresh"])["source"], "refresh");
+        let others = [(); WAITERS].map(|()| scope.spawn(ask));
+        eventually("the others wait for the first one", || {
+            let waits = "waiting for another process that exchanges a token of this session";
+            ground.logged(waits) == WAITERS
+        });
+        drop(silence);
+        let all = [first].into_iter().chain(others);
+        all.map(|call| call.join().expect("it was answered"))
+            .collect()
+    });
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(aws.sessions(), [ada()]);
+    ground.assert_requests(1, 0);
 }
 
 #[test]
