@@ -155,7 +155,10 @@ fn serve(
         head.push_str("\r\n");
         let stream = reader.get_mut();
         stream.write_all(head.as_bytes())?;
-        stream.write_all(&answer.body)?;
+        // What came behind it would be taken for the next answer's beginning.
+        if request.method != "HEAD" {
+            stream.write_all(&answer.body)?;
+        }
         let close = ("Connection".to_owned(), "close".to_owned());
         if answer.headers.contains(&close) {
             return Ok(());
