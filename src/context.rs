@@ -342,6 +342,55 @@ pub trait Background {
     fn lives_on(&self) -> Result<(), String>;
 }
 
+/// Why the operating system's keyring does not do what it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyringFailure {
+    /// There is none, for the reason in words.
+    Absent(String),
+    /// It is locked, and nobody has unlocked it.
+    Locked,
+    /// It did not answer in time.
+    Silent,
+    /// It refused, for the reason in words.
+    Refused(String),
+}
+
+/// The operating system's keyring, which holds secrets of ours by name. It may ask a person to unlock
+/// it, in a window of its own.
+pub trait Keyring {
+    /// Whether it could hold a secret now.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check(&self, limit: Duration) -> Result<(), KeyringFailure>;
+    /// The secret of that name; `None` if it has none.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read(&self, name: &str, limit: Duration) -> Result<Option<Secret>, KeyringFailure>;
+    /// Keeps a secret under that name, in place of another.
+    ///
+    /// # Errors
+    /// Why it is not kept.
+    fn write(&self, name: &str, secret: &Secret, limit: Duration) -> Result<(), KeyringFailure>;
+    /// Forgets the secret of that name.
+    ///
+    /// # Errors
+    /// Why it may still be there.
+    fn remove(&self, name: &str, limit: Duration) -> Result<(), KeyringFailure>;
+}
+
+/// A place of the operating system that holds a secret for a while, and answers at once: where there is
+/// none, nothing is kept.
+pub trait KeyCache {
+    /// The secret of that name.
+    fn read(&self, name: &str) -> Option<Secret>;
+    /// Keeps a secret for a while.
+    fn keep(&self, name: &str, secret: &Secret, lifetime: Duration);
+    /// Forgets a secret. Whether there was one.
+    fn forget(&self, name: &str) -> bool;
+}
+
 /// Signals of the operating system.
 pub trait Signals {
     /// From here to the end of the guard Ctrl-C is remembered instead of ending the process.
@@ -391,6 +440,10 @@ pub struct Context<'a> {
     pub signals: &'a dyn Signals,
     /// Processes that go on.
     pub background: &'a dyn Background,
+    /// The operating system's keyring.
+    pub keyring: &'a dyn Keyring,
+    /// What holds a key for a while.
+    pub key_cache: &'a dyn KeyCache,
     /// When the call has to be answered, on the monotonic clock; `None` while a person signs in.
     pub deadline: Option<Duration>,
 }

@@ -42,7 +42,8 @@
 //! | 0 | error, secret, text, digest, encoding | anything of ours |
 //!
 //! What differs between operating systems is in `system/unix.rs` and `system/windows.rs`, and
-//! nothing but `system/mod.rs` chooses between them.
+//! nothing but `system/mod.rs` chooses between them; their keyrings are in `system/os_keyring/`, and what
+//! holds a key for a while in `system/key_cache/`, each chosen by its `mod.rs`.
 //!
 //! (Within layer 0, `error` may use `text`; within layer 1, the types may use each other.)
 //!
@@ -137,7 +138,9 @@ use system::directories;
 use system::documents::DocumentDirectory;
 use system::http::Network;
 use system::input::StandardInput;
+use system::key_cache::SystemKeyCache;
 use system::notice::Notices;
+use system::os_keyring::SystemKeyring;
 use system::random::SystemRandomness;
 use system::terminal::{self, ControllingTerminal, TerminalOrStandardError};
 
@@ -232,6 +235,7 @@ fn dispatch(
     });
     let location = Location::new(only, environment);
     let background = SystemBackground::new(environment, globals.config.clone());
+    let keyring = SystemKeyring::new(environment);
     let context = Context {
         clock: &clock,
         environment,
@@ -246,6 +250,8 @@ fn dispatch(
         input: &StandardInput,
         signals: io.signals,
         background: &background,
+        keyring: &keyring,
+        key_cache: &SystemKeyCache,
         deadline: None,
     };
     let mut answerer = Answerer {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use cred_helper::context::{
     Background, Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest,
-    HttpResponse, Input, Level, LoopbackHost, Nonces, Notice, Random, Shield, Signals, Terminal,
-    Tls, Tokens, Visitors,
+    HttpResponse, Input, KeyCache, Keyring, KeyringFailure, Level, LoopbackHost, Nonces, Notice,
+    Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
@@ -117,8 +117,47 @@ impl World {
             input: self,
             signals: self,
             background: self,
+            keyring: self,
+            key_cache: self,
             deadline: Some(Duration::from_secs(60)),
         }
+    }
+}
+
+fn no_keyring<T>() -> Result<T, KeyringFailure> {
+    Err(KeyringFailure::Absent(
+        "there is none in this test".to_owned(),
+    ))
+}
+
+impl Keyring for World {
+    fn check(&self, _limit: Duration) -> Result<(), KeyringFailure> {
+        no_keyring()
+    }
+
+    fn read(&self, _name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+        no_keyring()
+    }
+
+    fn write(&self, _: &str, _: &Secret, _limit: Duration) -> Result<(), KeyringFailure> {
+        no_keyring()
+    }
+
+    fn remove(&self, _name: &str, _limit: Duration) -> Result<(), KeyringFailure> {
+        no_keyring()
+    }
+}
+
+/// It keeps nothing.
+impl KeyCache for World {
+    fn read(&self, _name: &str) -> Option<Secret> {
+        None
+    }
+
+    fn keep(&self, _name: &str, _secret: &Secret, _lifetime: Duration) {}
+
+    fn forget(&self, _name: &str) -> bool {
+        false
     }
 }
 

@@ -59,6 +59,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "signing_key/encryption.rs",
             "signing_key/mod.rs",
             "signing_key/pfx.rs",
+            "store/seal/key.rs",
             "system/http.rs",
             "system/pinned.rs",
             "system/random.rs",
@@ -77,7 +78,29 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono::", &["system/zone.rs"]),
     ("clap_complete::", &["command/completions.rs"]),
     ("toml_edit::", &["setup/cargo.rs"]),
-    ("cfg_attr(", &["system/mod.rs"]),
+    ("chacha20poly1305::", &["store/seal/cipher.rs"]),
+    (
+        "dbus_secret_service::",
+        &["system/os_keyring/secret_service.rs"],
+    ),
+    ("security_framework::", &["system/os_keyring/keychain.rs"]),
+    (
+        "keyring_core::",
+        &["system/os_keyring/credential_manager.rs"],
+    ),
+    (
+        "windows_native_keyring_store::",
+        &["system/os_keyring/credential_manager.rs"],
+    ),
+    ("linux_keyutils::", &["system/key_cache/kernel.rs"]),
+    (
+        "cfg_attr(",
+        &[
+            "system/key_cache/mod.rs",
+            "system/os_keyring/mod.rs",
+            "system/mod.rs",
+        ],
+    ),
     // What is tested with a shell or with modes.
     (
         "cfg(all(",
@@ -233,7 +256,8 @@ fn a_tool_is_one_file_and_its_lines_in_the_table() {
 /// Whether a line holds a name, and not as the end of another.
 fn holds_name(line: &str, name: &str) -> bool {
     let mut places = line.match_indices(name);
-    places.any(|(start, _)| !line[..start].ends_with(|last: char| last.is_alphanumeric()))
+    let is_part = |last: char| last.is_alphanumeric() || last == '_';
+    places.any(|(start, _)| !line[..start].ends_with(is_part))
 }
 
 /// Whether a source is this tool's own, in one of the tables of tools.
@@ -244,7 +268,8 @@ fn is_the_tools_own(file: &Path, root: &Path, tool: &str) -> bool {
 
 /// Where a tool's name has to stand beside its own files: an exchange is of the tool that gets what it
 /// gives, and a table of the profile has its keys; a provider has the name of its libraries; two
-/// protocols ask git whether it has a person asked; and cargo starts the program itself, with an
+/// protocols ask git whether it has a person asked; one tool is called like the place that keys are
+/// kept in; and cargo starts the program itself, with an
 /// argument instead of a name.
 const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("aws", "exchange/aws.rs"),
@@ -253,6 +278,7 @@ const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("git", "protocol/git_prompt.rs"),
     ("google", "profile/preset.rs"),
     ("keyring", "setup/index.rs"),
+    ("keyring", "store/seal/os_keyring.rs"),
 ];
 
 #[test]

@@ -1,45 +1,200 @@
-//! How a session's content lies in its file: one file per way.
+//! How a session's content lies in its file: sealed with a key, or not. One file per place that a key
+//! can come from.
 //!
-//! Each session file names its seal and is read whatever the configuration says. To add a way: a
-//! file with a type that implements [`Seal`], and a line in [`SEALS`].
+//! Each session file names its seal, and its key, and is read whatever the configuration says. To add
+//! a way: a file with a [`Seal`], and a line in [`SEALS`].
 
+mod cipher;
+mod command;
+mod key;
+mod keyring;
 mod none;
 
-use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
 
-use serde_json::value::RawValue;
-use zeroize::Zeroizing;
-
+pub(super) use self::cipher::{Sealed, open, seal};
+pub(super) use self::key::Key;
+use crate::context::Context;
 use crate::error::Error;
 
 /// A way to seal.
-pub trait Seal: Sync {
+pub struct Seal {
     /// Its name, in files and in the configuration.
-    fn name(&self) -> &'static str;
-
-    /// Turns the content's JSON text into what the file holds: JSON text again.
-    ///
-    /// # Errors
-    /// `store`, if it cannot be sealed.
-    fn seal<'a>(&self, content: &'a str) -> Result<Cow<'a, str>, Error>;
-
-    /// Turns what the file holds into the content's JSON text; `parameters` are those that the
-    /// file's header gives.
-    ///
-    /// # Errors
-    /// `store`, if it cannot be opened: the file is not damaged for that.
-    fn open(&self, parameters: Option<&RawValue>, held: &str) -> Result<Zeroizing<String>, Error>;
+    pub name: &'static str,
+    /// Where its keys come from; `None` for no seal at all.
+    keys: Option<&'static dyn Keys>,
 }
 
-/// Every seal, by name.
-pub const SEALS: &[&dyn Seal] = &[&none::None];
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+impl PartialEq for Seal {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// Where keys come from.
+trait Keys: Sync {
+    /// A key for new files: one that was never used, where it is made here.
+    ///
+    /// # Errors
+    /// `store` or `config`.
+    fn make(&self, room: &Room<'_>) -> Result<Key, Error>;
+
+    /// The key of that id; `None` where it is not any more.
+    ///
+    /// # Errors
+    /// `store` or `config`, if that cannot be told now.
+    fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error>;
+
+    /// Forgets the key of that id, where it was made here: no file is sealed with it any more.
+    ///
+    /// # Errors
+    /// `store`.
+    fn forget(&self, id: &str, room: &Room<'_>) -> Result<(), Error>;
+
+    /// Whether a key can be had now.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn check(&self, room: &Room<'_>) -> Result<(), String>;
+}
+
+/// Every seal, the best one first.
+pub const SEALS: &[Seal] = &[keyring::SEAL, command::SEAL, none::SEAL];
+
+/// What the configuration says about seals: `[store]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sealing {
+    /// The seal of whatever is written; `None` for `auto`.
+    pub seal: Option<String>,
+    /// The command that prints the key.
+    pub command: Vec<String>,
+    /// The command that prints the key which files are still sealed with.
+    pub previous_command: Vec<String>,
+    /// How long a key may stay in the operating system's memory.
+    pub key_cache: Option<Duration>,
+}
+
+impl Sealing {
+    /// The seal of that name.
+    pub fn named(name: &str) -> Self {
+        Self {
+            seal: (name != "auto").then(|| name.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// What is configured, where it is not `auto`.
+    pub fn configured(&self) -> Option<&'static Seal> {
+        self.seal.as_deref().and_then(find)
+    }
+}
+
+/// What a seal works with.
+#[derive(Clone, Copy)]
+pub struct Room<'a> {
+    /// What the configuration says.
+    pub sealing: &'a Sealing,
+    /// The effects.
+    pub context: &'a Context<'a>,
+    /// The directory of the store.
+    pub state: &'a Path,
+}
+
+impl Room<'_> {
+    /// How long a key is waited for.
+    fn limit(&self) -> Duration {
+        /// How long may a keyring take? A person may have to unlock it.
+        const LIMIT: Duration = Duration::from_secs(10);
+        self.context
+            .time_left()
+            .map_or(LIMIT, |left| left.min(LIMIT))
+    }
+
+    /// How long a key stays in the operating system's memory.
+    fn key_cache(&self) -> Duration {
+        const LIFETIME: Duration = Duration::from_secs(3600);
+        self.sealing.key_cache.unwrap_or(LIFETIME)
+    }
+}
+
+impl Seal {
+    /// Whether files are sealed with a key.
+    pub fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// A key for new files; `None` for no seal.
+    pub(super) fn make(&self, room: &Room<'_>) -> Result<Option<Key>, Error> {
+        let Some(keys) = self.keys else {
+            return Ok(None);
+        };
+        let key = keys.make(room)?;
+        remember(&key, room);
+        Ok(Some(key))
+    }
+
+    /// The key of that id: from the operating system's memory, else from where it comes from. `None`
+    /// where it is not any more.
+    pub(super) fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
+        let Some(keys) = self.keys else {
+            return Ok(None);
+        };
+        if !room.key_cache().is_zero()
+            && let Some(text) = room.context.key_cache.read(id)
+            && let Some(key) = Key::of_text(&text)
+        {
+            return Ok(Some(key.known_as(id)));
+        }
+        let key = keys.find(id, room)?;
+        if let Some(key) = &key {
+            remember(key, room);
+        }
+        Ok(key)
+    }
+
+    /// Forgets the key of that id.
+    pub(super) fn forget(&self, id: &str, room: &Room<'_>) -> Result<(), Error> {
+        room.context.key_cache.forget(id);
+        self.keys.map_or(Ok(()), |keys| keys.forget(id, room))
+    }
+
+    /// Whether a key can be had now.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn check(&self, room: &Room<'_>) -> Result<(), String> {
+        self.keys.map_or(Ok(()), |keys| keys.check(room))
+    }
+}
+
+fn remember(key: &Key, room: &Room<'_>) {
+    let lifetime = room.key_cache();
+    if !lifetime.is_zero() {
+        room.context
+            .key_cache
+            .keep(key.id(), &key.to_text(), lifetime);
+    }
+}
 
 /// The seal of that name.
-pub fn find(name: &str) -> Option<&'static dyn Seal> {
-    SEALS.iter().find(|seal| seal.name() == name).copied()
+pub fn find(name: &str) -> Option<&'static Seal> {
+    SEALS.iter().find(|seal| seal.name == name)
 }
 
-/// The seal for new files: the one configured; `auto` takes the best that works here.
-pub fn for_new_files(configured: &str) -> &'static dyn Seal {
-    find(configured).unwrap_or(&none::None)
+/// What `auto` takes for new files, and where that is no seal, why.
+///
+/// # Errors
+/// `store`, if there is a keyring, and it cannot be told whether it would do.
+pub(super) fn best(room: &Room<'_>) -> Result<(&'static Seal, Option<String>), Error> {
+    match keyring::presence(room)? {
+        Ok(()) => Ok((&keyring::SEAL, None)),
+        Err(reason) => Ok((&none::SEAL, Some(reason))),
+    }
 }

@@ -1,0 +1,78 @@
+//! A key that a command prints: a password manager, `systemd-creds`, a tool for a TPM.
+//!
+//! The key of 256 bits is derived from what it prints (HKDF with SHA-256, RFC 5869).
+
+use super::{Key, Keys, Room, Seal};
+use crate::error::{Error, ErrorKind};
+use crate::system::process;
+
+/// The line in the table.
+pub(super) const SEAL: Seal = Seal {
+    name: "command",
+    keys: Some(&Command),
+};
+
+/// How short may what it prints be? 128 bits in base64 have 22 characters.
+const SHORTEST: usize = 16;
+
+struct Command;
+
+impl Keys for Command {
+    fn make(&self, room: &Room<'_>) -> Result<Key, Error> {
+        key(&room.sealing.command, "command", room)
+    }
+
+    fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
+        let sealing = room.sealing;
+        let key_of_now = key(&sealing.command, "command", room)?;
+        if key_of_now.id() == id {
+            return Ok(Some(key_of_now));
+        }
+        if sealing.previous_command.is_empty() {
+            return Ok(None);
+        }
+        let previous = key(&sealing.previous_command, "previous_command", room)?;
+        Ok((previous.id() == id).then_some(previous))
+    }
+
+    fn forget(&self, _id: &str, _room: &Room<'_>) -> Result<(), Error> {
+        // Whoever made it keeps it.
+        Ok(())
+    }
+
+    fn check(&self, room: &Room<'_>) -> Result<(), String> {
+        self.make(room).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+fn key(command: &[String], name: &str, room: &Room<'_>) -> Result<Key, Error> {
+    let failed = |reason: String| {
+        Error::new(
+            ErrorKind::Store,
+            format!("the key of the sessions cannot be had: {reason}"),
+        )
+        .hint(format!(
+            "run the `{name}` of `[store]` by hand, and see why; the sign-ins are untouched"
+        ))
+    };
+    if command.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "a session is sealed by a command, and none is configured",
+        )
+        .hint(format!(
+            "set `{name}` below `[store]` in a profile file to the command that prints the key"
+        )));
+    }
+    let printed = process::output(command, room.limit()).map_err(failed)?;
+    let text = printed.expose();
+    // As a shell's `$(…)` takes it.
+    let bare = text.strip_suffix('\n').unwrap_or(text);
+    if bare.len() < SHORTEST {
+        let program = command.first().map_or("", String::as_str);
+        return Err(failed(format!(
+            "`{program}` printed less than {SHORTEST} bytes, which is no key"
+        )));
+    }
+    Ok(Key::of_material(&crate::secret::Secret::new(bare)))
+}

@@ -1,0 +1,117 @@
+//! A key of 256 bits, and the id that tells it from others without showing anything of it.
+
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
+use zeroize::Zeroizing;
+
+use crate::context::Random;
+use crate::encoding::{from_base64, to_base64url};
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// What is derived for one purpose is of no use for another (RFC 5869).
+const SALT: &[u8] = b"cred-helper store 1";
+
+/// A key.
+pub(in crate::store) struct Key {
+    id: String,
+    bytes: Zeroizing<[u8; 32]>,
+}
+
+impl Key {
+    /// A key that nobody can guess.
+    ///
+    /// # Errors
+    /// `internal`, if the operating system gives no chance.
+    pub(super) fn random(random: &dyn Random) -> Result<Self, Error> {
+        Ok(Self::of_bytes(Zeroizing::new(random.bytes()?)))
+    }
+
+    /// The key that comes of a secret of any form.
+    pub(super) fn of_material(material: &Secret) -> Self {
+        Self::of_bytes(derive::<32>(material.expose().as_bytes(), b"key"))
+    }
+
+    /// The key that was written as text.
+    pub(super) fn of_text(text: &Secret) -> Option<Self> {
+        let bytes = Zeroizing::new(from_base64(text.expose())?);
+        let bytes: [u8; 32] = bytes.as_slice().try_into().ok()?;
+        let bytes = Zeroizing::new(bytes);
+        Some(Self {
+            id: String::new(),
+            bytes,
+        })
+    }
+
+    fn of_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
+        let id = to_base64url(derive::<16>(bytes.as_slice(), b"id").as_slice());
+        Self { id, bytes }
+    }
+
+    /// The same key under the id that it was found by.
+    pub(super) fn known_as(self, id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            ..self
+        }
+    }
+
+    /// The same key under the id that is its own.
+    pub(super) fn checked(self) -> Self {
+        Self::of_bytes(self.bytes)
+    }
+
+    /// What files name it by.
+    pub(in crate::store) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
+    /// What is kept of it elsewhere.
+    pub(super) fn to_text(&self) -> Secret {
+        Secret::new(to_base64url(self.bytes.as_slice()))
+    }
+}
+
+/// How much is wanted.
+struct Length(usize);
+
+impl KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+fn derive<const N: usize>(material: &[u8], purpose: &[u8]) -> Zeroizing<[u8; N]> {
+    let mut bytes = Zeroizing::new([0; N]);
+    Salt::new(HKDF_SHA256, SALT)
+        .extract(material)
+        .expand(&[purpose], Length(N))
+        .and_then(|derived| derived.fill(bytes.as_mut_slice()))
+        .expect("HKDF gives far more than that");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_key_is_found_by_what_it_is() {
+        let key = Key::of_material(&Secret::new("correct horse battery staple"));
+        let other = Key::of_material(&Secret::new("correct horse battery stable"));
+        assert_eq!(key.id().len(), 22);
+        assert_ne!(key.id(), other.id());
+        let again = Key::of_text(&key.to_text()).expect("it was written here");
+        assert_eq!(again.bytes(), key.bytes());
+        assert_eq!(again.checked().id(), key.id());
+        // Who derives differently cannot open what was sealed before.
+        assert_eq!(key.id(), "pinned");
+        for text in ["", "a", "=", &"a".repeat(42), &"a".repeat(44)] {
+            assert!(Key::of_text(&Secret::new(text)).is_none(), "{text}");
+        }
+    }
+}

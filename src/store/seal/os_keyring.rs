@@ -1,0 +1,94 @@
+//! A key that lies in the operating system's keyring, and is made here.
+
+use super::{Key, Keys, Room, Seal};
+use crate::context::KeyringFailure;
+use crate::error::{Error, ErrorKind};
+
+/// The line in the table.
+pub(super) const SEAL: Seal = Seal {
+    name: "keyring",
+    keys: Some(&Keyring),
+};
+
+struct Keyring;
+
+impl Keys for Keyring {
+    fn make(&self, room: &Room<'_>) -> Result<Key, Error> {
+        let key = Key::random(room.context.random)?;
+        let keyring = room.context.keyring;
+        keyring
+            .write(key.id(), &key.to_text(), room.limit())
+            .map_err(failed)?;
+        // What is sealed with a key that is not there is lost.
+        match keyring.read(key.id(), room.limit()).map_err(failed)? {
+            Some(kept) if kept == key.to_text() => Ok(key),
+            _ => Err(Error::new(
+                ErrorKind::Store,
+                "the keyring does not keep what it is given",
+            )
+            .hint("see what is wrong with it, or set `seal = \"none\"` below `[store]`")),
+        }
+    }
+
+    fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
+        let kept = room
+            .context
+            .keyring
+            .read(id, room.limit())
+            .map_err(failed)?;
+        let Some(text) = kept else {
+            return Ok(None);
+        };
+        match Key::of_text(&text).map(Key::checked) {
+            Some(key) if key.id() == id => Ok(Some(key)),
+            _ => Err(Error::new(
+                ErrorKind::Store,
+                format!("the keyring holds something else in the place of the key `{id}`"),
+            )
+            .hint("bring the keyring's own entry back; the sign-ins are untouched")),
+        }
+    }
+
+    fn forget(&self, id: &str, room: &Room<'_>) -> Result<(), Error> {
+        room.context
+            .keyring
+            .remove(id, room.limit())
+            .map_err(failed)
+    }
+
+    fn check(&self, room: &Room<'_>) -> Result<(), String> {
+        room.context
+            .keyring
+            .check(room.limit())
+            .map_err(|failure| failed(failure).to_string())
+    }
+}
+
+/// Whether there is a keyring; the inner error tells why there is none.
+///
+/// # Errors
+/// `store`, if there is one that cannot be used now: nothing becomes plain for that.
+pub(super) fn presence(room: &Room<'_>) -> Result<Result<(), String>, Error> {
+    match room.context.keyring.check(room.limit()) {
+        Ok(()) => Ok(Ok(())),
+        Err(KeyringFailure::Absent(reason)) => Ok(Err(reason)),
+        Err(failure) => Err(failed(failure)),
+    }
+}
+
+fn failed(failure: KeyringFailure) -> Error {
+    let store = |message: &str| Error::new(ErrorKind::Store, message);
+    match failure {
+        KeyringFailure::Absent(reason) => store("there is no keyring here")
+            .because(reason)
+            .hint("sealed sign-ins open where their keyring is; they are untouched"),
+        KeyringFailure::Locked => store("the keyring is locked").hint(
+            "unlock it, as by logging in at the desktop, and try again; the sign-ins are untouched",
+        ),
+        KeyringFailure::Silent => store("the keyring does not answer")
+            .hint("see whether it waits for somebody, or start it anew; the sign-ins are untouched"),
+        KeyringFailure::Refused(reason) => store("the keyring refuses")
+            .because(reason)
+            .hint("see what is wrong with the keyring; the sign-ins are untouched"),
+    }
+}

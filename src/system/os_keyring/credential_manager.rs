@@ -1,0 +1,64 @@
+//! The Credential Manager of Windows: a generic credential each, which stays on this machine.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use keyring_core::api::CredentialStoreApi;
+use keyring_core::{Entry, Error};
+use windows_native_keyring_store::Store;
+
+use super::{SERVICE, secret};
+use crate::context::{Environment, KeyringFailure};
+use crate::secret::Secret;
+use crate::text::printable;
+
+/// It is always there.
+pub(super) fn find(_environment: &dyn Environment) -> Result<(), KeyringFailure> {
+    Ok(())
+}
+
+pub(super) fn check() -> Result<(), KeyringFailure> {
+    // Asking for what is not there tells whether it answers.
+    match entry("check")?.get_secret() {
+        Ok(_) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+pub(super) fn read(name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+    match entry(name)?.get_secret() {
+        Ok(bytes) => secret(bytes).map(Some),
+        Err(Error::NoEntry) => Ok(None),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+pub(super) fn write(name: &str, value: &Secret, _limit: Duration) -> Result<(), KeyringFailure> {
+    entry(name)?
+        .set_secret(value.expose().as_bytes())
+        .map_err(|error| failure(&error))
+}
+
+pub(super) fn remove(name: &str, _limit: Duration) -> Result<(), KeyringFailure> {
+    match entry(name)?.delete_credential() {
+        Ok(()) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+fn entry(name: &str) -> Result<Entry, KeyringFailure> {
+    // A key that wanders to other machines would be of no use there.
+    let local = HashMap::from([("persistence", "Local")]);
+    Store::new()
+        .and_then(|store| store.build(SERVICE, name, Some(&local)))
+        .map_err(|error| failure(&error))
+}
+
+fn failure(error: &Error) -> KeyringFailure {
+    let reason = printable(&error.to_string());
+    match error {
+        // There is none for a user who is logged in over the network alone.
+        Error::NoStorageAccess(_) => KeyringFailure::Absent(reason),
+        _ => KeyringFailure::Refused(reason),
+    }
+}

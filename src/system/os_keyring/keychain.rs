@@ -1,0 +1,65 @@
+//! The Keychain of macOS: a generic password each, in the user's default keychain.
+
+use std::time::Duration;
+
+use security_framework::base::Error;
+use security_framework::passwords::{
+    delete_generic_password, get_generic_password, set_generic_password,
+};
+
+use super::{SERVICE, secret};
+use crate::context::{Environment, KeyringFailure};
+use crate::secret::Secret;
+use crate::text::printable;
+
+/// `errSecItemNotFound`.
+const NOT_FOUND: i32 = -25300;
+/// `errSecInteractionNotAllowed`: it is locked, and nobody can be asked.
+const NOT_ALLOWED: i32 = -25308;
+/// `errSecAuthFailed`: whoever was asked did not unlock it.
+const NOT_UNLOCKED: i32 = -25293;
+/// `errSecUserCanceled`.
+const CANCELED: i32 = -128;
+/// `errSecNoDefaultKeychain`.
+const NO_KEYCHAIN: i32 = -25307;
+
+/// It is always there.
+pub(super) fn find(_environment: &dyn Environment) -> Result<(), KeyringFailure> {
+    Ok(())
+}
+
+pub(super) fn check() -> Result<(), KeyringFailure> {
+    // Asking for what is not there tells whether it answers.
+    get(" ").map(drop)
+}
+
+pub(super) fn read(name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+    get(name)?.map(secret).transpose()
+}
+
+pub(super) fn write(name: &str, value: &Secret, _limit: Duration) -> Result<(), KeyringFailure> {
+    set_generic_password(SERVICE, name, value.expose().as_bytes()).map_err(|error| failure(&error))
+}
+
+pub(super) fn remove(name: &str, _limit: Duration) -> Result<(), KeyringFailure> {
+    match delete_generic_password(SERVICE, name) {
+        Err(error) if error.code() != NOT_FOUND => Err(failure(&error)),
+        _ => Ok(()),
+    }
+}
+
+fn get(name: &str) -> Result<Option<Vec<u8>>, KeyringFailure> {
+    match get_generic_password(SERVICE, name) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.code() == NOT_FOUND => Ok(None),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+fn failure(error: &Error) -> KeyringFailure {
+    match error.code() {
+        NOT_ALLOWED | NOT_UNLOCKED | CANCELED => KeyringFailure::Locked,
+        NO_KEYCHAIN => KeyringFailure::Absent("there is no default keychain".to_owned()),
+        _ => KeyringFailure::Refused(printable(&error.to_string())),
+    }
+}
