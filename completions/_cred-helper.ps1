@@ -55,6 +55,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Show who was given which token')
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'Show and check profiles')
             [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Have a tool ask cred-helper, by the tool''s own configuration')
+            [CompletionResult]::new('store', 'store', [CompletionResultType]::ParameterValue, 'See and change how sign-ins lie on this machine')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -520,6 +521,102 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'cred-helper;store' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show each session''s file, its seal and its key''s id')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Seal every sign-in in another way')
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Seal every sealed sign-in with a new key, and forget the old one')
+            [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Drop the keys that the operating system''s memory holds')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'cred-helper;store;list' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;store;migrate' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'How they are to lie')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only show what would be done')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;store;rekey' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What to print')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;store;lock' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;store;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show each session''s file, its seal and its key''s id')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Seal every sign-in in another way')
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Seal every sealed sign-in with a new key, and forget the old one')
+            [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Drop the keys that the operating system''s memory holds')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'cred-helper;store;help;list' {
+            break
+        }
+        'cred-helper;store;help;migrate' {
+            break
+        }
+        'cred-helper;store;help;rekey' {
+            break
+        }
+        'cred-helper;store;help;lock' {
+            break
+        }
+        'cred-helper;store;help;help' {
+            break
+        }
         'cred-helper;completions' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
@@ -556,6 +653,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Show who was given which token')
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'Show and check profiles')
             [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Have a tool ask cred-helper, by the tool''s own configuration')
+            [CompletionResult]::new('store', 'store', [CompletionResultType]::ParameterValue, 'See and change how sign-ins lie on this machine')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -647,6 +745,25 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;setup' {
+            break
+        }
+        'cred-helper;help;store' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show each session''s file, its seal and its key''s id')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Seal every sign-in in another way')
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Seal every sealed sign-in with a new key, and forget the old one')
+            [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Drop the keys that the operating system''s memory holds')
+            break
+        }
+        'cred-helper;help;store;list' {
+            break
+        }
+        'cred-helper;help;store;migrate' {
+            break
+        }
+        'cred-helper;help;store;rekey' {
+            break
+        }
+        'cred-helper;help;store;lock' {
             break
         }
         'cred-helper;help;completions' {

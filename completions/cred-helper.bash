@@ -88,6 +88,9 @@ _cred__helper() {
             cred__helper,status)
                 cmd="cred__helper__subcmd__status"
                 ;;
+            cred__helper,store)
+                cmd="cred__helper__subcmd__store"
+                ;;
             cred__helper,terraform)
                 cmd="cred__helper__subcmd__terraform"
                 ;;
@@ -163,6 +166,9 @@ _cred__helper() {
             cred__helper__subcmd__help,status)
                 cmd="cred__helper__subcmd__help__subcmd__status"
                 ;;
+            cred__helper__subcmd__help,store)
+                cmd="cred__helper__subcmd__help__subcmd__store"
+                ;;
             cred__helper__subcmd__help,terraform)
                 cmd="cred__helper__subcmd__help__subcmd__terraform"
                 ;;
@@ -180,6 +186,18 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help__subcmd__profile,show)
                 cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__show"
+                ;;
+            cred__helper__subcmd__help__subcmd__store,list)
+                cmd="cred__helper__subcmd__help__subcmd__store__subcmd__list"
+                ;;
+            cred__helper__subcmd__help__subcmd__store,lock)
+                cmd="cred__helper__subcmd__help__subcmd__store__subcmd__lock"
+                ;;
+            cred__helper__subcmd__help__subcmd__store,migrate)
+                cmd="cred__helper__subcmd__help__subcmd__store__subcmd__migrate"
+                ;;
+            cred__helper__subcmd__help__subcmd__store,rekey)
+                cmd="cred__helper__subcmd__help__subcmd__store__subcmd__rekey"
                 ;;
             cred__helper__subcmd__profile,check)
                 cmd="cred__helper__subcmd__profile__subcmd__check"
@@ -217,6 +235,36 @@ _cred__helper() {
             cred__helper__subcmd__profile__subcmd__help,show)
                 cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__show"
                 ;;
+            cred__helper__subcmd__store,help)
+                cmd="cred__helper__subcmd__store__subcmd__help"
+                ;;
+            cred__helper__subcmd__store,list)
+                cmd="cred__helper__subcmd__store__subcmd__list"
+                ;;
+            cred__helper__subcmd__store,lock)
+                cmd="cred__helper__subcmd__store__subcmd__lock"
+                ;;
+            cred__helper__subcmd__store,migrate)
+                cmd="cred__helper__subcmd__store__subcmd__migrate"
+                ;;
+            cred__helper__subcmd__store,rekey)
+                cmd="cred__helper__subcmd__store__subcmd__rekey"
+                ;;
+            cred__helper__subcmd__store__subcmd__help,help)
+                cmd="cred__helper__subcmd__store__subcmd__help__subcmd__help"
+                ;;
+            cred__helper__subcmd__store__subcmd__help,list)
+                cmd="cred__helper__subcmd__store__subcmd__help__subcmd__list"
+                ;;
+            cred__helper__subcmd__store__subcmd__help,lock)
+                cmd="cred__helper__subcmd__store__subcmd__help__subcmd__lock"
+                ;;
+            cred__helper__subcmd__store__subcmd__help,migrate)
+                cmd="cred__helper__subcmd__store__subcmd__help__subcmd__migrate"
+                ;;
+            cred__helper__subcmd__store__subcmd__help,rekey)
+                cmd="cred__helper__subcmd__store__subcmd__help__subcmd__rekey"
+                ;;
             *)
                 ;;
         esac
@@ -224,7 +272,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -702,7 +750,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup completions help"
+            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1110,6 +1158,76 @@ _cred__helper() {
         cred__helper__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__store)
+            opts="list migrate rekey lock"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__store__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__store__subcmd__lock)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__store__subcmd__migrate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__store__subcmd__rekey)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1794,6 +1912,248 @@ _cred__helper() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store)
+            opts="-q -v -h --config --error-format --quiet --verbose --color --help list migrate rekey lock help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__help)
+            opts="list migrate rekey lock help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__help__subcmd__lock)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__help__subcmd__migrate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__help__subcmd__rekey)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__list)
+            opts="-o -q -v -h --output --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__lock)
+            opts="-q -v -h --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__migrate)
+            opts="-o -q -v -h --to --dry-run --output --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -W "keyring command none" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__store__subcmd__rekey)
+            opts="-o -q -v -h --output --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --output)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0

@@ -223,7 +223,7 @@ pub(crate) fn narrowed_profile(bytes: &[u8]) -> Vec<String> {
         let expected = whole.resolve(name, None).expect("the part has it");
         assert_eq!(profile.name, expected.name, "{text:?}");
         assert_eq!(profile.to_toml(), expected.to_toml(), "{text:?}");
-        assert_eq!(part.seal(), whole.seal(), "{text:?}");
+        assert_eq!(part.sealing(), whole.sealing(), "{text:?}");
         assert_eq!(part.lock_timeout(), whole.lock_timeout(), "{text:?}");
     }
     Vec::new()

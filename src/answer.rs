@@ -282,7 +282,7 @@ impl Answerer<'_> {
         SessionStore::own(
             self.state,
             profile.identity(),
-            configuration.seal(),
+            configuration.sealing().clone(),
             configuration.lock_timeout(),
         )
     }

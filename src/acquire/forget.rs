@@ -22,7 +22,7 @@ use crate::token::TokenSet;
 /// `store`, `busy` or `interrupted`.
 pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> {
     // Most of what tools erase was never ours; that costs no lock.
-    let Loaded::Session(mut session, _) = call.store.load()? else {
+    let Loaded::Session(mut session, _) = call.store.load(&call.context)? else {
         return Ok(false);
     };
     if !session.forget_access_tokens(rejected) {
@@ -32,7 +32,7 @@ pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> 
     let mut session = call.store.load_locked(&guard, &call.context)?;
     let found = session.forget_access_tokens(rejected);
     if found {
-        call.store.save(&mut session, None, &guard)?;
+        call.store.save(&mut session, None, &guard, &call.context)?;
     }
     Ok(found)
 }
@@ -44,7 +44,7 @@ pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> 
 /// `store`, `busy` or `interrupted`.
 pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error> {
     let context = &call.context;
-    if matches!(call.store.load()?, Loaded::Absent) {
+    if matches!(call.store.load(&call.context)?, Loaded::Absent) {
         return Ok(Vec::new());
     }
     if !local {
@@ -78,7 +78,7 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
             accounts: staying,
             ..session
         };
-        call.store.save(&mut session, None, &guard)?;
+        call.store.save(&mut session, None, &guard, &call.context)?;
     }
     Ok(leaving
         .iter()

@@ -38,7 +38,7 @@ pub(super) fn import(
         let name = call.account().map(printable);
         session.import(call.grant.name(), name, imported, digest, now);
         // Kept before it is sent: from here on it is the session's.
-        call.store.save(session, None, guard)?;
+        call.store.save(session, None, guard, &call.context)?;
     } else if call.request.action != Action::Login || !is_refreshable(call, session) {
         return Err(needs_another(call, source, session, &wanted));
     }
@@ -49,7 +49,7 @@ pub(super) fn import(
         }),
         Refreshed::Refused { error, .. } => {
             if session.forget_empty_accounts()
-                && let Err(error) = call.store.save(session, None, guard)
+                && let Err(error) = call.store.save(session, None, guard, &call.context)
             {
                 let context = &call.context;
                 context.debug(|| format!("a dead account could not be forgotten: {error}"));

@@ -325,7 +325,7 @@ fn prove(call: &Call<'_>, credential: Credential) -> Result<Credential, Error> {
 fn token(call: &Call<'_>) -> Result<Credential, Error> {
     let (key, asked) = (call.key(), call.asked_key());
     let now = call.context.clock.now();
-    let loaded = call.store.load()?;
+    let loaded = call.store.load(&call.context)?;
     let empty = Session::default();
     let (session, damaged) = match &loaded {
         Loaded::Session(session, _) => (session.as_ref(), false),
@@ -590,7 +590,7 @@ fn under_lock(
                     && session.sign_in.claims != request.claims
                 {
                     session.sign_in.claims = request.claims;
-                    if let Err(error) = call.store.save(&mut session, None, &guard) {
+                    if let Err(error) = call.store.save(&mut session, None, &guard, &call.context) {
                         context.debug(|| format!("the claims could not be noted: {error}"));
                     }
                 }
@@ -695,7 +695,7 @@ fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Credential, Err
         let is_stale = freshness != Freshness::Fresh;
         Some((freshness, call.credential(account, token, CACHE, is_stale)))
     };
-    let before = match call.store.load()? {
+    let before = match call.store.load(&call.context)? {
         Loaded::Session(session, _) if !call.request.force_refresh => cached(&session),
         Loaded::Session(..) | Loaded::Absent | Loaded::Damaged(_) => None,
     };

@@ -116,7 +116,7 @@ pub(super) fn note(
         .and_then(|read| {
             *session = read;
             edit(session);
-            call.store.save(session, None, guard)
+            call.store.save(session, None, guard, &call.context)
         });
     if let Err(error) = noted {
         let context = &call.context;
@@ -140,7 +140,7 @@ fn attempt(
     let account = session.account(wanted.account).ok_or_else(bug)?;
     let refresh_token = account.refresh_token.clone().ok_or_else(bug)?;
     let server = metadata::find(&call.profile.client, &[EndpointName::Token], context)?;
-    let proof = call.store.prove_writable(guard)?;
+    let proof = call.store.prove_writable(guard, &call.context)?;
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
     let asked = wanted.asked;
@@ -382,7 +382,7 @@ fn forget_refused(
         return Ok(());
     }
     account.refresh_token = None;
-    if let Err(error) = call.store.save(session, None, guard) {
+    if let Err(error) = call.store.save(session, None, guard, &call.context) {
         call.context.warn(&format!(
             "a dead refresh token could not be forgotten: {error}"
         ));

@@ -126,7 +126,7 @@ fn last_sign_in(session: &Session) -> Option<Timestamp> {
 
 /// Reads without a lock; damage counts as nothing, and is set aside when something is written.
 pub(super) fn read(call: &Call<'_>) -> Result<Session, Error> {
-    Ok(match call.store.load()? {
+    Ok(match call.store.load(&call.context)? {
         Loaded::Session(session, _) => *session,
         Loaded::Absent | Loaded::Damaged(_) => Session::default(),
     })
@@ -137,7 +137,7 @@ pub(super) fn change(call: &Call<'_>, edit: impl FnOnce(&mut Session)) -> Result
     let guard = call.store.lock(&call.context)?;
     let mut session = call.store.load_locked(&guard, &call.context)?;
     edit(&mut session);
-    call.store.save(&mut session, None, &guard)
+    call.store.save(&mut session, None, &guard, &call.context)
 }
 
 /// Runs a person's grant under the sign-in lock, and keeps what it brings for `key`. The inner result
@@ -411,6 +411,12 @@ fn keep(
         "\nSigned in{who} for profile `{}`.\n",
         call.profile.name
     )));
+    if let Some(reason) = call.store.unsealed() {
+        context.inform(&format!(
+            "sign-ins are kept unencrypted in files that only you can read, since {reason}; see \
+             `cred-helper store migrate --help`"
+        ));
+    }
     let wanted = call.key();
     let wanted = if wanted.is_id_token { wanted } else { key };
     let answer = account.and_then(|account| {
@@ -460,7 +466,7 @@ pub(super) fn run_silently(
     let mut proof = None;
     let mut shield = None;
     if redeems {
-        proof = Some(call.store.prove_writable(guard)?);
+        proof = Some(call.store.prove_writable(guard, &call.context)?);
         shield = Some(call.context.signals.shield());
     }
     let granted = run(call, call.grant, Interactive::Never, session);

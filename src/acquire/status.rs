@@ -25,6 +25,8 @@ pub struct StatusRow {
     pub grant: String,
     /// How its session lies, or would.
     pub seal: String,
+    /// Why it is not sealed, where that is for want of a keyring.
+    pub unsealed_because: Option<String>,
     /// What it answers for.
     pub urls: Vec<String>,
     /// The user name that goes with its tokens.
@@ -83,13 +85,15 @@ pub fn status(
     context: &Context<'_>,
 ) -> Result<StatusRow, Error> {
     let now = context.clock.now();
+    let (seal, reason) = store.seal(context)?;
     let mut row = StatusRow {
         profile: profile.name.clone(),
         file: profile.file.display().to_string(),
         authority: profile.authority().to_owned(),
         client_id: profile.client.client_id.clone(),
         grant: profile.grant_name.to_owned(),
-        seal: store.new_seal().to_owned(),
+        seal: seal.name.to_owned(),
+        unsealed_because: reason,
         urls: profile
             .urls
             .iter()
@@ -99,10 +103,9 @@ pub fn status(
         tools: profile.tools.clone(),
         accounts: Vec::new(),
     };
-    let Loaded::Session(session, seal) = store.load()? else {
+    let Loaded::Session(session, _) = store.load(context)? else {
         return Ok(row);
     };
-    row.seal = seal.to_owned();
     let text = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
     let sign_in = &session.sign_in;
     let waiting_since = sign_in.waiting_since.filter(|_| store.is_signing_in());

@@ -11,6 +11,7 @@ mod refresh;
 mod route;
 mod setup;
 mod status;
+mod store;
 
 use clap::{ArgMatches, Command};
 
@@ -70,6 +71,7 @@ pub const COMMANDS: &[Entry] = &[
     log::ENTRY,
     profile::ENTRY,
     setup::ENTRY,
+    store::ENTRY,
     completions::ENTRY,
     refresh::ENTRY,
 ];

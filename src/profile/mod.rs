@@ -33,7 +33,7 @@ use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::entra;
 use crate::protocol;
 use crate::secret_source::SecretSource;
-use crate::store::seal::SEALS;
+use crate::store::seal::{SEALS, Sealing};
 use crate::text::{nearest, printable, printable_url};
 
 /// The keys of a profile, with what they mean: documentation and checks are made of them.
@@ -411,7 +411,7 @@ pub struct Configuration<'s> {
     profiles: BTreeMap<String, usize>,
     default_profile: Option<String>,
     policy: Policy,
-    seal: Option<String>,
+    sealing: Sealing,
     lock_timeout: Option<Duration>,
     background: Option<bool>,
     audit: bool,
@@ -498,18 +498,10 @@ impl<'s> Configuration<'s> {
             }
         }
         let mut keys = Keys::new("", layers, &mut complaints);
-        let seal = keys.table("store", |keys| {
-            keys.only(["seal"]);
-            read_seal(keys)
-        });
+        let sealing = keys.table("store", read_sealing).unwrap_or_default();
         let lock_timeout = keys.table("lock", |keys| {
             keys.only(["timeout"]);
-            let (text, found) = keys.text_like("timeout", "a string like \"60s\"")?;
-            let duration = humantime::parse_duration(&text).ok();
-            if duration.is_none() {
-                keys.complain(found, "timeout", "it is no time like \"60s\"");
-            }
-            duration
+            read_duration(keys, "timeout", "60s")
         });
         let background = keys.table("refresh", |keys| {
             keys.only(["background"]);
@@ -535,11 +527,20 @@ impl<'s> Configuration<'s> {
             }
             name
         });
+        let sealing = Sealing {
+            // What the machine's owner says comes first.
+            seal: policy
+                .seal
+                .clone()
+                .or(sealing.seal)
+                .filter(|seal| seal != "auto"),
+            ..sealing
+        };
         let configuration = Self {
             profiles,
             default_profile,
             policy,
-            seal: seal.flatten(),
+            sealing,
             lock_timeout: lock_timeout.flatten(),
             background: background.flatten(),
             audit: audit.flatten().unwrap_or(false),
@@ -581,10 +582,9 @@ impl<'s> Configuration<'s> {
         self.audit
     }
 
-    /// How new sessions are sealed: `[policy]`, else `[store]`, else `auto`.
-    pub fn seal(&self) -> &str {
-        let policy = self.policy.seal.as_deref();
-        policy.or(self.seal.as_deref()).unwrap_or("auto")
+    /// How sessions are sealed: `[policy]`, else `[store]`.
+    pub fn sealing(&self) -> &Sealing {
+        &self.sealing
     }
 
     /// The profile of that name.
@@ -1053,10 +1053,50 @@ fn read_tools(keys: &mut Keys<'_, '_>) -> Option<Vec<String>> {
     Some(tools)
 }
 
+fn read_sealing(keys: &mut Keys<'_, '_>) -> Sealing {
+    keys.only(["seal", "command", "previous_command", "key_cache"]);
+    let mut command = |name: &'static str| {
+        let (command, found) = keys.texts(name)?;
+        if command.first().is_none_or(String::is_empty) {
+            keys.complain(found, name, "it names no program");
+        }
+        Some(command)
+    };
+    let [now, previous] = ["command", "previous_command"].map(&mut command);
+    let seal = read_seal(keys);
+    if seal.as_deref() == Some("command")
+        && now.is_none()
+        && let Some(found) = keys.find("seal")
+    {
+        keys.complain(
+            found,
+            "seal",
+            "`command` is missing: the command that prints the key, as \
+             `command = [\"pass\", \"show\", \"cred-helper\"]`",
+        );
+    }
+    Sealing {
+        seal,
+        command: now.unwrap_or_default(),
+        previous_command: previous.unwrap_or_default(),
+        key_cache: read_duration(keys, "key_cache", "1h"),
+    }
+}
+
+/// A time as text; `example` is one.
+fn read_duration(keys: &mut Keys<'_, '_>, name: &'static str, example: &str) -> Option<Duration> {
+    let (text, found) = keys.text_like(name, &format!("a string like \"{example}\""))?;
+    let duration = humantime::parse_duration(&text).ok();
+    if duration.is_none() {
+        keys.complain(found, name, format!("it is no time like \"{example}\""));
+    }
+    duration
+}
+
 /// One that we do not have must not become another: a policy's least of all.
 fn read_seal(keys: &mut Keys<'_, '_>) -> Option<String> {
     let (seal, found) = keys.text("seal")?;
-    let names = SEALS.iter().map(|seal| seal.name());
+    let names = SEALS.iter().map(|seal| seal.name);
     let known: Vec<&str> = std::iter::once("auto").chain(names).collect();
     if !known.contains(&seal.as_str()) {
         keys.complain(found, "seal", one_of(&seal, &known));

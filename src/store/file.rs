@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::seal::{self, Seal};
+use super::seal::{self, Key, Seal, Sealed};
 use super::session::Session;
+use crate::context::Random;
 use crate::error::{Error, ErrorKind};
 use crate::system::platform;
 use crate::text::printable;
@@ -38,7 +39,40 @@ struct Header<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a RawValue>,
+    parameters: Option<Sealed<'a>>,
+}
+
+/// What finds the key of an id: `None` where it is not any more.
+pub(super) type FindKey<'a> = dyn FnMut(&'static Seal, &str) -> Result<Option<Key>, Error> + 'a;
+
+/// What the next content is sealed with.
+pub(super) struct SealWith {
+    pub(super) seal: &'static Seal,
+    /// None where nothing is sealed.
+    pub(super) key: Option<Key>,
+}
+
+/// What can be told of a file without its key.
+#[derive(Clone, Debug)]
+pub(super) struct Lying {
+    pub(super) seal: &'static Seal,
+    /// The key's id.
+    pub(super) key: Option<String>,
+}
+
+/// A file's content, opened.
+enum Content<'a> {
+    Bare(&'a str),
+    Opened(Zeroizing<Vec<u8>>),
+}
+
+impl Content<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bare(text) => text.as_bytes(),
+            Self::Opened(bytes) => bytes,
+        }
+    }
 }
 
 /// What lies in a session's place.
@@ -46,8 +80,8 @@ struct Header<'a> {
 pub enum Loaded {
     /// Nothing.
     Absent,
-    /// A session, and the name of its seal.
-    Session(Box<Session>, &'static str),
+    /// A session, and its seal.
+    Session(Box<Session>, &'static Seal),
     /// Something that is no session; why.
     Damaged(String),
 }
@@ -118,28 +152,13 @@ impl SessionFile {
             .join(format!(".tmp-{}-{purpose}", self.digest))
     }
 
-    /// Makes the directory, private.
-    pub(super) fn create_directory(&self) -> Result<(), Error> {
-        platform::create_private_directory(&self.directory).map_err(|error| {
-            failed(
-                "the directory of sessions cannot be made",
-                &self.directory,
-                &error,
-            )
-        })?;
-        self.check_directory()
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
-    fn check_directory(&self) -> Result<(), Error> {
-        match fs::metadata(&self.directory) {
-            Ok(metadata) => refuse(platform::trusted_problem(&self.directory, &metadata)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(failed(
-                "the directory of sessions cannot be read",
-                &self.directory,
-                &error,
-            )),
-        }
+    /// Makes the directory, private.
+    pub(super) fn create_directory(&self) -> Result<(), Error> {
+        create_directory(&self.directory)
     }
 
     /// What is different after each save, as far as a file system tells; `None` if there is no file.
@@ -148,15 +167,39 @@ impl SessionFile {
         Some((metadata.modified().ok()?, metadata.len()))
     }
 
-    pub(super) fn load(&self) -> Result<Loaded, Error> {
+    pub(super) fn load(&self, find: &mut FindKey<'_>) -> Result<Loaded, Error> {
+        let Some(bytes) = self.read()? else {
+            return Ok(Loaded::Absent);
+        };
+        decode(&bytes, &self.path(), find)
+    }
+
+    /// What can be told of the file without its key; `None` where there is no file of ours.
+    pub(super) fn lying(&self) -> Result<Option<Lying>, Error> {
+        let Some(bytes) = self.read()? else {
+            return Ok(None);
+        };
+        Ok(envelope(&bytes, &self.path())?
+            .ok()
+            .map(|(seal, envelope)| Lying {
+                seal,
+                key: envelope
+                    .seal
+                    .parameters
+                    .map(|sealed| sealed.key.into_owned()),
+            }))
+    }
+
+    /// The file's bytes; `None` where there is none.
+    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let path = self.path();
         let unreadable = |error: &io::Error| failed("the session cannot be read", &path, error);
         let file = match platform::patiently(|| File::open(&path)) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Loaded::Absent),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(&error)),
         };
-        self.check_directory()?;
+        check_directory(&self.directory)?;
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
         refuse(platform::private_file_problem(&path, &metadata))?;
         let mut bytes = Zeroizing::new(Vec::new());
@@ -165,10 +208,7 @@ impl SessionFile {
         file.take(LONGEST + 1)
             .read_to_end(&mut bytes)
             .map_err(|error| unreadable(&error))?;
-        if bytes.len() as u64 > LONGEST {
-            return Ok(Loaded::Damaged("it is too large".to_owned()));
-        }
-        decode(&bytes, &path)
+        Ok(Some(bytes))
     }
 
     /// Writes room for the next content to the disk and renames it once, so that a full disk, a
@@ -176,7 +216,9 @@ impl SessionFile {
     pub(super) fn prove_writable(&self) -> Result<Reservation, Error> {
         /// How much can an answer add to a session? Tokens of 16 KB are the largest seen.
         const ROOM: u64 = 64 * 1024;
-        let length = fs::metadata(self.path()).map_or(0, |metadata| metadata.len()) + ROOM;
+        let length = fs::metadata(self.path()).map_or(0, |metadata| metadata.len());
+        // What was not sealed before may be now, and is longer then by a third.
+        let length = length + length / 2 + ROOM;
         let prove = || -> io::Result<Reservation> {
             let (temporary, mut file) = self.create_temporary("proof")?;
             let blank = vec![b' '; usize::try_from(length).map_err(io::Error::other)?];
@@ -196,15 +238,16 @@ impl SessionFile {
         })
     }
 
-    /// Replaces the session, durably. The guard that the caller holds is the proof that nobody
-    /// else does.
+    /// Replaces the session's content, durably. The guard that the caller holds is the proof that
+    /// nobody else does.
     pub(super) fn save(
         &self,
-        session: &Session,
-        seal: &dyn Seal,
+        content: &str,
+        with: &SealWith,
+        random: &dyn Random,
         reservation: Option<Reservation>,
     ) -> Result<(), Error> {
-        let text = encode(session, seal)?;
+        let text = encode(content, with, &self.digest, random)?;
         let write = || -> io::Result<()> {
             let (temporary, mut file) = match reservation {
                 Some(Reservation {
@@ -230,6 +273,33 @@ impl SessionFile {
             self.remove_temporaries();
             failed("the session cannot be written", &self.path(), &error)
         })
+    }
+
+    /// Seals the session's content anew, whatever is in it. Whether there was one.
+    pub(super) fn reseal(
+        &self,
+        with: &SealWith,
+        random: &dyn Random,
+        find: &mut FindKey<'_>,
+    ) -> Result<bool, Error> {
+        let path = self.path();
+        let damaged = |reason: String| {
+            let message = format!("`{}` is damaged ({reason})", path.display());
+            Error::new(ErrorKind::Store, message)
+                .hint("the next call for its profile sets it aside, and a new sign-in is needed")
+        };
+        let Some(bytes) = self.read()? else {
+            return Ok(false);
+        };
+        let (seal, envelope) = envelope(&bytes, &path)?.map_err(damaged)?;
+        let content = open(seal, &envelope, &path, find)?.map_err(damaged)?;
+        let text = std::str::from_utf8(content.bytes());
+        let text = text.map_err(|_| damaged("its content is no text".to_owned()))?;
+        if let Err(error) = serde_json::from_str::<Session>(text) {
+            return Err(damaged(position(&error)));
+        }
+        self.remove_temporaries();
+        self.save(text, with, random, None).map(|()| true)
     }
 
     /// Sets a damaged file aside under a name that tells when, and returns that name.
@@ -279,7 +349,31 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
     Error::new(ErrorKind::Store, format!("{what}: `{}`", path.display())).because(error)
 }
 
-fn refuse(problem: Option<(String, String)>) -> Result<(), Error> {
+/// Makes a directory for sessions, private.
+pub(super) fn create_directory(directory: &Path) -> Result<(), Error> {
+    platform::create_private_directory(directory).map_err(|error| {
+        failed(
+            "the directory of sessions cannot be made",
+            directory,
+            &error,
+        )
+    })?;
+    check_directory(directory)
+}
+
+fn check_directory(directory: &Path) -> Result<(), Error> {
+    match fs::metadata(directory) {
+        Ok(metadata) => refuse(platform::trusted_problem(directory, &metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(
+            "the directory of sessions cannot be read",
+            directory,
+            &error,
+        )),
+    }
+}
+
+pub(super) fn refuse(problem: Option<(String, String)>) -> Result<(), Error> {
     match problem {
         Some((problem, command)) => {
             Err(Error::new(ErrorKind::Store, problem).hint(format!("run `{command}`")))
@@ -288,36 +382,79 @@ fn refuse(problem: Option<(String, String)>) -> Result<(), Error> {
     }
 }
 
-fn encode(session: &Session, seal: &dyn Seal) -> Result<Zeroizing<String>, Error> {
-    let bug = |error: serde_json::Error| {
-        Error::new(
-            ErrorKind::Internal,
-            "BUG: a session cannot be written as JSON",
-        )
-        .because(error)
+fn bug(error: serde_json::Error) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "BUG: a session cannot be written as JSON",
+    )
+    .because(error)
+}
+
+/// A session's content as text.
+pub(super) fn content(session: &Session) -> Result<Zeroizing<String>, Error> {
+    serde_json::to_string(session)
+        .map(Zeroizing::new)
+        .map_err(bug)
+}
+
+/// What a sealed content is bound to: the format, and whose file it is.
+fn bound(seal: &Seal, digest: &str) -> String {
+    format!("{VERSION} {} {digest}", seal.name)
+}
+
+fn encode(
+    content: &str,
+    with: &SealWith,
+    digest: &str,
+    random: &dyn Random,
+) -> Result<Zeroizing<String>, Error> {
+    let sealed = match &with.key {
+        Some(key) => {
+            let (parameters, sealed) = seal::seal(key, &bound(with.seal, digest), content, random)?;
+            Some((parameters, format!("\"{sealed}\"")))
+        }
+        None => None,
     };
-    let content = Zeroizing::new(serde_json::to_string(session).map_err(bug)?);
-    let held = Zeroizing::new(seal.seal(&content)?.into_owned());
+    let (parameters, held) = match &sealed {
+        Some((parameters, text)) => (Some(parameters.clone()), text.as_str()),
+        None => (None, content),
+    };
     let envelope = Envelope {
         version: VERSION,
         seal: Header {
-            name: Cow::Borrowed(seal.name()),
-            parameters: None,
+            name: Cow::Borrowed(with.seal.name),
+            parameters,
         },
-        content: serde_json::from_str(&held).map_err(bug)?,
+        content: serde_json::from_str(held).map_err(bug)?,
     };
     let mut text = Zeroizing::new(serde_json::to_string(&envelope).map_err(bug)?);
     text.push('\n');
     Ok(text)
 }
 
-/// Reads a file's bytes: a session, a damaged one, or the error that it is of a newer version or
-/// cannot be opened, which leaves it untouched.
-pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Loaded, Error> {
+/// The id of the key that a file is sealed with, whatever its name is.
+pub(super) fn key_of(bytes: &[u8]) -> Option<String> {
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
+    let parameters = envelope.seal.parameters?;
+    Some(parameters.key.into_owned())
+}
+
+/// Takes a file's bytes apart as far as that needs no key. The inner error says how it is damaged;
+/// the outer one that it is of a newer version, which leaves it untouched.
+fn envelope<'b>(
+    bytes: &'b [u8],
+    path: &Path,
+) -> Result<Result<(&'static Seal, Envelope<'b>), String>, Error> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
     }
+    if bytes.len() as u64 > LONGEST {
+        return Ok(Err("it is too large".to_owned()));
+    }
+    let newer = |message: String| {
+        Error::new(ErrorKind::Store, message).hint("use the newer cred-helper that wrote it")
+    };
     let envelope = match serde_json::from_slice::<Envelope<'_>>(bytes) {
         Ok(envelope) if envelope.version == VERSION => envelope,
         other => {
@@ -325,36 +462,76 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Loaded, Error> {
             if let Ok(Version { version }) = serde_json::from_slice(bytes)
                 && version > VERSION
             {
-                return Err(Error::new(
-                    ErrorKind::Store,
-                    format!(
-                        "`{}` is of version {version}, and this program knows {VERSION}",
-                        path.display()
-                    ),
-                )
-                .hint("use the newer cred-helper that wrote it"));
+                return Err(newer(format!(
+                    "`{}` is of version {version}, and this program knows {VERSION}",
+                    path.display()
+                )));
             }
             let reason = other.err().map_or_else(
                 || "its version is unknown".to_owned(),
                 |error| printable(&error.to_string()),
             );
-            return Ok(Loaded::Damaged(reason));
+            return Ok(Err(reason));
         }
     };
     let Some(seal) = seal::find(&envelope.seal.name) else {
-        return Err(Error::new(
-            ErrorKind::Store,
-            format!(
-                "`{}` is sealed by `{}`, which this program does not know",
-                path.display(),
-                printable(&envelope.seal.name)
-            ),
-        )
-        .hint("use the newer cred-helper that wrote it"));
+        return Err(newer(format!(
+            "`{}` is sealed by `{}`, which this program does not know",
+            path.display(),
+            printable(&envelope.seal.name)
+        )));
     };
-    let content = seal.open(envelope.seal.parameters, envelope.content.get())?;
-    match serde_json::from_str(&content) {
-        Ok(session) => Ok(Loaded::Session(Box::new(session), seal.name())),
+    Ok(Ok((seal, envelope)))
+}
+
+/// Opens a file's content. The inner error says how it is damaged; the outer one why it cannot be
+/// opened, which leaves it untouched.
+fn open<'b>(
+    seal: &'static Seal,
+    envelope: &Envelope<'b>,
+    path: &Path,
+    find: &mut FindKey<'_>,
+) -> Result<Result<Content<'b>, String>, Error> {
+    let held = envelope.content.get();
+    if !seal.has_keys() {
+        return Ok(Ok(Content::Bare(held)));
+    }
+    let parameters = envelope.seal.parameters.as_ref();
+    let text = serde_json::from_str::<&str>(held).ok();
+    let Some((parameters, text)) = parameters.zip(text) else {
+        return Ok(Err("its seal is incomplete".to_owned()));
+    };
+    let unopened = || {
+        let message = format!("`{}` cannot be opened", path.display());
+        Error::new(ErrorKind::Store, message)
+    };
+    let Some(key) = find(seal, &parameters.key)? else {
+        let gone = seal::gone(seal, &parameters.key);
+        let hint = gone.hint_text().unwrap_or_default().to_owned();
+        return Err(unopened().because_of(&gone).hint(hint));
+    };
+    let digest = path.file_stem().unwrap_or_default().to_string_lossy();
+    match seal::open(&key, &bound(seal, &digest), parameters, text) {
+        Some(bytes) => Ok(Ok(Content::Opened(bytes))),
+        None => Err(unopened()
+            .because("it was changed, or is the file of another session")
+            .hint("put back the file that was written; if there is none, move it away and sign in again")),
+    }
+}
+
+/// Reads a file's bytes: a session, a damaged one, or the error that it is of a newer version or
+/// cannot be opened, which leaves it untouched.
+pub(super) fn decode(bytes: &[u8], path: &Path, find: &mut FindKey<'_>) -> Result<Loaded, Error> {
+    let (seal, envelope) = match envelope(bytes, path)? {
+        Ok(found) => found,
+        Err(reason) => return Ok(Loaded::Damaged(reason)),
+    };
+    let content = match open(seal, &envelope, path, find)? {
+        Ok(content) => content,
+        Err(reason) => return Ok(Loaded::Damaged(reason)),
+    };
+    match serde_json::from_slice(content.bytes()) {
+        Ok(session) => Ok(Loaded::Session(Box::new(session), seal)),
         Err(error) => Ok(Loaded::Damaged(position(&error))),
     }
 }
@@ -369,34 +546,70 @@ mod tests {
     use std::path::Path;
     use std::sync::Barrier;
 
-    use super::{Loaded, Session, SessionFile, decode, encode};
-    use crate::error::ErrorKind;
+    use super::{Key, Loaded, Seal, SealWith, Session, SessionFile, content, decode, encode};
+    use crate::context::Random;
+    use crate::error::{Error, ErrorKind};
+    use crate::secret::Secret;
     use crate::store::seal;
+    use crate::system::random::SystemRandomness;
+
+    fn bare() -> SealWith {
+        SealWith {
+            seal: seal::find("none").expect("it is in the table"),
+            key: None,
+        }
+    }
+
+    fn sealed(key: &Key) -> SealWith {
+        SealWith {
+            seal: seal::find("keyring").expect("it is in the table"),
+            key: Some(key.clone()),
+        }
+    }
+
+    fn key(material: &str) -> Key {
+        Key::of_material(&Secret::new(material))
+    }
+
+    /// Finds that key alone.
+    fn only(key: &Key) -> impl FnMut(&'static Seal, &str) -> Result<Option<Key>, Error> {
+        move |_, id| Ok((id == key.id()).then(|| key.clone()))
+    }
+
+    fn nothing(_: &'static Seal, _: &str) -> Result<Option<Key>, Error> {
+        Ok(None)
+    }
 
     #[test]
     fn whoever_reads_while_the_session_is_replaced_finds_a_whole_one() {
         const ROUNDS: u32 = 100;
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let file = SessionFile::new(directory.path().join("sessions"), "name".to_owned());
-        let save = |proved: bool| {
-            let reservation = proved.then(|| file.prove_writable()).transpose()?;
-            let seal = seal::for_new_files("none");
-            file.save(&Session::default(), seal, reservation)
+        let key = key("of all of them");
+        let save = |round: u32| {
+            let reservation = round.is_multiple_of(2).then(|| file.prove_writable());
+            let with = if round.is_multiple_of(3) {
+                bare()
+            } else {
+                sealed(&key)
+            };
+            let content = content(&Session::default())?;
+            file.save(&content, &with, &SystemRandomness, reservation.transpose()?)
         };
         file.create_directory().unwrap();
-        save(false).unwrap();
+        save(1).unwrap();
         let together = Barrier::new(2);
         let (loaded, saved) = std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let load = |_| {
                     together.wait();
-                    file.load()
+                    file.load(&mut only(&key))
                 };
                 (0..ROUNDS).map(load).collect::<Vec<_>>()
             });
             let saved = (0..ROUNDS).map(|round| {
                 together.wait();
-                save(round % 2 == 0)
+                save(round)
             });
             let saved: Vec<_> = saved.collect();
             (reader.join().expect("loading panics at nothing"), saved)
@@ -411,10 +624,11 @@ mod tests {
 
     #[test]
     fn a_file_is_a_session_or_damaged_or_not_ours_to_touch() {
-        let written = encode(&Session::default(), seal::for_new_files("none")).unwrap();
+        let empty = content(&Session::default()).unwrap();
+        let written = encode(&empty, &bare(), "x", &SystemRandomness).unwrap();
         assert!(matches!(
-            decode(written.as_bytes(), Path::new("x")),
-            Ok(Loaded::Session(session, "none")) if *session == Session::default()
+            decode(written.as_bytes(), Path::new("x"), &mut nothing),
+            Ok(Loaded::Session(session, seal)) if *session == Session::default() && !seal.has_keys()
         ));
         for damaged in [
             "",
@@ -425,18 +639,80 @@ mod tests {
             r#"{"version":0,"seal":{"name":"none"},"content":{}}"#,
             r#"{"version":1,"seal":{"name":"none"},"content":[1]}"#,
             r#"{"version":1,"seal":{"name":"none"}}"#,
+            r#"{"version":1,"seal":{"name":"keyring"},"content":{}}"#,
+            r#"{"version":1,"seal":{"name":"keyring"},"content":"c2VhbGVk"}"#,
+            r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"k"}},"content":"c2VhbGVk"}"#,
             "\0\0\0\0",
         ] {
-            let loaded = decode(damaged.as_bytes(), Path::new("x"));
+            let loaded = decode(damaged.as_bytes(), Path::new("x"), &mut nothing);
             assert!(matches!(loaded, Ok(Loaded::Damaged(_))), "{damaged}");
         }
         for foreign in [
             r#"{"version":2,"anything":"else"}"#,
             r#"{"version":2,"seal":{"name":"none"},"content":{}}"#,
             r#"{"version":1,"seal":{"name":"tpm"},"content":"c2VhbGVk"}"#,
+            r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"k","nonce":"n"}},"content":"c2VhbGVk"}"#,
         ] {
-            let error = decode(foreign.as_bytes(), Path::new("x")).unwrap_err();
+            let error = decode(foreign.as_bytes(), Path::new("x"), &mut nothing).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Store, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_file_opens_with_its_key_under_its_name_and_unchanged_alone() {
+        struct Same;
+        impl Random for Same {
+            fn bytes(&self) -> Result<[u8; 32], Error> {
+                Ok([7; 32])
+            }
+        }
+        let key = key("the key of these files");
+        let mut session = Session::default();
+        session.identity.push(("client_id".into(), "canary".into()));
+        let text = content(&session).unwrap();
+        let written = encode(&text, &sealed(&key), "one", &Same).unwrap();
+        assert!(!written.contains("canary"));
+        // Files that were sealed are opened by later versions. libsodium opens this one.
+        assert_eq!(
+            written.as_str(),
+            concat!(
+                r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"PFPkxFIWEHzFudPodlk9FQ","#,
+                r#""nonce":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"}},"content":"VkO1hiJtkg_Gl7QWLCL_6JOb1G"#,
+                "6CP-tOysoK9Jb4TQi1_ryM_E9XIxN01Jxqs-KsFhRjWwHWIZu4cw3JodFItfy9VWh1GQuXcjwYbIu_2G6ocxoI",
+                "dyxp8r1o_znF1ga4wRE7Ngf6NCfV8uQAOOlvAABzKxSJ3lvRv1cxAfyz1ff4o-LsSQQLF2D376CRu_nhgFeMZz",
+                "0R2Du5B693JlJ8y2dHqMkcSSCJ2LiyhKa_feYD55t9sajMFQ\"}\n"
+            )
+        );
+        let opened = |text: &str, name: &str, key: &Key| {
+            decode(text.as_bytes(), Path::new(name), &mut only(key))
+        };
+        for name in ["one.json", "/elsewhere/one.json"] {
+            assert!(matches!(
+                opened(&written, name, &key),
+                Ok(Loaded::Session(found, seal)) if *found == session && seal.has_keys()
+            ));
+        }
+        let other = super::tests::key("another key of such files");
+        let anew = encode(&text, &sealed(&key), "one", &SystemRandomness).unwrap();
+        assert_ne!(anew, written, "a nonce is drawn for each");
+        let flip = |needle: &str| {
+            let end = written.find(needle).expect("it is there") + needle.len();
+            let mut bytes = written.as_bytes().to_vec();
+            bytes[end] = if bytes[end] == b'A' { b'B' } else { b'A' };
+            String::from_utf8(bytes).unwrap()
+        };
+        let as_other = written.replace(key.id(), other.id());
+        for (text, name, key) in [
+            (written.as_str(), "two.json", &key),
+            (&written, "one.json", &other),
+            (&as_other, "one.json", &other),
+            (&flip("nonce\":\""), "one.json", &key),
+            (&flip("content\":\""), "one.json", &key),
+            (&written.replace("keyring", "command"), "one.json", &key),
+        ] {
+            let error = opened(text, name, key).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Store, "{text}");
+            assert!(error.hint_text().is_some(), "{text}");
         }
     }
 }

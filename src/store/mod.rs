@@ -4,19 +4,23 @@
 //! What changes a session demands its guard as an argument: proof that its lock is held.
 
 pub mod audit;
+mod choice;
 mod file;
 mod lock;
+pub mod maintenance;
 pub mod seal;
 pub mod session;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use self::choice::Choice;
 pub use self::file::Loaded;
-use self::file::{Reservation, SessionFile};
+use self::file::{Lying, Reservation, SealWith, SessionFile};
 use self::lock::Patience;
-use self::seal::Seal;
+use self::seal::{KeysAtHand, Room, Seal, Sealing};
 use self::session::Session;
 use crate::context::Context;
 use crate::digest::{digest, sha256};
@@ -36,7 +40,10 @@ pub enum SessionStore {
 pub struct OwnStore {
     file: SessionFile,
     identity: Vec<(String, String)>,
-    new_seal: &'static dyn Seal,
+    sealing: Sealing,
+    at_hand: KeysAtHand,
+    /// Why a new file is not sealed, where `auto` found no keyring.
+    unsealed: Mutex<Option<String>>,
     lock_timeout: Duration,
     part: Option<Part>,
 }
@@ -70,17 +77,67 @@ pub struct SignInGuard(#[expect(dead_code, reason = "held, not read")] lock::Gua
 #[derive(Debug)]
 pub struct ExchangeGuard(#[expect(dead_code, reason = "held, not read")] lock::Guard);
 
-/// The session was proved to be writable.
-pub struct Proof(Reservation);
+/// The session was proved to be writable, and the key is at hand that it is sealed with.
+pub struct Proof {
+    reservation: Reservation,
+    with: SealWith,
+}
 
 impl OwnStore {
+    fn room<'a>(&'a self, context: &'a Context<'a>) -> Room<'a> {
+        Room {
+            at_hand: &self.at_hand,
+            sealing: &self.sealing,
+            context,
+            directory: self.file.directory(),
+        }
+    }
+
+    /// What the next content is sealed with: what is configured, else as the last migration said, else
+    /// as the file before, else as other new files, else the best there is. Decided under the session's
+    /// lock, so that a key that is replaced meanwhile is not used for a file that was looked at already.
+    fn seal_with(&self, context: &Context<'_>) -> Result<SealWith, Error> {
+        let room = self.room(context);
+        let choice = choice::read(room.directory)?;
+        let before = self.file.lying()?;
+        let (seal, reason) = self.next_seal(choice.as_ref(), before.as_ref(), &room)?;
+        if reason.is_some() {
+            *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        }
+        let key = choice::key(seal, choice.as_ref(), before.as_ref(), &room)?;
+        Ok(SealWith { seal, key })
+    }
+
+    /// The seal of the next content, and where nothing was chosen and there is no keyring, why.
+    fn next_seal(
+        &self,
+        choice: Option<&Choice>,
+        before: Option<&Lying>,
+        room: &Room<'_>,
+    ) -> Result<(&'static Seal, Option<String>), Error> {
+        let chosen = choice.and_then(|choice| Some((seal::find(&choice.seal)?, choice)));
+        let migrated = chosen.filter(|(_, choice)| choice.is_migrated);
+        let known = self
+            .sealing
+            .configured()
+            .or(migrated.map(|(seal, _)| seal))
+            .or(before.map(|before| before.seal))
+            .or(chosen.map(|(seal, _)| seal));
+        known.map_or_else(|| seal::best(room), |seal| Ok((seal, None)))
+    }
+
     /// What of the session's file is to be seen.
-    fn load(&self) -> Result<Loaded, Error> {
-        let mut loaded = self.file.load()?;
+    fn load(&self, context: &Context<'_>) -> Result<Loaded, Error> {
+        let mut loaded = self.load_whole(context)?;
         if let (Loaded::Session(session, _), Some(part)) = (&mut loaded, &self.part) {
             session.retain_of(&part.assertion);
         }
         Ok(loaded)
+    }
+
+    fn load_whole(&self, context: &Context<'_>) -> Result<Loaded, Error> {
+        let room = self.room(context);
+        patiently(&self.file, &room, &mut |find| self.file.load(find))
     }
 
     /// Takes a lock, unless `is_settled` by what another process keeps meanwhile.
@@ -99,7 +156,7 @@ impl OwnStore {
                 return false;
             }
             seen = now;
-            matches!(self.load(), Ok(Loaded::Session(session, _)) if is_settled(&session))
+            matches!(self.load(context), Ok(Loaded::Session(session, _)) if is_settled(&session))
         };
         lock::acquire(path, patience, context, &mut is_settled)
     }
@@ -110,7 +167,7 @@ impl SessionStore {
     pub fn own(
         state: &Path,
         identity: Vec<(&'static str, String)>,
-        seal: &str,
+        sealing: Sealing,
         lock_timeout: Option<Duration>,
     ) -> Self {
         /// How long is a lock waited for, if `[lock] timeout` does not say?
@@ -122,7 +179,9 @@ impl SessionStore {
         Self::Own(OwnStore {
             file: SessionFile::new(sessions(state), name(&identity)),
             identity,
-            new_seal: seal::for_new_files(seal),
+            sealing,
+            at_hand: KeysAtHand::default(),
+            unsealed: Mutex::default(),
             lock_timeout: lock_timeout.unwrap_or(LOCK_TIMEOUT),
             part: None,
         })
@@ -151,17 +210,41 @@ impl SessionStore {
         self.own_store().file.path()
     }
 
-    /// The seal that the next new file is written with.
-    pub fn new_seal(&self) -> &'static str {
-        self.own_store().new_seal.name()
+    /// How the session lies, or would, and where that is not sealed for want of a keyring, why.
+    ///
+    /// # Errors
+    /// `store`.
+    pub fn seal(&self, context: &Context<'_>) -> Result<(&'static Seal, Option<String>), Error> {
+        let own = self.own_store();
+        let room = own.room(context);
+        let choice = choice::read(room.directory)?;
+        let Some(lying) = own.file.lying()? else {
+            return own.next_seal(choice.as_ref(), None, &room);
+        };
+        let is_chosen = own.sealing.configured().is_some() || choice.is_some();
+        let reason = match is_chosen || lying.seal.has_keys() {
+            true => None,
+            // What is wrong with a keyring is told where it is needed.
+            false => seal::best(&room).ok().and_then(|(_, reason)| reason),
+        };
+        Ok((lying.seal, reason))
+    }
+
+    /// Why what this call wrote first is not sealed, where nothing was configured; of the first
+    /// session on this machine alone.
+    pub fn unsealed(&self) -> Option<String> {
+        let own = self.own_store();
+        let mut unsealed = own.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = || maintenance::digests(own.file.directory(), ".json").len() == 1;
+        unsealed.take().filter(|_| is_first())
     }
 
     /// Reads the session, without a lock.
     ///
     /// # Errors
-    /// `store`, if it cannot be read, is of a newer version, or can be read by others.
-    pub fn load(&self) -> Result<Loaded, Error> {
-        self.own_store().load()
+    /// `store`, if it cannot be read or opened, is of a newer version, or can be read by others.
+    pub fn load(&self, context: &Context<'_>) -> Result<Loaded, Error> {
+        self.own_store().load(context)
     }
 
     /// Takes the session's lock. Between here and the guard's end nobody else refreshes.
@@ -266,7 +349,7 @@ impl SessionStore {
         context: &Context<'_>,
     ) -> Result<Session, Error> {
         let own = self.own_store();
-        match own.load()? {
+        match own.load(context)? {
             Loaded::Session(session, _) => Ok(*session),
             Loaded::Absent => Ok(Session::default()),
             Loaded::Damaged(reason) => {
@@ -282,12 +365,19 @@ impl SessionStore {
         }
     }
 
-    /// Proves that the session can be written, before a refresh token is spent.
+    /// Proves that the session can be sealed and written, before a refresh token is spent.
     ///
     /// # Errors
     /// `store`.
-    pub fn prove_writable(&self, _guard: &SessionGuard) -> Result<Proof, Error> {
-        self.own_store().file.prove_writable().map(Proof)
+    pub fn prove_writable(
+        &self,
+        _guard: &SessionGuard,
+        context: &Context<'_>,
+    ) -> Result<Proof, Error> {
+        let own = self.own_store();
+        let with = own.seal_with(context)?;
+        let reservation = own.file.prove_writable()?;
+        Ok(Proof { reservation, with })
     }
 
     /// Replaces the session, durably, into the proved room if there is some.
@@ -299,20 +389,37 @@ impl SessionStore {
         session: &mut Session,
         proof: Option<Proof>,
         _guard: &SessionGuard,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let (with, reservation) = match proof {
+            Some(proof) => (proof.with, Some(proof.reservation)),
+            None => (self.own_store().seal_with(context)?, None),
+        };
+        self.write(session, &with, reservation, context)
+    }
+
+    fn write(
+        &self,
+        session: &mut Session,
+        with: &SealWith,
+        reservation: Option<Reservation>,
+        context: &Context<'_>,
     ) -> Result<(), Error> {
         let own = self.own_store();
         session.identity.clone_from(&own.identity);
-        let proof = proof.map(|proof| proof.0);
-        let Some(part) = &own.part else {
-            return own.file.save(session, own.new_seal, proof);
+        let content = match &own.part {
+            None => file::content(session)?,
+            Some(part) => {
+                let mut whole = session.clone();
+                let before = match own.load_whole(context)? {
+                    Loaded::Session(before, _) => *before,
+                    Loaded::Absent | Loaded::Damaged(_) => Session::default(),
+                };
+                whole.beside(&part.assertion, before, part.now);
+                file::content(&whole)?
+            }
         };
-        let mut whole = session.clone();
-        if let Loaded::Session(before, _) = own.file.load()? {
-            whole.beside(&part.assertion, *before, part.now);
-        } else {
-            whole.beside(&part.assertion, Session::default(), part.now);
-        }
-        own.file.save(&whole, own.new_seal, proof)
+        own.file.save(&content, with, context.random, reservation)
     }
 
     /// The same, tried again where it fails: what would be lost is somebody's sign-in.
@@ -323,19 +430,24 @@ impl SessionStore {
         &self,
         session: &mut Session,
         proof: Option<Proof>,
-        guard: &SessionGuard,
+        _guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<(), Error> {
         /// How long may a disk need to come to itself?
         const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
-        let mut result = self.save(session, proof, guard);
+        // The key is asked for once: it was there before the token was spent.
+        let (with, reservation) = match proof {
+            Some(proof) => (proof.with, Some(proof.reservation)),
+            None => (self.own_store().seal_with(context)?, None),
+        };
+        let mut result = self.write(session, &with, reservation, context);
         for pause in PAUSES {
             if result.is_ok() {
                 break;
             }
             // Ctrl-C only shortens the pause.
             drop(context.clock.sleep(pause));
-            result = self.save(session, None, guard);
+            result = self.write(session, &with, None, context);
         }
         result
     }
@@ -349,8 +461,34 @@ impl SessionStore {
     }
 }
 
+/// Does what needs a file's key. A file that is sealed anew meanwhile, and whose key is gone for that,
+/// is looked at again.
+fn patiently<T>(
+    file: &SessionFile,
+    room: &Room<'_>,
+    work: &mut dyn FnMut(&mut file::FindKey<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    loop {
+        let mut gone = None;
+        let result = work(&mut |seal, id| {
+            let key = seal.find(id, room)?;
+            if key.is_none() {
+                gone = Some(id.to_owned());
+            }
+            Ok(key)
+        });
+        let Some(gone) = gone else {
+            return result;
+        };
+        let key = file.lying()?.and_then(|lying| lying.key);
+        if key.as_ref() == Some(&gone) {
+            return result;
+        }
+    }
+}
+
 /// The directory of sessions.
-fn sessions(state: &Path) -> PathBuf {
+pub fn sessions(state: &Path) -> PathBuf {
     state.join("sessions")
 }
 
@@ -371,7 +509,7 @@ fn name(identity: &[(String, String)]) -> String {
 /// # Errors
 /// `store`, for a file that is not ours to touch.
 pub fn decodes(bytes: &[u8]) -> Result<Loaded, Error> {
-    file::decode(bytes, Path::new("fuzz"))
+    file::decode(bytes, Path::new("fuzz"), &mut |_, _| Ok(None))
 }
 
 /// The error for a session that a command was told of and that is not there.

@@ -17,6 +17,7 @@ use cred_helper::profile::file::Source;
 use cred_helper::profile::{Configuration, Profile};
 use cred_helper::secret::Secret;
 use cred_helper::store::SessionStore;
+use cred_helper::store::seal::Sealing;
 use cred_helper::token::{Account, Timestamp, TokenSet};
 use serde_json::json;
 use tempfile::TempDir;
@@ -52,7 +53,12 @@ impl Desk {
         let configuration = Configuration::new(&sources).expect("the file is good");
         let profile = configuration.profile("api").expect("the profile is good");
         let directory = tempfile::tempdir().expect("a directory can be made");
-        let store = SessionStore::own(directory.path(), profile.identity(), "none", None);
+        let store = SessionStore::own(
+            directory.path(),
+            profile.identity(),
+            Sealing::named("none"),
+            None,
+        );
         Self {
             profile,
             store,

@@ -13,6 +13,7 @@ use cred_helper::error::{Error, ErrorKind};
 use cred_helper::profile::file::Source;
 use cred_helper::profile::{Configuration, Profile};
 use cred_helper::store::SessionStore;
+use cred_helper::store::seal::Sealing;
 use cred_helper::system::arc::read_key;
 use serde_json::json;
 use tempfile::TempDir;
@@ -398,7 +399,12 @@ impl Desk {
         let configuration = Configuration::new(&sources).expect("the file is good");
         let profile = configuration.profile("robot").expect("the profile is good");
         let directory = tempfile::tempdir().expect("a directory can be made");
-        let store = SessionStore::own(directory.path(), profile.identity(), "none", None);
+        let store = SessionStore::own(
+            directory.path(),
+            profile.identity(),
+            Sealing::named("none"),
+            None,
+        );
         Self {
             profile,
             store,

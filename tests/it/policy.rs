@@ -48,7 +48,7 @@ fn a_user_s_profile_replaces_the_machine_s_whole_and_other_tables_key_by_key() {
         configuration.lock_timeout().map(|limit| limit.as_secs()),
         Some(7)
     );
-    assert_eq!(configuration.seal(), "none");
+    assert_eq!(configuration.sealing().seal.as_deref(), Some("none"));
     let profile = configuration.profile("a").expect("it is good");
     assert_eq!(profile.client.audience, None);
     assert!(profile.file.ends_with("user/profiles.toml"));

@@ -119,7 +119,7 @@ timeout = "long"
         "27:22: `profiles.user.client_auth_method`: there is no `client_secret_basik`; did you mean `client_secret_basic`?",
         "28:17: `profiles.user.tools`: there is no `gti`; did you mean `git`?",
         "28:24: `profiles.user.tools`: there is no `login`; use one of TOOLS",
-        "30:8: `store.seal`: there is no `keyrign`; use one of auto, none",
+        "30:8: `store.seal`: there is no `keyrign`; did you mean `keyring`?",
         "32:11: `lock.timeout`: it is no time like \"60s\"",
     ]
     .map(|complaint| complaint.replace("TOOLS", &tools));

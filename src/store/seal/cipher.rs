@@ -43,7 +43,11 @@ pub(in crate::store) fn seal<'k>(
     let mut bytes = Zeroizing::new(Vec::with_capacity(content.len() + TAG));
     bytes.extend_from_slice(content.as_bytes());
     XChaCha20Poly1305::new(key.bytes().into())
-        .encrypt_in_place(&XNonce::from(nonce), &associated(bound, key.id()), &mut *bytes)
+        .encrypt_in_place(
+            &XNonce::from(nonce),
+            &associated(bound, key.id()),
+            &mut *bytes,
+        )
         .expect("a session is shorter than 256 GB");
     let parameters = Sealed {
         key: key.id().into(),
@@ -73,5 +77,11 @@ pub(in crate::store) fn open(
 
 /// What is bound to the content without being in it.
 fn associated(bound: &str, key: &str) -> Vec<u8> {
-    [b"cred-helper session\0", bound.as_bytes(), b"\0", key.as_bytes()].concat()
+    [
+        b"cred-helper session\0",
+        bound.as_bytes(),
+        b"\0",
+        key.as_bytes(),
+    ]
+    .concat()
 }

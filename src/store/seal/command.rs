@@ -40,6 +40,10 @@ impl Keys for Command {
         Ok(())
     }
 
+    fn makes_keys(&self) -> bool {
+        false
+    }
+
     fn check(&self, room: &Room<'_>) -> Result<(), String> {
         self.make(room).map(drop).map_err(|error| error.to_string())
     }

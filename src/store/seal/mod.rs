@@ -7,16 +7,18 @@
 mod cipher;
 mod command;
 mod key;
-mod keyring;
 mod none;
+mod os_keyring;
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(super) use self::cipher::{Sealed, open, seal};
 pub(super) use self::key::Key;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::text::printable;
 
 /// A way to seal.
 pub struct Seal {
@@ -52,11 +54,14 @@ trait Keys: Sync {
     /// `store` or `config`, if that cannot be told now.
     fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error>;
 
-    /// Forgets the key of that id, where it was made here: no file is sealed with it any more.
+    /// Forgets the key of that id, which no file is sealed with any more.
     ///
     /// # Errors
     /// `store`.
     fn forget(&self, id: &str, room: &Room<'_>) -> Result<(), Error>;
+
+    /// Whether keys are made here, and so have to be forgotten here.
+    fn makes_keys(&self) -> bool;
 
     /// Whether a key can be had now.
     ///
@@ -66,7 +71,7 @@ trait Keys: Sync {
 }
 
 /// Every seal, the best one first.
-pub const SEALS: &[Seal] = &[keyring::SEAL, command::SEAL, none::SEAL];
+pub const SEALS: &[Seal] = &[os_keyring::SEAL, command::SEAL, none::SEAL];
 
 /// What the configuration says about seals: `[store]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,15 +101,36 @@ impl Sealing {
     }
 }
 
+/// The keys that this process has at hand: a keyring is asked once, and what was there when a refresh
+/// began is there when it ends.
+#[derive(Default)]
+pub struct KeysAtHand(Mutex<Vec<Key>>);
+
+impl KeysAtHand {
+    fn keys(&self) -> MutexGuard<'_, Vec<Key>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, id: &str) -> Option<Key> {
+        self.keys().iter().find(|key| key.id() == id).cloned()
+    }
+
+    fn add(&self, key: &Key) {
+        self.keys().push(key.clone());
+    }
+}
+
 /// What a seal works with.
 #[derive(Clone, Copy)]
 pub struct Room<'a> {
+    /// Keys that were found already.
+    pub at_hand: &'a KeysAtHand,
     /// What the configuration says.
     pub sealing: &'a Sealing,
     /// The effects.
     pub context: &'a Context<'a>,
-    /// The directory of the store.
-    pub state: &'a Path,
+    /// The directory of sessions.
+    pub directory: &'a Path,
 }
 
 impl Room<'_> {
@@ -130,6 +156,11 @@ impl Seal {
         self.keys.is_some()
     }
 
+    /// Whether its keys are made here, rather than by somebody else.
+    pub(super) fn makes_keys(&self) -> bool {
+        self.keys.is_some_and(Keys::makes_keys)
+    }
+
     /// A key for new files; `None` for no seal.
     pub(super) fn make(&self, room: &Room<'_>) -> Result<Option<Key>, Error> {
         let Some(keys) = self.keys else {
@@ -146,23 +177,22 @@ impl Seal {
         let Some(keys) = self.keys else {
             return Ok(None);
         };
+        if let Some(key) = room.at_hand.find(id) {
+            return Ok(Some(key));
+        }
         if !room.key_cache().is_zero()
             && let Some(text) = room.context.key_cache.read(id)
             && let Some(key) = Key::of_text(&text)
         {
-            return Ok(Some(key.known_as(id)));
+            let key = key.known_as(id);
+            room.at_hand.add(&key);
+            return Ok(Some(key));
         }
         let key = keys.find(id, room)?;
         if let Some(key) = &key {
             remember(key, room);
         }
         Ok(key)
-    }
-
-    /// Forgets the key of that id.
-    pub(super) fn forget(&self, id: &str, room: &Room<'_>) -> Result<(), Error> {
-        room.context.key_cache.forget(id);
-        self.keys.map_or(Ok(()), |keys| keys.forget(id, room))
     }
 
     /// Whether a key can be had now.
@@ -175,12 +205,23 @@ impl Seal {
 }
 
 fn remember(key: &Key, room: &Room<'_>) {
+    room.at_hand.add(key);
     let lifetime = room.key_cache();
     if !lifetime.is_zero() {
         room.context
             .key_cache
             .keep(key.id(), &key.to_text(), lifetime);
     }
+}
+
+/// Forgets the key of that id, which was made here.
+pub(super) fn forget(id: &str, room: &Room<'_>) -> Result<(), Error> {
+    room.context.key_cache.forget(id);
+    let mut keys = SEALS.iter().filter_map(|seal| seal.keys);
+    keys.try_for_each(|keys| match keys.makes_keys() {
+        true => keys.forget(id, room),
+        false => Ok(()),
+    })
 }
 
 /// The seal of that name.
@@ -193,8 +234,24 @@ pub fn find(name: &str) -> Option<&'static Seal> {
 /// # Errors
 /// `store`, if there is a keyring, and it cannot be told whether it would do.
 pub(super) fn best(room: &Room<'_>) -> Result<(&'static Seal, Option<String>), Error> {
-    match keyring::presence(room)? {
-        Ok(()) => Ok((&keyring::SEAL, None)),
+    match os_keyring::presence(room)? {
+        Ok(()) => Ok((&os_keyring::SEAL, None)),
         Err(reason) => Ok((&none::SEAL, Some(reason))),
     }
+}
+
+/// The error for a key that is not where it was.
+pub(super) fn gone(seal: &Seal, id: &str) -> Error {
+    let (message, hint) = match seal.name {
+        "command" => (
+            format!("`command` prints another key than `{}`", printable(id)),
+            "have it print the key of before; or name the command that does as `previous_command`, \
+             and run `cred-helper store rekey`",
+        ),
+        _ => (
+            format!("the key `{}` is not in the keyring any more", printable(id)),
+            "bring the keyring back; if it is gone for good, move the file away and sign in again",
+        ),
+    };
+    Error::new(ErrorKind::Store, message).hint(hint)
 }

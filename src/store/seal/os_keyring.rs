@@ -56,6 +56,10 @@ impl Keys for Keyring {
             .map_err(failed)
     }
 
+    fn makes_keys(&self) -> bool {
+        true
+    }
+
     fn check(&self, room: &Room<'_>) -> Result<(), String> {
         room.context
             .keyring
@@ -85,8 +89,9 @@ fn failed(failure: KeyringFailure) -> Error {
         KeyringFailure::Locked => store("the keyring is locked").hint(
             "unlock it, as by logging in at the desktop, and try again; the sign-ins are untouched",
         ),
-        KeyringFailure::Silent => store("the keyring does not answer")
-            .hint("see whether it waits for somebody, or start it anew; the sign-ins are untouched"),
+        KeyringFailure::Silent => store("the keyring does not answer").hint(
+            "see whether it waits for somebody, or start it anew; the sign-ins are untouched",
+        ),
         KeyringFailure::Refused(reason) => store("the keyring refuses")
             .because(reason)
             .hint("see what is wrong with the keyring; the sign-ins are untouched"),
