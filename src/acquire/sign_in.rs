@@ -406,17 +406,18 @@ fn keep(
     let account = session.account(None);
     let label = account.and_then(AccountRow::label);
     let who = label.map_or_else(String::new, |label| format!(" as {label}"));
+    let unsealed = call.store.unsealed();
+    let unsealed = unsealed.map_or_else(String::new, |reason| {
+        format!(
+            "It is kept unencrypted, in a file that only you can read, since {reason}; see \
+             `cred-helper store migrate --help`.\n"
+        )
+    });
     // The sign-in is done, whether or not somebody is left to read it.
     drop(context.terminal.show(&format!(
-        "\nSigned in{who} for profile `{}`.\n",
+        "\nSigned in{who} for profile `{}`.\n{unsealed}",
         call.profile.name
     )));
-    if let Some(reason) = call.store.unsealed() {
-        context.inform(&format!(
-            "sign-ins are kept unencrypted in files that only you can read, since {reason}; see \
-             `cred-helper store migrate --help`"
-        ));
-    }
     let wanted = call.key();
     let wanted = if wanted.is_id_token { wanted } else { key };
     let answer = account.and_then(|account| {
