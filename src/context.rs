@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -353,6 +354,17 @@ pub enum KeyringFailure {
     Silent,
     /// It refused, for the reason in words.
     Refused(String),
+}
+
+impl fmt::Display for KeyringFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent(reason) => write!(formatter, "there is no keyring here: {reason}"),
+            Self::Locked => formatter.write_str("the keyring is locked"),
+            Self::Silent => formatter.write_str("the keyring does not answer"),
+            Self::Refused(reason) => write!(formatter, "the keyring refuses: {reason}"),
+        }
+    }
 }
 
 /// The operating system's keyring, which holds secrets of ours by name. It may ask a person to unlock

@@ -17,6 +17,8 @@ use crate::token::OtherToken;
 
 /// How long may a secret's source take?
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long may a keyring take? A person may have to unlock it.
+const KEYRING_LIMIT: Duration = Duration::from_secs(10);
 /// How large may a secret's file be?
 const LONGEST_FILE: u64 = 64 * 1024;
 
@@ -31,6 +33,8 @@ pub enum SecretSource {
     File(PathBuf),
     /// What a command prints.
     Command(Vec<String>),
+    /// What the operating system's keyring holds under a name.
+    Keyring(String),
     /// The token of another profile.
     Profile(OtherToken),
     /// What the caller hands over on stdin.
@@ -48,6 +52,7 @@ impl SecretSource {
             | Self::Environment(_)
             | Self::File(_)
             | Self::Command(_)
+            | Self::Keyring(_)
             | Self::StandardInput
             | Self::AtHand(..) => None,
         }
@@ -63,6 +68,7 @@ impl SecretSource {
             Self::Command(command) => {
                 format!("command {}", digest(command.join("\0").as_bytes()))
             }
+            Self::Keyring(name) => format!("keyring {name}"),
             // Of which kind it is, whoever asks for one says by itself.
             Self::Profile(other) => format!("profile {}", other.profile),
             Self::StandardInput => "stdin".to_owned(),
@@ -131,6 +137,11 @@ impl SecretSource {
                     .map_err(|error| failed(format!("`{shown}`: {error}")));
             }
             Self::Command(command) => process::output(command, limit).map_err(failed)?,
+            Self::Keyring(name) => context
+                .keyring
+                .read(&kept_as(name), limit.min(KEYRING_LIMIT))
+                .map_err(|failure| failed(failure.to_string()))?
+                .ok_or_else(|| failed(format!("the keyring holds no `{}`", kept_as(name))))?,
             // Its error says more than that the secret cannot be had.
             Self::Profile(other) => context.tokens.token_of(other)?,
             Self::StandardInput => context.input.read(limit).map_err(failed)?,
@@ -148,6 +159,7 @@ impl SecretSource {
                 let program = command.first().map_or("", String::as_str);
                 format!("from the command `{program}`")
             }
+            Self::Keyring(name) => format!("from `{}` in the keyring", kept_as(name)),
             Self::Profile(other) => format!("from the profile `{}`", other.profile),
             Self::StandardInput => "from stdin".to_owned(),
             Self::AtHand(source, _) => source.place(),
@@ -161,6 +173,7 @@ impl SecretSource {
             Self::Literal(_) => return "(literal, not shown)".into(),
             Self::Environment(name) => ("env", name.clone().into()),
             Self::File(path) => ("file", path.display().to_string().into()),
+            Self::Keyring(name) => ("keyring", name.clone().into()),
             Self::Profile(other) => ("profile", other.profile.clone().into()),
             Self::StandardInput => ("stdin", true.into()),
             Self::AtHand(source, _) => return source.to_toml(),
@@ -176,6 +189,11 @@ impl SecretSource {
         };
         toml::Table::from_iter([(way.to_owned(), value)]).into()
     }
+}
+
+/// The name that the keyring has it under. It is no name of a key that sign-ins are sealed with.
+fn kept_as(name: &str) -> String {
+    format!("secret/{name}")
 }
 
 fn failed(key: &str, reason: &str) -> Error {

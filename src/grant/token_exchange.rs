@@ -112,6 +112,7 @@ fn traded(given: &mut Given, key: &'static str, type_key: &str) -> Result<Option
         | SecretSource::Environment(_)
         | SecretSource::File(_)
         | SecretSource::Command(_)
+        | SecretSource::Keyring(_)
         | SecretSource::StandardInput
         | SecretSource::AtHand(..)) => source,
     };

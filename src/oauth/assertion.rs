@@ -122,6 +122,7 @@ impl ClientKey {
             source @ (SecretSource::Literal(_)
             | SecretSource::Environment(_)
             | SecretSource::Command(_)
+            | SecretSource::Keyring(_)
             | SecretSource::Profile(_)
             | SecretSource::StandardInput
             | SecretSource::AtHand(..)) => {

@@ -194,6 +194,7 @@ fn read_assertion(
         "env",
         "file",
         "command",
+        "keyring",
         "profile",
         GITHUB_ACTIONS,
         AZURE_PIPELINES,

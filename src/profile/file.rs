@@ -21,7 +21,7 @@ use crate::token::OtherToken;
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// Where a secret can come from.
-const SECRET_WAYS: &[&str] = &["env", "file", "command"];
+const SECRET_WAYS: &[&str] = &["env", "file", "command", "keyring"];
 
 /// Which files are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -629,8 +629,8 @@ impl<'a, 'c> Keys<'a, 'c> {
     /// Where a token comes from: as a secret, or from another profile; with `or_stdin`, the caller
     /// may hand it over too.
     pub fn token_source(&mut self, key: &str, or_stdin: bool) -> Option<SecretSource> {
-        let ways = ["env", "file", "command", "profile", "stdin"];
-        self.source(key, if or_stdin { &ways } else { &ways[..4] })
+        let ways = ["env", "file", "command", "keyring", "profile", "stdin"];
+        self.source(key, if or_stdin { &ways } else { &ways[..5] })
     }
 
     /// Where a secret comes from, in one of these ways. `None` also where it is one that the caller
@@ -680,6 +680,9 @@ impl<'a, 'c> Keys<'a, 'c> {
                 .text("env")
                 .map(|(name, _)| SecretSource::Environment(name)),
             ["file"] => self.path("file").map(SecretSource::File),
+            ["keyring"] => self
+                .text("keyring")
+                .map(|(name, _)| SecretSource::Keyring(name)),
             ["profile"] => self.text("profile").map(|(profile, _)| {
                 SecretSource::Profile(OtherToken {
                     profile,

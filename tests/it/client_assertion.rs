@@ -531,7 +531,7 @@ fn each_contradiction_between_the_keys_of_a_client_is_told_at_its_place() {
         ("client_assertion = { fil = \"x\" }", "did you mean `file`?"),
         (
             "client_assertion = { file = \"x\", github_actions = {} }",
-            "needs exactly one of `env`, `file`, `command`, `profile`, `github_actions` and `azure_pipelines`",
+            "needs exactly one of `env`, `file`, `command`, `keyring`, `profile`, `github_actions` and `azure_pipelines`",
         ),
         (
             "client_assertion = { github_actions = {} }",
@@ -555,7 +555,7 @@ fn each_contradiction_between_the_keys_of_a_client_is_told_at_its_place() {
         ),
         (
             "client_certificate = { profile = \"x\" }",
-            "needs exactly one of `env`, `file` and `command`",
+            "needs exactly one of `env`, `file`, `command` and `keyring`",
         ),
     ] {
         let sandbox = Sandbox::new(&format!("[profiles.api]\n{common}{lines}\n"));

@@ -389,7 +389,7 @@ fn each_mistake_in_the_table_is_told_with_its_place() {
         (
             "{ type = \"on_behalf_of\", assertion = { stdin = true, env = \"X\" } }",
             "5:46",
-            "needs exactly one of `env`, `file`, `command`, `profile` and `stdin`",
+            "needs exactly one of `env`, `file`, `command`, `keyring`, `profile` and `stdin`",
         ),
         (
             "{ type = \"on_behalf_of\", assertion = { stdin = \"yes\" } }",
@@ -409,7 +409,7 @@ fn each_mistake_in_the_table_is_told_with_its_place() {
     let sandbox = Sandbox::new(&format!("{}{source}", profile("a", "https://id.example")));
     let error = sandbox.run(&["profile", "check"]).failed(3);
     assert!(
-        error.contains("exactly one of `env`, `file`, `command` and `profile`"),
+        error.contains("exactly one of `env`, `file`, `command`, `keyring` and `profile`"),
         "{error}"
     );
 }

@@ -328,7 +328,7 @@ fn each_mistake_in_the_table_is_told_with_its_place() {
         ),
         (
             "{ type = \"password\", allow_password = true, password = { profile = \"b\" } }",
-            "needs exactly one of `env`, `file` and `command`",
+            "needs exactly one of `env`, `file`, `command` and `keyring`",
         ),
     ] {
         let text = format!("{}grant = {grant}\n", profile("a", "https://id.example"));

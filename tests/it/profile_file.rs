@@ -102,7 +102,7 @@ timeout = "long"
         "7:47: `profiles.api.urls`: `ftp://x/`: its scheme is not `https` (or `smtp`, `imap`, `imaps`)",
         "8:9: `profiles.api.grant`: there is no `device-code`; did you mean `device_code`?",
         "9:15: `profiles.api.extra.a`: it is an integer, not a string",
-        "10:17: `profiles.api.client_secret` needs exactly one of `env`, `file` and `command`",
+        "10:17: `profiles.api.client_secret` needs exactly one of `env`, `file`, `command` and `keyring`",
         "10:19: unknown key in `profiles.api.client_secret`; did you mean `env`?",
         "11:9: unknown key `profiles.api.tls.ca`",
         "12:15: unknown key `profiles.api.endpoints.tokens`; did you mean `token`?",

@@ -335,7 +335,7 @@ fn a_table_without_a_source_is_complained_of() {
         ),
         (
             "{ type = \"refresh_token\", refresh_token = { profile = \"b\" } }",
-            "needs exactly one of `env`, `file` and `command`",
+            "needs exactly one of `env`, `file`, `command` and `keyring`",
         ),
     ] {
         let sandbox = Sandbox::new(&format!(

@@ -27,6 +27,10 @@ fn a_source_that_gives_nothing_or_never_ends_is_an_error_that_names_it() {
         (file("/dev/zero"), "it is too large"),
         (command("sleep 1000"), "gave no answer within"),
         (command("cat /dev/zero"), "printed more than"),
+        (
+            (SecretSource::Keyring("deploy".to_owned()), String::new()),
+            "there is no keyring here",
+        ),
     ] {
         let error = source
             .resolve("client_secret", &context)

@@ -443,14 +443,14 @@ fn each_mistake_in_the_table_is_told_with_its_place() {
             "needs a `subject_token`",
         ),
         (
-            "{ type = \"token_exchange\", subject_token = { keyring = \"x\" } }",
+            "{ type = \"token_exchange\", subject_token = { vault = \"x\" } }",
             "54",
             "unknown key in",
         ),
         (
             "{ type = \"token_exchange\", subject_token = { env = \"X\", profile = \"a\" } }",
             "52",
-            "needs exactly one of `env`, `file`, `command` and `profile`",
+            "needs exactly one of `env`, `file`, `command`, `keyring` and `profile`",
         ),
         (
             "{ type = \"token_exchange\", subject = { env = \"X\" } }",
