@@ -25,7 +25,7 @@ pub(super) fn check() -> Result<(), KeyringFailure> {
     }
 }
 
-pub(super) fn read(name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+pub(super) fn read(name: &str, _prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
     match entry(name)?.get_secret() {
         Ok(bytes) => secret(bytes).map(Some),
         Err(Error::NoEntry) => Ok(None),
@@ -33,13 +33,13 @@ pub(super) fn read(name: &str, _limit: Duration) -> Result<Option<Secret>, Keyri
     }
 }
 
-pub(super) fn write(name: &str, value: &Secret, _limit: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn write(name: &str, value: &Secret, _prompt: Duration) -> Result<(), KeyringFailure> {
     entry(name)?
         .set_secret(value.expose().as_bytes())
         .map_err(|error| failure(&error))
 }
 
-pub(super) fn remove(name: &str, _limit: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn remove(name: &str, _prompt: Duration) -> Result<(), KeyringFailure> {
     match entry(name)?.delete_credential() {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
         Err(error) => Err(failure(&error)),

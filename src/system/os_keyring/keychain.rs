@@ -33,15 +33,15 @@ pub(super) fn check() -> Result<(), KeyringFailure> {
     get(" ").map(drop)
 }
 
-pub(super) fn read(name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+pub(super) fn read(name: &str, _prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
     get(name)?.map(secret).transpose()
 }
 
-pub(super) fn write(name: &str, value: &Secret, _limit: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn write(name: &str, value: &Secret, _prompt: Duration) -> Result<(), KeyringFailure> {
     set_generic_password(SERVICE, name, value.expose().as_bytes()).map_err(|error| failure(&error))
 }
 
-pub(super) fn remove(name: &str, _limit: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn remove(name: &str, _prompt: Duration) -> Result<(), KeyringFailure> {
     match delete_generic_password(SERVICE, name) {
         Err(error) if error.code() != NOT_FOUND => Err(failure(&error)),
         _ => Ok(()),

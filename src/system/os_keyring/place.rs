@@ -22,14 +22,14 @@ pub(super) fn check() -> Result<(), KeyringFailure> {
     absent()
 }
 
-pub(super) fn read(_name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+pub(super) fn read(_name: &str, _prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
     absent()
 }
 
-pub(super) fn write(_: &str, _: &Secret, _limit: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn write(_: &str, _: &Secret, _prompt: Duration) -> Result<(), KeyringFailure> {
     absent()
 }
 
-pub(super) fn remove(_name: &str, _limit: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn remove(_name: &str, _prompt: Duration) -> Result<(), KeyringFailure> {
     absent()
 }

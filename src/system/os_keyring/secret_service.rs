@@ -4,6 +4,7 @@
 //! The bus is a socket on this machine, which nobody else can read: secrets go over it as they are.
 
 use std::collections::HashMap;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,9 +33,17 @@ pub(super) fn find(environment: &dyn Environment) -> Result<(), KeyringFailure> 
         };
     }
     match environment.variable("XDG_RUNTIME_DIR") {
-        Some(directory) if Path::new(&directory).join("bus").exists() => Ok(()),
+        Some(directory) if is_own_socket(&Path::new(&directory).join("bus")) => Ok(()),
         _ => absent("there is no D-Bus session bus"),
     }
+}
+
+/// Whether libdbus would take it for the user's bus. Whatever it does not, has it start one of its own.
+fn is_own_socket(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| {
+        let is_socket = metadata.file_type().is_socket();
+        is_socket && metadata.uid() == rustix::process::getuid().as_raw()
+    })
 }
 
 /// Whether there is a collection for new secrets. A locked one can be unlocked when it is needed.
@@ -46,23 +55,32 @@ pub(super) fn check() -> Result<(), KeyringFailure> {
         .map_err(|error| failure(&error))
 }
 
-pub(super) fn read(name: &str, limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
-    let service = connect(limit)?;
-    with_item(&service, name, |item| {
-        item.get_secret()
-            .map_err(|error| failure(&error))
-            .and_then(secret)
-    })
+pub(super) fn read(name: &str, prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
+    let service = connect(prompt)?;
+    let look = || {
+        with_item(&service, name, |item| {
+            item.get_secret()
+                .map_err(|error| failure(&error))
+                .and_then(secret)
+        })
+    };
+    match look() {
+        // Another process may have removed what was found.
+        Err(KeyringFailure::Refused(_)) => look(),
+        result => result,
+    }
 }
 
-pub(super) fn write(name: &str, value: &Secret, limit: Duration) -> Result<(), KeyringFailure> {
-    let service = connect(limit)?;
+pub(super) fn write(name: &str, value: &Secret, prompt: Duration) -> Result<(), KeyringFailure> {
+    let service = connect(prompt)?;
     let collection = service
         .get_default_collection()
         .map_err(|error| failure(&error))?;
     unlock(&collection)?;
     let label = format!("{SERVICE}: key of its sessions");
     let is_replaced = true;
+    // Where the service wants a prompt for that, and answers it with something else than an item, the
+    // crate prints a line to stdout before it fails.
     collection
         .create_item(
             &label,
@@ -75,19 +93,33 @@ pub(super) fn write(name: &str, value: &Secret, limit: Duration) -> Result<(), K
         .map_err(|error| failure(&error))
 }
 
-pub(super) fn remove(name: &str, limit: Duration) -> Result<(), KeyringFailure> {
-    let service = connect(limit)?;
+pub(super) fn remove(name: &str, prompt: Duration) -> Result<(), KeyringFailure> {
+    let service = connect(prompt)?;
     with_item(&service, name, |item| {
         item.delete().map_err(|error| failure(&error))
     })
     .map(drop)
 }
 
-fn connect(limit: Duration) -> Result<SecretService, KeyringFailure> {
+/// Connects to the service, which may ask a person for so long.
+fn connect(prompt: Duration) -> Result<SecretService, KeyringFailure> {
+    /// How often is it asked? It waits two seconds for each answer, and a service that the bus has to
+    /// start needs longer than that on a busy machine.
+    const ATTEMPTS: u32 = 4;
     // Its window is gone before the call is.
-    let seconds = limit.as_secs().saturating_sub(1);
-    SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds)
-        .map_err(|error| failure(&error))
+    let seconds = prompt.as_secs().saturating_sub(1);
+    let connect = || {
+        SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds)
+            .map_err(|error| failure(&error))
+    };
+    let mut connected = connect();
+    for _ in 1..ATTEMPTS {
+        if !matches!(connected, Err(KeyringFailure::Silent)) {
+            break;
+        }
+        connected = connect();
+    }
+    connected
 }
 
 fn attributes(name: &str) -> HashMap<&str, &str> {
@@ -172,6 +204,7 @@ fn failure(error: &Error) -> KeyringFailure {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::os::unix::net::UnixListener;
 
     use super::find;
     use crate::context::{Environment, KeyringFailure};
@@ -210,6 +243,13 @@ mod tests {
         let directory = run.display().to_string();
         assert!(!found(&[("XDG_RUNTIME_DIR", &directory)]));
         std::fs::write(run.join("bus"), "").expect("it can be written");
+        assert!(!found(&[("XDG_RUNTIME_DIR", &directory)]));
+        std::fs::remove_file(run.join("bus")).expect("it can be removed");
+        let elsewhere = run.join("elsewhere");
+        let _bus = UnixListener::bind(&elsewhere).expect("a socket can be made");
+        std::os::unix::fs::symlink(&elsewhere, run.join("bus")).expect("a link can be made");
+        assert!(!found(&[("XDG_RUNTIME_DIR", &directory)]));
+        std::fs::rename(&elsewhere, run.join("bus")).expect("it can be moved");
         assert!(found(&[("XDG_RUNTIME_DIR", &directory)]));
         let nowhere = Variables(BTreeMap::new());
         assert!(matches!(find(&nowhere), Err(KeyringFailure::Absent(_))));
