@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::acquire::{self, Call};
-use crate::context::{Context, Terminal, Tokens};
+use crate::context::{Context, Keyring, Terminal, Tokens};
 use crate::credential::{Action, Credential, Directory, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Asks, GRANTS, Given, Grant};
@@ -37,6 +37,8 @@ pub struct Answerer<'a> {
     pub time_limit: Duration,
     /// The terminal for those who said that they are there.
     pub anywhere: &'a dyn Terminal,
+    /// The keyring for those who may not be asked.
+    pub unattended_keyring: &'a dyn Keyring,
 }
 
 impl Answerer<'_> {
@@ -152,6 +154,11 @@ impl Answerer<'_> {
             known: RefCell::default(),
         };
         let context = Context {
+            keyring: match interactive {
+                Interactive::Never => self.unattended_keyring,
+                Interactive::Auto if self.context.environment.is_ci() => self.unattended_keyring,
+                Interactive::Auto | Interactive::Always => self.context.keyring,
+            },
             terminal: channel.unwrap_or(own),
             deadline: Some(deadline),
             tokens: &tokens,

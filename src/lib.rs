@@ -235,7 +235,8 @@ fn dispatch(
     });
     let location = Location::new(only, environment);
     let background = SystemBackground::new(environment, globals.config.clone());
-    let keyring = SystemKeyring::new(environment);
+    let keyring = SystemKeyring::new(environment, &clock);
+    let unattended_keyring = SystemKeyring::unattended(environment, &clock);
     let context = Context {
         clock: &clock,
         environment,
@@ -261,6 +262,7 @@ fn dispatch(
         tool: None,
         time_limit: COMMAND_LIMIT,
         anywhere: &anywhere,
+        unattended_keyring: &unattended_keyring,
     };
     // An error names commands that go on where this call stopped, with the same profiles.
     let config = globals.config.as_ref();

@@ -3,11 +3,11 @@
 //!
 //! Whatever it is, it is waited for in a thread of its own, and given up after a limit.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
 use super::attempt::within;
-use crate::context::{Environment, Keyring, KeyringFailure};
+use crate::context::{Clock, Environment, Keyring, KeyringFailure};
 use crate::secret::Secret;
 
 #[cfg_attr(target_os = "linux", path = "secret_service.rs")]
@@ -21,25 +21,57 @@ const SERVICE: &str = "cred-helper";
 /// The keyring of this user.
 pub struct SystemKeyring<'a> {
     environment: &'a dyn Environment,
+    clock: &'a dyn Clock,
+    may_prompt: bool,
     checked: OnceCell<Result<(), KeyringFailure>>,
+    /// The last failure, and when it was.
+    failed: RefCell<Option<(Duration, KeyringFailure)>>,
 }
 
 impl<'a> SystemKeyring<'a> {
-    /// The keyring; nothing is touched.
-    pub fn new(environment: &'a dyn Environment) -> Self {
+    /// The keyring, which may ask a person to unlock it; nothing is touched.
+    pub fn new(environment: &'a dyn Environment, clock: &'a dyn Clock) -> Self {
         Self {
             environment,
+            clock,
+            may_prompt: true,
             checked: OnceCell::new(),
+            failed: RefCell::default(),
         }
     }
 
+    /// The same, which asks nobody: what is locked stays so.
+    pub fn unattended(environment: &'a dyn Environment, clock: &'a dyn Clock) -> Self {
+        Self {
+            may_prompt: false,
+            ..Self::new(environment, clock)
+        }
+    }
+
+    /// Does `work`, which is told how long a person may be asked.
     fn in_time<T: Send + 'static>(
         &self,
         limit: Duration,
         work: impl FnOnce(Duration) -> Result<T, KeyringFailure> + Send + 'static,
     ) -> Result<T, KeyringFailure> {
+        /// For how long is it left alone after a failure? One command asks for many profiles, one after
+        /// the other; whoever asks later may have done something about it.
+        const REST: Duration = Duration::from_secs(5);
         place::find(self.environment)?;
-        within(limit, move || work(limit)).unwrap_or(Err(KeyringFailure::Silent))
+        if let Some((at, failure)) = &*self.failed.borrow()
+            && self.clock.monotonic().saturating_sub(*at) < REST
+        {
+            return Err(failure.clone());
+        }
+        let prompt = if self.may_prompt {
+            limit
+        } else {
+            Duration::ZERO
+        };
+        let result = within(limit, move || work(prompt)).unwrap_or(Err(KeyringFailure::Silent));
+        let failure = result.as_ref().err().cloned();
+        *self.failed.borrow_mut() = failure.map(|failure| (self.clock.monotonic(), failure));
+        result
     }
 }
 
@@ -53,17 +85,17 @@ impl Keyring for SystemKeyring<'_> {
 
     fn read(&self, name: &str, limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
         let name = name.to_owned();
-        self.in_time(limit, move |limit| place::read(&name, limit))
+        self.in_time(limit, move |prompt| place::read(&name, prompt))
     }
 
     fn write(&self, name: &str, secret: &Secret, limit: Duration) -> Result<(), KeyringFailure> {
         let (name, secret) = (name.to_owned(), secret.clone());
-        self.in_time(limit, move |limit| place::write(&name, &secret, limit))
+        self.in_time(limit, move |prompt| place::write(&name, &secret, prompt))
     }
 
     fn remove(&self, name: &str, limit: Duration) -> Result<(), KeyringFailure> {
         let name = name.to_owned();
-        self.in_time(limit, move |limit| place::remove(&name, limit))
+        self.in_time(limit, move |prompt| place::remove(&name, prompt))
     }
 }
 
