@@ -18,9 +18,9 @@ impl Keys for Keyring {
         let keyring = room.context.keyring;
         keyring
             .write(key.id(), &key.to_text(), room.limit())
-            .map_err(failed)?;
+            .map_err(unmade)?;
         // What is sealed with a key that is not there is lost.
-        match keyring.read(key.id(), room.limit()).map_err(failed)? {
+        match keyring.read(key.id(), room.limit()).map_err(unmade)? {
             Some(kept) if kept == key.to_text() => Ok(key),
             _ => Err(Error::new(
                 ErrorKind::Store,
@@ -76,24 +76,49 @@ pub(super) fn presence(room: &Room<'_>) -> Result<Result<(), String>, Error> {
     match room.context.keyring.check(room.limit()) {
         Ok(()) => Ok(Ok(())),
         Err(KeyringFailure::Absent(reason)) => Ok(Err(reason)),
-        Err(failure) => Err(failed(failure)),
+        Err(failure) => Err(unmade(failure)),
     }
 }
 
+/// Why a key cannot be had.
 fn failed(failure: KeyringFailure) -> Error {
-    let store = |message: &str| Error::new(ErrorKind::Store, message);
-    match failure {
-        KeyringFailure::Absent(reason) => store("there is no keyring here")
-            .because(reason)
-            .hint("sealed sign-ins open where their keyring is; they are untouched"),
-        KeyringFailure::Locked => store("the keyring is locked").hint(
-            "unlock it, as by logging in at the desktop, and try again; the sign-ins are untouched",
+    error(failure, "the sign-ins are untouched")
+}
+
+/// Why none can be made.
+fn unmade(failure: KeyringFailure) -> Error {
+    error(
+        failure,
+        "without it, `seal = \"none\"` below `[store]` in a profile file keeps sign-ins unencrypted",
+    )
+}
+
+fn error(failure: KeyringFailure, end: &str) -> Error {
+    let (message, reason, way) = match failure {
+        KeyringFailure::Absent(reason) => (
+            "there is no keyring here",
+            Some(reason),
+            "log in where there is one, or start it",
         ),
-        KeyringFailure::Silent => store("the keyring does not answer").hint(
-            "see whether it waits for somebody, or start it anew; the sign-ins are untouched",
+        KeyringFailure::Locked => (
+            "the keyring is locked",
+            None,
+            "unlock it, as by logging in at the desktop, and try again",
         ),
-        KeyringFailure::Refused(reason) => store("the keyring refuses")
-            .because(reason)
-            .hint("see what is wrong with the keyring; the sign-ins are untouched"),
+        KeyringFailure::Silent => (
+            "the keyring does not answer",
+            None,
+            "see whether it waits for somebody, or start it anew",
+        ),
+        KeyringFailure::Refused(reason) => (
+            "the keyring refuses",
+            Some(reason),
+            "see what is wrong with it",
+        ),
+    };
+    let error = Error::new(ErrorKind::Store, message).hint(format!("{way}; {end}"));
+    match reason {
+        Some(reason) => error.because(reason),
+        None => error,
     }
 }
