@@ -154,6 +154,7 @@ impl<'a> Maintenance<'a> {
         let _guard = self.lock()?;
         let chosen = choice::read(room.directory)?.and_then(|choice| seal::find(&choice.seal));
         let seal = self.sealing.configured().or(chosen);
+        let seal = seal.or_else(|| sealed(room.directory));
         let Some(seal) = seal.filter(|seal| seal.has_keys()) else {
             return Err(Error::new(
                 ErrorKind::Store,
@@ -312,6 +313,17 @@ impl<'a> Maintenance<'a> {
         let guard = lock::acquire(&path, &patience, self.context, &mut || false)?;
         Ok(guard.expect("nothing settles it but the lock"))
     }
+}
+
+/// What some session is sealed with; `None` where each lies open.
+pub(super) fn sealed(directory: &Path) -> Option<&'static Seal> {
+    let files = digests(directory, ".json").into_iter();
+    let mut lying = files.filter_map(|digest| {
+        let file = SessionFile::new(directory.to_owned(), digest);
+        file.lying().ok().flatten()
+    });
+    let lying = lying.find(|lying| lying.seal.has_keys());
+    lying.map(|lying| lying.seal)
 }
 
 /// The names of sessions that have a file of that ending.

@@ -122,7 +122,9 @@ impl OwnStore {
             .configured()
             .or(migrated.map(|(seal, _)| seal))
             .or(before.map(|before| before.seal))
-            .or(chosen.map(|(seal, _)| seal));
+            .or(chosen.map(|(seal, _)| seal))
+            // What was chosen may have been damaged since: nothing becomes plain for that.
+            .or_else(|| maintenance::sealed(room.directory));
         known.map_or_else(|| seal::best(room), |seal| Ok((seal, None)))
     }
 
