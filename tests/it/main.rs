@@ -114,6 +114,8 @@ mod refresh_import;
 mod refresh_trouble;
 mod route;
 mod scene;
+mod sealed_store;
+mod secret_service;
 mod secret_source;
 mod setup_cargo;
 mod setup_docker;

@@ -63,7 +63,7 @@ impl Sandbox {
         self.path().join("log")
     }
 
-    /// Session files, without locks.
+    /// Session files, without locks and what else lies beside them.
     pub(crate) fn sessions(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.state().join("sessions")) else {
             return Vec::new();
@@ -73,6 +73,7 @@ impl Sandbox {
             .filter(|path| {
                 path.extension()
                     .is_some_and(|extension| extension == "json")
+                    && path.file_stem().is_some_and(|name| name != "store")
             })
             .collect();
         paths.sort();

@@ -219,6 +219,30 @@ pub(crate) const TWINE: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp, and our backend beside it",
 };
 
+/// A session bus.
+pub(crate) const DBUS: Tool = Tool {
+    command: "dbus-send",
+    install: "apt-get install --no-install-recommends dbus-bin dbus-daemon",
+};
+
+/// A keyring with a Secret Service.
+pub(crate) const GNOME_KEYRING: Tool = Tool {
+    command: "gnome-keyring-daemon",
+    install: "apt-get install --no-install-recommends gnome-keyring",
+};
+
+/// What people look into a Secret Service with.
+pub(crate) const SECRET_TOOL: Tool = Tool {
+    command: "secret-tool",
+    install: "apt-get install --no-install-recommends libsecret-tools",
+};
+
+/// What people look into the kernel's keyrings with.
+pub(crate) const KEYCTL: Tool = Tool {
+    command: "keyctl",
+    install: "apt-get install --no-install-recommends keyutils",
+};
+
 /// kubectl, of any version.
 pub(crate) const KUBECTL: Tool = Tool {
     command: "kubectl",
