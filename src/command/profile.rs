@@ -203,6 +203,11 @@ fn check(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
             ));
         }
     }
+    if let Some(place) = configuration.overruled_seal() {
+        shell.context.warn(&format!(
+            "{place}: `store.seal`: this machine's policy says another one, which counts"
+        ));
+    }
     if count == 0 {
         return Err(no_file(&location));
     }

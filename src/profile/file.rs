@@ -610,6 +610,21 @@ impl<'a, 'c> Keys<'a, 'c> {
         Some(resolve_path(found.source, &text))
     }
 
+    /// A program and its arguments. A program that is a path is relative to the file.
+    pub fn command(&mut self, key: &str) -> Option<Vec<String>> {
+        let (mut command, found) = self.texts(key)?;
+        let Some(program) = command.first_mut() else {
+            self.complain(found, key, "it is empty");
+            return None;
+        };
+        if program.contains(std::path::is_separator) {
+            let path = resolve_path(found.source, program);
+            // What is no text any more is not found, and said so.
+            *program = path.to_string_lossy().into_owned();
+        }
+        Some(command)
+    }
+
     /// Where a secret comes from. A literal one is accepted in a file that nobody else can read.
     pub fn secret(&mut self, key: &str) -> Option<SecretSource> {
         self.source(key, SECRET_WAYS)
@@ -697,14 +712,7 @@ impl<'a, 'c> Keys<'a, 'c> {
                 }
                 is_so.then_some(SecretSource::StandardInput)
             }
-            ["command"] => {
-                let (command, found) = self.texts("command")?;
-                if command.is_empty() {
-                    self.complain(found, "command", "it is empty");
-                    return None;
-                }
-                Some(SecretSource::Command(command))
-            }
+            ["command"] => self.command("command").map(SecretSource::Command),
             [_] => None,
             _ => {
                 let (last, rest) = ways.split_last().expect("there are several ways");

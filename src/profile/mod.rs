@@ -400,8 +400,8 @@ struct Policy {
     tools: Option<Vec<String>>,
     /// Whether profiles of users count.
     user_profiles: Option<bool>,
-    /// The only seal for new sessions.
-    seal: Option<String>,
+    /// The only seal for new sessions, and where that is said.
+    seal: Option<(String, Place)>,
 }
 
 /// Everything that the files say.
@@ -412,6 +412,7 @@ pub struct Configuration<'s> {
     default_profile: Option<String>,
     policy: Policy,
     sealing: Sealing,
+    overruled_seal: Option<Place>,
     lock_timeout: Option<Duration>,
     background: Option<bool>,
     audit: bool,
@@ -497,8 +498,21 @@ impl<'s> Configuration<'s> {
                 }
             }
         }
+        let mut of_store = layers.clone();
+        if policy.seal.is_some() {
+            // What a policy needs is there, whatever file is named instead of all others.
+            let unread = documents
+                .iter()
+                .filter(|(source, _)| source.machine_wide && !source.profiles_count);
+            of_store.extend(unread.map(|(source, table)| Layer {
+                source,
+                table: table.get_ref(),
+            }));
+        }
+        let (sealing, own_seal, has_command) = Keys::new("", of_store, &mut complaints)
+            .table("store", read_sealing)
+            .unwrap_or_default();
         let mut keys = Keys::new("", layers, &mut complaints);
-        let sealing = keys.table("store", read_sealing).unwrap_or_default();
         let lock_timeout = keys.table("lock", |keys| {
             keys.only(["timeout"]);
             read_duration(keys, "timeout", "60s")
@@ -527,20 +541,37 @@ impl<'s> Configuration<'s> {
             }
             name
         });
+        // What the machine's owner says comes first.
+        let of_policy = policy.seal.as_ref().map(|seal| ("policy", seal));
+        let of_store = own_seal.as_ref().map(|seal| ("store", seal));
+        let seal = of_policy.or(of_store);
+        if let Some((table, (seal, place))) = seal
+            && seal == "command"
+            && !has_command
+        {
+            let problem = format!(
+                "`{table}.seal`: `command` is missing below `[store]`: the command that prints the \
+                 key, as `command = [\"pass\", \"show\", \"cred-helper\"]`"
+            );
+            keys.complain_at(place, problem);
+        }
         let sealing = Sealing {
-            // What the machine's owner says comes first.
-            seal: policy
-                .seal
-                .clone()
-                .or(sealing.seal)
+            seal: seal
+                .map(|(_, (seal, _))| seal.clone())
                 .filter(|seal| seal != "auto"),
             ..sealing
         };
+        let overruled_seal = policy
+            .seal
+            .as_ref()
+            .zip(own_seal)
+            .and_then(|((policy, _), (own, place))| (*policy != own).then_some(place));
         let configuration = Self {
             profiles,
             default_profile,
             policy,
             sealing,
+            overruled_seal,
             lock_timeout: lock_timeout.flatten(),
             background: background.flatten(),
             audit: audit.flatten().unwrap_or(false),
@@ -585,6 +616,11 @@ impl<'s> Configuration<'s> {
     /// How sessions are sealed: `[policy]`, else `[store]`.
     pub fn sealing(&self) -> &Sealing {
         &self.sealing
+    }
+
+    /// Where `[store]` says another seal than the policy, which counts.
+    pub fn overruled_seal(&self) -> Option<&Place> {
+        self.overruled_seal.as_ref()
     }
 
     /// The profile of that name.
@@ -1053,34 +1089,17 @@ fn read_tools(keys: &mut Keys<'_, '_>) -> Option<Vec<String>> {
     Some(tools)
 }
 
-fn read_sealing(keys: &mut Keys<'_, '_>) -> Sealing {
+/// What `[store]` says of seals; beside it its `seal`, with its place, and whether there is a `command`
+/// at all.
+fn read_sealing(keys: &mut Keys<'_, '_>) -> (Sealing, Option<(String, Place)>, bool) {
     keys.only(["seal", "command", "previous_command", "key_cache"]);
-    let mut command = |name: &'static str| {
-        let (command, found) = keys.texts(name)?;
-        if command.first().is_none_or(String::is_empty) {
-            keys.complain(found, name, "it names no program");
-        }
-        Some(command)
-    };
-    let [now, previous] = ["command", "previous_command"].map(&mut command);
-    let seal = read_seal(keys);
-    if seal.as_deref() == Some("command")
-        && now.is_none()
-        && let Some(found) = keys.find("seal")
-    {
-        keys.complain(
-            found,
-            "seal",
-            "`command` is missing: the command that prints the key, as \
-             `command = [\"pass\", \"show\", \"cred-helper\"]`",
-        );
-    }
-    Sealing {
-        seal,
-        command: now.unwrap_or_default(),
-        previous_command: previous.unwrap_or_default(),
+    let sealing = Sealing {
+        seal: None,
+        command: keys.command("command").unwrap_or_default(),
+        previous_command: keys.command("previous_command").unwrap_or_default(),
         key_cache: read_duration(keys, "key_cache", "1h"),
-    }
+    };
+    (sealing, read_seal(keys), keys.find("command").is_some())
 }
 
 /// A time as text; `example` is one.
@@ -1094,14 +1113,14 @@ fn read_duration(keys: &mut Keys<'_, '_>, name: &'static str, example: &str) -> 
 }
 
 /// One that we do not have must not become another: a policy's least of all.
-fn read_seal(keys: &mut Keys<'_, '_>) -> Option<String> {
+fn read_seal(keys: &mut Keys<'_, '_>) -> Option<(String, Place)> {
     let (seal, found) = keys.text("seal")?;
     let names = SEALS.iter().map(|seal| seal.name);
     let known: Vec<&str> = std::iter::once("auto").chain(names).collect();
     if !known.contains(&seal.as_str()) {
         keys.complain(found, "seal", one_of(&seal, &known));
     }
-    Some(seal)
+    Some((seal, found.place()))
 }
 
 fn read_urls(keys: &mut Keys<'_, '_>) -> Vec<Pattern> {

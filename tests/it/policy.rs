@@ -108,3 +108,34 @@ fn a_seal_or_a_tool_that_this_program_does_not_have_is_a_mistake_also_in_the_pol
         assert!(error.message().contains("there is no `vault`"), "{error}");
     }
 }
+
+#[test]
+fn a_seal_of_the_policy_counts_before_the_user_s_and_needs_its_command() {
+    let own = format!("[store]\nseal = \"none\"\n[profiles.mine]\n{PROFILE}");
+    let with_command = "[store]\ncommand = [\"pass\"]\n[policy]\nseal = \"command\"\n";
+    // Also where the user names another file instead of all: what the policy needs is the machine's.
+    for only in [None, Some(own.as_str())] {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let sources = sources(directory.path(), with_command, &own, only);
+        let configuration = Configuration::new(&sources).expect("the files are good");
+        let sealing = configuration.sealing();
+        assert_eq!(sealing.seal.as_deref(), Some("command"));
+        assert_eq!(sealing.command, ["pass"]);
+        let overruled = configuration
+            .overruled_seal()
+            .expect("the user says another");
+        let file = if only.is_some() {
+            "only.toml:2:8"
+        } else {
+            "user/profiles.toml:2:8"
+        };
+        assert!(overruled.to_string().ends_with(file), "{overruled}");
+    }
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let machine = "[policy]\nseal = \"command\"\n";
+    let sources = sources(directory.path(), machine, "", None);
+    let error = Configuration::new(&sources).err().expect("it is refused");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let told = "etc/profiles.toml:2:8: `policy.seal`: `command` is missing below `[store]`";
+    assert!(error.message().contains(told), "{error}");
+}
