@@ -193,7 +193,12 @@ impl SessionFile {
     /// The file's bytes; `None` where there is none.
     fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let path = self.path();
-        let unreadable = |error: &io::Error| failed("the session cannot be read", &path, error);
+        let unreadable = |error: &io::Error| {
+            failed("the session cannot be read", &path, error).hint(
+                "see that it is there to read for you, or name another place with \
+                 `CRED_HELPER_STATE`; it is untouched",
+            )
+        };
         let file = match platform::patiently(|| File::open(&path)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -357,6 +362,7 @@ pub(super) fn create_directory(directory: &Path) -> Result<(), Error> {
             directory,
             &error,
         )
+        .hint("make the one above it your own, or name another place with `CRED_HELPER_STATE`")
     })?;
     check_directory(directory)
 }

@@ -114,6 +114,8 @@ mod refresh_import;
 mod refresh_trouble;
 mod route;
 mod scene;
+mod seal_command;
+mod seal_environment;
 mod sealed_store;
 mod secret_service;
 mod secret_source;

@@ -70,10 +70,11 @@ impl Sandbox {
         };
         let mut paths: Vec<PathBuf> = entries
             .map(|entry| entry.expect("a session's entry can be read").path())
+            // Beside them lies what was chosen for all of them.
             .filter(|path| {
                 path.extension()
                     .is_some_and(|extension| extension == "json")
-                    && path.file_stem().is_some_and(|name| name != "store")
+                    && !path.ends_with("store.json")
             })
             .collect();
         paths.sort();
@@ -267,7 +268,8 @@ impl Sandbox {
     }
 }
 
-fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
+/// Looks at every file below a folder.
+pub(crate) fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
     for entry in fs::read_dir(folder).expect("a folder can be read") {
         let entry = entry.expect("its entries can be read");
         let path = entry.path();

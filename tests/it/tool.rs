@@ -243,6 +243,18 @@ pub(crate) const KEYCTL: Tool = Tool {
     install: "apt-get install --no-install-recommends keyutils",
 };
 
+/// A manager of passwords, and what it encrypts them with.
+pub(crate) const PASS: Tool = Tool {
+    command: "pass",
+    install: "apt-get install --no-install-recommends pass gnupg",
+};
+
+/// Secrets that are encrypted for this machine.
+pub(crate) const SYSTEMD_CREDS: Tool = Tool {
+    command: "systemd-creds",
+    install: "apt-get install --no-install-recommends systemd",
+};
+
 /// kubectl, of any version.
 pub(crate) const KUBECTL: Tool = Tool {
     command: "kubectl",

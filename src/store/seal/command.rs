@@ -56,7 +56,8 @@ fn key(command: &[String], name: &str, room: &Room<'_>) -> Result<Key, Error> {
             format!("the key of the sessions cannot be had: {reason}"),
         )
         .hint(format!(
-            "run the `{name}` of `[store]` by hand, and see why; the sign-ins are untouched"
+            "run the `{name}` of `[store]` by hand: it has to print text of {SHORTEST} bytes or more, \
+             and ask nobody; the sign-ins are untouched"
         ))
     };
     if command.is_empty() {
@@ -70,7 +71,7 @@ fn key(command: &[String], name: &str, room: &Room<'_>) -> Result<Key, Error> {
     }
     let printed = process::output(command, room.limit()).map_err(failed)?;
     let text = printed.expose();
-    // As a shell's `$(…)` takes it.
+    // Whether there is a line end depends on the tool alone.
     let bare = text.strip_suffix('\n').unwrap_or(text);
     if bare.len() < SHORTEST {
         let program = command.first().map_or("", String::as_str);

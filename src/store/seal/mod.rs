@@ -246,11 +246,13 @@ pub(super) fn gone(seal: &Seal, id: &str) -> Error {
         "command" => (
             format!("`command` prints another key than `{}`", printable(id)),
             "have it print the key of before; or name the command that does as `previous_command`, \
-             and run `cred-helper store rekey`",
+             and run `cred-helper store rekey`. If that key is lost, move away the sign-ins that \
+             cannot be opened, run `cred-helper store rekey`, and sign in again",
         ),
         _ => (
             format!("the key `{}` is not in the keyring any more", printable(id)),
-            "bring the keyring back; if it is gone for good, move the file away and sign in again",
+            "bring the keyring back; if it is gone for good, move away the sign-ins that cannot be \
+             opened, run `cred-helper store rekey`, and sign in again",
         ),
     };
     Error::new(ErrorKind::Store, message).hint(hint)
