@@ -6,6 +6,7 @@
 pub mod audit;
 mod choice;
 mod file;
+mod json_string;
 mod lock;
 pub mod maintenance;
 pub mod seal;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::json_string;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::token::{Account, Timestamp, TokenSet};
@@ -44,7 +45,11 @@ pub struct AccountRow {
     /// When that was.
     pub signed_in_at: Timestamp,
     /// The refresh token; `None` where the authority gave none, or refused the last one.
-    #[serde(serialize_with = "expose_optional")]
+    #[serde(
+        default,
+        serialize_with = "expose_optional",
+        deserialize_with = "json_string::optional"
+    )]
     pub refresh_token: Option<Secret>,
     /// When the refresh token ends, where the authority said so.
     pub refresh_expires_at: Option<Timestamp>,
@@ -52,6 +57,7 @@ pub struct AccountRow {
     #[serde(
         default,
         serialize_with = "expose_optional",
+        deserialize_with = "json_string::optional",
         skip_serializing_if = "Option::is_none"
     )]
     pub proof_key: Option<Secret>,
@@ -84,7 +90,7 @@ pub struct AccessTokenRow {
     /// What it was asked with.
     pub key: RowKey,
     /// The token.
-    #[serde(serialize_with = "expose")]
+    #[serde(serialize_with = "expose", deserialize_with = "json_string::secret")]
     pub secret: Secret,
     /// `Bearer`.
     pub token_type: String,
@@ -181,12 +187,13 @@ pub struct BegunSignIn {
     #[serde(default)]
     pub claims: Option<String>,
     /// What the grant wants to see again.
-    #[serde(serialize_with = "expose")]
+    #[serde(serialize_with = "expose", deserialize_with = "json_string::secret")]
     pub kept: Secret,
     /// The key that its tokens will be bound to (RFC 9449 §10).
     #[serde(
         default,
         serialize_with = "expose_optional",
+        deserialize_with = "json_string::optional",
         skip_serializing_if = "Option::is_none"
     )]
     pub proof_key: Option<Secret>,

@@ -70,11 +70,9 @@ impl Sandbox {
         };
         let mut paths: Vec<PathBuf> = entries
             .map(|entry| entry.expect("a session's entry can be read").path())
-            // Beside them lies what was chosen for all of them.
             .filter(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == "json")
-                    && !path.ends_with("store.json")
+                let is_json = path.extension().is_some_and(|end| end == "json");
+                is_json && !path.ends_with("store.json")
             })
             .collect();
         paths.sort();

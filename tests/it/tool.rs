@@ -45,6 +45,18 @@ pub(crate) const GIT_LFS: Tool = Tool {
     install: "apt-get install --no-install-recommends git-lfs",
 };
 
+/// What takes memory dumps.
+pub(crate) const GDB: Tool = Tool {
+    command: "gdb",
+    install: "apt-get install --no-install-recommends gdb",
+};
+
+/// Where a key is held for a while.
+pub(crate) const KERNEL_KEYRING: Tool = Tool {
+    command: "the kernel's keyring",
+    install: "where a container forbids it, allow `add_key` and `keyctl`",
+};
+
 /// The shell whose completions are tried.
 pub(crate) const BASH: Tool = Tool {
     command: "bash",
