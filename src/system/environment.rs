@@ -121,6 +121,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "where AWS is asked for a role's credentials, and the certificate authorities for that",
     ),
     (
+        "DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR",
+        "where the keyring of a Linux desktop is found",
+    ),
+    (
         "CRED_HELPER_PASSED_ON",
         "the stand-ins that passed a call on, so that it does not come back; cred-helper sets it itself",
     ),
