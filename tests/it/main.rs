@@ -118,6 +118,7 @@ mod route;
 mod scene;
 mod seal_command;
 mod seal_environment;
+mod sealed_file;
 mod sealed_store;
 mod secret_service;
 mod secret_source;
