@@ -306,12 +306,15 @@ impl Answerer<'_> {
         let mut rows = Vec::new();
         for profile in names {
             // With one name a mistake is an error; among all it must not hide the others.
-            let row = configuration.profile(profile).and_then(|profile| {
-                let store = self.store(configuration, &profile);
-                acquire::status(&profile, &store, &self.context)
-            });
-            match row {
-                Ok(row) => rows.push(row),
+            match configuration.profile(profile) {
+                Ok(profile) => {
+                    let store = self.store(configuration, &profile);
+                    let (row, read) = acquire::status(&profile, &store, &self.context);
+                    rows.push(row);
+                    if name.is_some() {
+                        read?;
+                    }
+                }
                 Err(error) if name.is_some() => return Err(error),
                 Err(error) => self.context.warn(&error.to_string()),
             }

@@ -23,8 +23,8 @@ pub struct StatusRow {
     pub client_id: String,
     /// Its grant.
     pub grant: String,
-    /// How its session lies, or would.
-    pub seal: String,
+    /// How its session lies, or would; null where that cannot be told.
+    pub seal: Option<String>,
     /// Why it is not sealed, where that is for want of a keyring.
     pub unsealed_because: Option<String>,
     /// What it answers for.
@@ -35,6 +35,8 @@ pub struct StatusRow {
     pub tools: Option<Vec<String>>,
     /// Who is signed in.
     pub accounts: Vec<AccountStatus>,
+    /// Why that cannot be told now.
+    pub error: Option<String>,
 }
 
 /// An account's part of a row. Times are RFC 3339.
@@ -75,25 +77,20 @@ pub struct FailedStatus {
     pub refresh_error: Option<String>,
 }
 
-/// Reads what is kept of a profile.
-///
-/// # Errors
-/// `store`.
+/// What is kept of a profile, and where it cannot be read, why.
 pub fn status(
     profile: &Profile,
     store: &SessionStore,
     context: &Context<'_>,
-) -> Result<StatusRow, Error> {
-    let now = context.clock.now();
-    let (seal, reason) = store.seal(context)?;
+) -> (StatusRow, Result<(), Error>) {
     let mut row = StatusRow {
         profile: profile.name.clone(),
         file: profile.file.display().to_string(),
         authority: profile.authority().to_owned(),
         client_id: profile.client.client_id.clone(),
         grant: profile.grant_name.to_owned(),
-        seal: seal.name.to_owned(),
-        unsealed_because: reason,
+        seal: None,
+        unsealed_because: None,
         urls: profile
             .urls
             .iter()
@@ -102,9 +99,26 @@ pub fn status(
         username: profile.username.clone(),
         tools: profile.tools.clone(),
         accounts: Vec::new(),
+        error: None,
     };
+    let read = read(&mut row, profile, store, context);
+    row.error = read.as_ref().err().map(Error::to_string);
+    (row, read)
+}
+
+/// Reads what is kept of a profile into its row.
+fn read(
+    row: &mut StatusRow,
+    profile: &Profile,
+    store: &SessionStore,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let now = context.clock.now();
+    let (seal, reason) = store.seal(context)?;
+    row.seal = Some(seal.name.to_owned());
+    row.unsealed_because = reason;
     let Loaded::Session(session, _) = store.load(context)? else {
-        return Ok(row);
+        return Ok(());
     };
     let text = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
     let sign_in = &session.sign_in;
@@ -158,5 +172,5 @@ pub fn status(
             ..AccountStatus::default()
         });
     }
-    Ok(row)
+    Ok(())
 }

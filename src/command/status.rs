@@ -41,6 +41,12 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             let hint = error.hint_text().unwrap_or_default();
             shell.context.warn(&format!("{error}; {hint}"));
         }
+        let profiles = status["profiles"].as_array().into_iter().flatten();
+        let mut reasons = profiles.filter_map(|profile| profile["unsealed_because"].as_str());
+        if let Some(reason) = reasons.next() {
+            let told = format!("sign-ins are kept unencrypted, since {reason}");
+            shell.context.inform(&told);
+        }
         table(&status)
     };
     shell.print(&printed)
@@ -71,7 +77,10 @@ fn table(status: &Value) -> String {
                 blank(),
                 blank(),
                 text(&profile["seal"]),
-                "not signed in".to_owned(),
+                profile["error"]
+                    .as_str()
+                    .unwrap_or("not signed in")
+                    .to_owned(),
             ]);
         }
         for account in accounts {
