@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::authority::{ClientAuthentication, ClientRow, Settings};
 use crate::oidc_ground::eventually;
-use crate::scene::{follow_hint, profile};
+use crate::scene::{at_once, follow_hint, profile};
 use crate::secret_service::{Bus, Ground, lacks_tools};
 
 /// How often a `get` with these arguments connected to the session bus.
@@ -135,6 +136,7 @@ fn a_keyring_in_trouble_is_told_of_and_costs_no_sign_in() {
                     let took = started.elapsed();
                     assert!(took < Duration::from_secs(20), "{message}: {took:?}");
                 }
+                ground.run(&["status", "-p", "api"]).failed(9);
                 assert_eq!(ground.scene.refreshes(), 0, "{message}");
                 assert_eq!(ground.scene.session(), session, "{message}");
                 assert_eq!(ground.scene.beside_session(), names, "{message}");
@@ -173,8 +175,9 @@ fn a_bus_that_never_says_a_word_is_given_up() {
     let deaf = ground.bus.end(true);
     let started = Instant::now();
     let status = ground.run(&["status"]);
-    let told = status.stderr.matches("the keyring does not answer").count();
+    let told = status.stdout.matches("the keyring does not answer").count();
     assert_eq!(told, 3, "{status:?}");
+    status.ok();
     let took = started.elapsed();
     assert!(
         took < Duration::from_secs(20),
@@ -246,6 +249,9 @@ fn where_there_is_no_keyring_it_is_said_once_that_sign_ins_lie_unencrypted_and_w
             said.ok();
         }
         let status = ground.run(&["status", "-o", "json"]).json();
+        let told = ground.run(&["status"]).stderr;
+        let line = format!("sign-ins are kept unencrypted, since {reason}");
+        assert_eq!(told.matches(&line).count(), 1, "{told}");
         for profile in status["profiles"].as_array().expect("it is a list") {
             assert_eq!(profile["seal"], "none");
             let because = profile["unsealed_because"].as_str().expect("it is told");
@@ -384,28 +390,13 @@ fn what_was_changed_by_others_is_never_opened_nor_overwritten() {
     // Another key under the right name.
     let keys = keys(&ground);
     let attributes = ["application", "cred-helper", "key", &keys[0]];
-    let secret_tool = |verb: &str, typed: &str| {
-        let file = ground.scene.file("typed");
-        fs::write(&file, typed).expect("it can be written");
-        let mut command = ground.bus.command("secret-tool");
-        command.arg(verb);
-        if verb == "store" {
-            command.arg("--label=x");
-        }
-        command
-            .args(attributes)
-            .stdin(fs::File::open(file).expect("it was written"));
-        let output = command.output().expect("secret-tool starts");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("it is UTF-8")
-    };
-    let key = secret_tool("lookup", "");
-    secret_tool("clear", "");
+    let key = ground.secret_tool(&["lookup"], attributes, "");
+    ground.secret_tool(&["clear"], attributes, "");
     for wrong in ["no key at all", &"A".repeat(43)] {
-        secret_tool("store", wrong);
+        ground.secret_tool(&["store", "--label=x"], attributes, wrong);
         refused("the keyring holds something else in the place of the key");
     }
-    secret_tool("store", &key);
+    ground.secret_tool(&["store", "--label=x"], attributes, &key);
     assert_eq!(
         ground.run(&["get", "-p", "api", "-o", "json"]).json()["source"],
         "cache"
@@ -552,4 +543,39 @@ fn whoever_calls_while_the_key_is_replaced_or_the_keyring_restarted_loses_nothin
     assert!(codes.contains(&Some(9)), "nobody called meanwhile");
     assert_eq!(ground.scene.session(), session);
     assert_eq!(ground.run(&["get"]).ok(), token);
+}
+
+#[test]
+fn a_profile_takes_its_secret_out_of_the_keyring() {
+    if lacks_tools() {
+        return;
+    }
+    let settings = Settings {
+        clients: vec![ClientRow {
+            id: "cli".to_owned(),
+            secret: Some("of-the-client".to_owned()),
+            method: ClientAuthentication::ClientSecretBasic,
+        }],
+        ..at_once()
+    };
+    let mut ground = Ground::of(settings, "key_cache = \"0s\"");
+    ground.bus.open_keyring();
+    ground.scene.sandbox.secret("of-the-client");
+    let profiles = fs::read_to_string(ground.scene.sandbox.config()).expect("it is there");
+    let secret = "client_secret = { keyring = \"cli\" }\n";
+    ground
+        .scene
+        .sandbox
+        .write_profiles(&format!("{profiles}{secret}"));
+    let error = ground.run(&["login"]).failed(3);
+    assert!(
+        error.contains("the keyring holds no `secret/cli`"),
+        "{error}"
+    );
+    let attributes = ["application", "cred-helper", "key", "secret/cli"];
+    ground.secret_tool(&["store", "--label=cli"], attributes, "of-the-client");
+    ground.run(&["login"]).ok();
+    assert_eq!(ground.seal(), "keyring");
+    ground.run(&["get", "--force-refresh"]).ok();
+    assert_eq!(ground.scene.refreshes(), 1);
 }

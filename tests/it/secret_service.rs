@@ -292,6 +292,20 @@ impl Ground {
         self.scene.run_command(command)
     }
 
+    /// What `secret-tool` prints, with that typed in.
+    pub(crate) fn secret_tool(&self, words: &[&str], attributes: [&str; 4], typed: &str) -> String {
+        let file = self.bus.directory.path().join("typed");
+        fs::write(&file, typed).expect("it can be written");
+        let mut command = self.bus.command("secret-tool");
+        command
+            .args(words)
+            .args(attributes)
+            .stdin(fs::File::open(file).expect("it was written"));
+        let output = command.output().expect("secret-tool starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("it is UTF-8")
+    }
+
     /// Fails if a token can be read in a file of the state directory; how many files there are.
     pub(crate) fn assert_nothing_readable(&self) -> usize {
         let secrets = self.scene.authority.secrets();
