@@ -1,18 +1,23 @@
-//! A refresh that is killed before each of its system calls, from the lock to the end: what the
-//! next call finds.
+//! A refresh that is killed before each of its system calls, from the lock to the end, or one of
+//! whose calls fails: what the next call finds.
 //!
 //! `strace` delivers the signal when a call is entered, before it does anything. So every state
 //! that the disk and the network can be left in is looked at, where a kill at a random moment
-//! (`oidc_killed.rs`) finds those that last.
+//! (`oidc_killed.rs`, `tests/chaos`) finds those that last. A call that is made to fail does nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
 
+use serde_json::Value;
+
 use crate::authority::Snapshot;
-use crate::scene::{Scene, refresh_token};
+use crate::chance::{Chance, seed, told};
+use crate::scene::Scene;
+use crate::support::Ran;
 use crate::tls::CertificateAuthority;
 
 /// How many refreshes are killed at the same time?
@@ -28,7 +33,33 @@ struct Point {
     nth: usize,
 }
 
-/// What a kill left.
+/// What is done at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The process is killed.
+    Kill,
+    /// The call fails with this error.
+    Error(&'static str),
+}
+
+impl Fault {
+    /// As `strace` calls it.
+    fn option(self) -> String {
+        match self {
+            Self::Kill => "signal=SIGKILL".to_owned(),
+            Self::Error(error) => format!("error={error}"),
+        }
+    }
+}
+
+/// With what are calls made to fail?
+const ERRORS: [&str; 4] = ["EIO", "ENOSPC", "EACCES", "EINTR"];
+
+/// Which calls never fail on Linux? Who waits in a `futex` for a wake-up that was made to fail waits
+/// for ever.
+const CANNOT_FAIL: [&str; 5] = ["exit", "exit_group", "futex", "geteuid", "getpid"];
+
+/// What a fault left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     /// The refresh ended before it came to this point; it is not the same each time.
@@ -37,7 +68,8 @@ enum Outcome {
     Before,
     /// The new token is kept.
     Kept,
-    /// The authority has replaced the refresh token, and the new one was not written yet.
+    /// The authority has replaced the refresh token, and the new one was lost with the process, or
+    /// its answer on the way.
     Lost,
 }
 
@@ -68,7 +100,10 @@ impl Ground {
         self.scene.authority.restore(&self.issued);
         fs::write(self.scene.sandbox.session(), &self.session).expect("the session is ours");
         // Without it the metadata are asked for and kept under the lock, too.
-        fs::remove_dir_all(self.documents()).expect("the metadata are ours");
+        match fs::remove_dir_all(self.documents()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => panic!("{error}"),
+            _ => {}
+        }
     }
 
     fn documents(&self) -> PathBuf {
@@ -80,8 +115,8 @@ impl Ground {
         self.scene.file("trace")
     }
 
-    /// A refresh, with these options of `strace`; whether it went well.
-    fn traced(&self, options: &[&str]) -> bool {
+    /// A refresh, with these options of `strace`, which ends as its program does.
+    fn traced(&self, options: &[&str]) -> Ran {
         let trace = self.trace().display().to_string();
         let wrapper = [&["strace", "-qq", "-s", "0", "-o", &trace], options].concat();
         let mut command = self.scene.wrapped(&wrapper, &["get"]);
@@ -90,16 +125,13 @@ impl Ground {
             .env("SSL_CERT_FILE", &self.certificates)
             .env_remove("SSL_CERT_DIR")
             .env_remove("CRED_HELPER_LOG");
-        let ran = self.scene.sandbox.run_command(command);
-        // `strace` ends as its program did: well, or by the signal.
-        assert!(matches!(ran.code, Some(0) | None), "{ran:?}");
-        ran.code == Some(0)
+        self.scene.run_command(command)
     }
 
     /// Every point of a refresh.
     fn points(&self) -> BTreeSet<Point> {
         self.reset();
-        assert!(self.traced(&["-f"]), "the refresh goes well");
+        self.traced(&["-f"]).ok();
         let text = fs::read_to_string(self.trace()).expect("strace wrote it");
         let mut first_thread = None;
         let mut locked = false;
@@ -136,103 +168,181 @@ impl Ground {
         points
     }
 
-    /// Kills a refresh there, and looks at what the next call makes of it.
-    fn kill(&self, point: &Point) -> Outcome {
+    /// Has a refresh meet the fault there, and looks at what the next call makes of it.
+    fn meet(&self, point: &Point, fault: Fault) -> Outcome {
         self.reset();
         let Self { scene, session, .. } = self;
+        let at = || format!("{fault:?} at {point:?}");
         let before = scene.refreshes();
         let trace = format!("trace={}", point.call);
-        let kill = format!("inject={}:signal=SIGKILL:when={}", point.call, point.nth);
+        let inject = format!(
+            "inject={}:{}:when={}",
+            point.call,
+            fault.option(),
+            point.nth
+        );
         let follow: &[&str] = if point.every_thread { &["-f"] } else { &[] };
-        if self.traced(&[&["-e", &trace, "-e", &kill], follow].concat()) {
+        let ran = self.traced(&[&["-e", &trace, "-e", &inject], follow].concat());
+        let is_reached = match fault {
+            Fault::Kill => ran.code.is_none(),
+            Fault::Error(_) => {
+                let trace = fs::read_to_string(self.trace()).expect("strace wrote it");
+                trace.contains("(INJECTED)")
+            }
+        };
+        if !is_reached {
+            assert_eq!(ran.code, Some(0), "{}: {ran:?}", at());
             return Outcome::NotReached;
         }
         scene.authority.settle();
-        let is_spent = match scene.refreshes() - before {
-            0 => false,
-            1 => true,
-            more => panic!("{point:?}: {more} refresh tokens were sent"),
-        };
+        let sent = scene.refreshes() - before;
         let left = scene.session();
-        let outcome = match (&left == session, is_spent) {
-            (true, false) => Outcome::Before,
-            (true, true) => Outcome::Lost,
+        let kept = accounts(&left)[0]["refresh_token"]
+            .as_str()
+            .map(String::from);
+        let is_live = kept.is_some_and(|token| scene.authority.is_redeemable(&token));
+        let outcome = match (&left == session, is_live) {
+            (true, true) => Outcome::Before,
             (false, true) => Outcome::Kept,
-            (false, false) => panic!("{point:?}: the session changed before the refresh"),
+            (_, false) => Outcome::Lost,
         };
-        let refresh_token = refresh_token(&left);
-        assert_eq!(
-            scene.authority.is_redeemable(&refresh_token),
-            outcome != Outcome::Lost,
-            "{point:?}: {outcome:?}"
-        );
+        self.judge(&ran, sent, outcome)
+            .unwrap_or_else(|why| panic!("{}: {why}: {sent}, {outcome:?}, {ran:?}", at()));
 
         let mut command = scene.sandbox.command(&["get", "-o", "json"]);
         command.env_remove("CRED_HELPER_LOG");
-        let ran = scene.sandbox.run_command(command);
-        if outcome == Outcome::Lost {
-            let error = ran.failed(4);
-            assert!(error.contains("invalid_grant"), "{point:?}: {error}");
-        } else {
-            assert_eq!(ran.stderr, "", "{point:?}: nothing was waited for");
-            let source = if outcome == Outcome::Kept {
-                "cache"
-            } else {
-                "refresh"
-            };
-            assert_eq!(ran.json()["source"], source, "{point:?}: {outcome:?}");
+        let next = scene.run_command(command);
+        match outcome {
+            Outcome::Lost => {
+                let error = next.failed(4);
+                assert!(error.contains("invalid_grant"), "{}: {error}", at());
+            }
+            Outcome::Before | Outcome::Kept | Outcome::NotReached => {
+                assert_eq!(next.stderr, "", "{}: nothing was waited for", at());
+                let is_kept = outcome == Outcome::Kept;
+                let source = if is_kept { "cache" } else { "refresh" };
+                assert_eq!(next.json()["source"], source, "{}: {outcome:?}", at());
+            }
         }
         let names = scene.beside_session();
         let is_ours = |name: &String| name.ends_with(".json") || name.ends_with(".lock");
-        assert!(names.iter().all(is_ours), "{point:?}: {names:?}");
+        assert!(names.iter().all(is_ours), "{}: {names:?}", at());
         let documents = fs::read_dir(self.documents()).map_or(0, Iterator::count);
-        // Where the killed one had kept the metadata, the next one has no need to.
-        assert_eq!(documents, 1, "{point:?}: the metadata, and nothing else");
+        // Where the killed one had kept the metadata, the next one has no need to; where that failed, the
+        // next one has asked for them, or had no need to.
+        let is_kept = documents == 1 || documents == 0 && fault != Fault::Kill;
+        assert!(is_kept, "{}: the metadata, and nothing else", at());
         outcome
+    }
+
+    /// Whether this is how a refresh may end that has met a fault, after so many requests.
+    fn judge(&self, ran: &Ran, sent: usize, outcome: Outcome) -> Result<(), &'static str> {
+        /// What a program of Rust ends with that gives up.
+        const PANICKED: i32 = 101;
+        let is_dead = matches!(ran.code, None | Some(PANICKED));
+        // An answer that could not be read is asked for once more, and refused there.
+        let is_unread = ran.stderr.contains("was lost");
+        match outcome {
+            Outcome::Before if sent > 0 => Err("the token was sent, and nothing has changed"),
+            Outcome::Kept if sent == 0 => Err("the session changed before the refresh"),
+            Outcome::Lost if !(is_dead || is_unread) => Err("it was lost without need"),
+            Outcome::Lost if sent > 1 && !is_unread => Err("it was sent twice without a word"),
+            Outcome::Before if ran.code == Some(0) => Err("there is no answer without a refresh"),
+            Outcome::Before | Outcome::Kept | Outcome::Lost | Outcome::NotReached => match ran.code
+            {
+                // Given, and its token is good; none could be had; the disk.
+                Some(0 | 4 | 6 | 9) => Ok(()),
+                _ if is_dead => Ok(()),
+                _ => Err("such an end is not told of"),
+            },
+        }
+    }
+}
+
+/// The accounts of a session, which must be whole.
+fn accounts(session: &[u8]) -> Vec<Value> {
+    let session: Value = serde_json::from_slice(session).expect("the session is whole");
+    let accounts = session["content"]["accounts"].as_array();
+    accounts.expect("it has accounts").clone()
+}
+
+/// How many faults led to what.
+struct Tally(Vec<(Outcome, (Point, Fault))>);
+
+impl Tally {
+    /// Has every one of them met, some at the same time.
+    fn of(faults: Vec<(Point, Fault)>) -> Self {
+        let left = Mutex::new(faults.into_iter());
+        let outcomes = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                scope.spawn(|| {
+                    let ground = Ground::new();
+                    loop {
+                        let next = left.lock().expect("no worker panicked with it").next();
+                        let Some((point, fault)) = next else { break };
+                        let outcome = ground.meet(&point, fault);
+                        let mut outcomes = outcomes.lock().expect("no worker panicked with it");
+                        outcomes.push((outcome, (point, fault)));
+                    }
+                });
+            }
+        });
+        Self(outcomes.into_inner().expect("no worker panicked with it"))
+    }
+
+    fn count(&self, wanted: Outcome) -> usize {
+        let outcomes = self.0.iter();
+        outcomes.filter(|(outcome, _)| *outcome == wanted).count()
+    }
+
+    /// In words. Most were reached.
+    fn told(&self) -> String {
+        let missed = self.count(Outcome::NotReached);
+        assert!(missed * 4 < self.0.len(), "most are reached: {:?}", self.0);
+        format!(
+            "at {} points ({missed} were not reached again): {} before the token was spent, {} before \
+             the new one was kept, {} after that",
+            self.0.len(),
+            self.count(Outcome::Before),
+            self.count(Outcome::Lost),
+            self.count(Outcome::Kept)
+        )
     }
 }
 
 #[test]
 #[expect(clippy::print_stdout, reason = "how much can be lost is a figure")]
 fn a_kill_before_any_call_damages_nothing_and_costs_the_sign_in_only_where_the_token_was_spent() {
-    let points = Ground::new().points();
-    let left = Mutex::new(points.iter());
-    let outcomes = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                let ground = Ground::new();
-                loop {
-                    let next = left.lock().expect("no worker panicked with it").next();
-                    let Some(point) = next else { break };
-                    let outcome = ground.kill(point);
-                    let mut outcomes = outcomes.lock().expect("no worker panicked with it");
-                    outcomes.push((outcome, point));
-                }
-                // All that was said is searched for all that was issued.
-                ground.scene.run(&["status"]).ok();
-            });
-        }
-    });
-    let outcomes = outcomes.into_inner().expect("no worker panicked with it");
-    assert_eq!(outcomes.len(), points.len());
-    let count = |wanted| {
-        outcomes
-            .iter()
-            .filter(|(outcome, _)| *outcome == wanted)
-            .count()
-    };
+    let points = Ground::new().points().into_iter();
+    let tally = Tally::of(points.map(|point| (point, Fault::Kill)).collect());
     for outcome in [Outcome::Before, Outcome::Lost, Outcome::Kept] {
-        assert!(count(outcome) > 0, "{outcome:?} is among them");
+        assert!(tally.count(outcome) > 0, "{outcome:?} is among them");
     }
-    let missed = count(Outcome::NotReached);
-    assert!(missed * 4 < points.len(), "most are reached: {outcomes:?}");
-    println!(
-        "killed at {} points ({missed} were not reached again): {} before the token was spent, {} \
-         before the new one was kept, {} after that",
-        points.len(),
-        count(Outcome::Before),
-        count(Outcome::Lost),
-        count(Outcome::Kept)
-    );
+    println!("killed {}", tally.told());
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the seed, and how much can be lost")]
+fn any_call_may_fail_and_costs_the_sign_in_only_where_its_answer_was_lost_with_it() {
+    /// How many are tried, where not all are?
+    const SAMPLE: usize = 48;
+    let points = Ground::new().points().into_iter();
+    let may_fail = points.filter(|point| !CANNOT_FAIL.contains(&point.call.as_str()));
+    let mut all: Vec<_> = may_fail
+        .flat_map(|point| ERRORS.map(|error| (point.clone(), Fault::Error(error))))
+        .collect();
+    let mut faults = Vec::new();
+    if told("EVERY_CALL").is_some() {
+        faults.append(&mut all);
+    } else {
+        let seed = seed();
+        println!("CHAOS_SEED={seed}");
+        let mut chance = Chance::new(seed, 0);
+        while faults.len() < SAMPLE {
+            let index = chance.below(all.len() as u64);
+            faults.push(all.swap_remove(usize::try_from(index).expect("it is below a length")));
+        }
+    }
+    println!("failed {}", Tally::of(faults).told());
 }

@@ -9,6 +9,9 @@
 
 #[path = "../../examples/demo/authority/mod.rs"]
 mod authority;
+#[path = "../chaos/chance.rs"]
+#[allow(dead_code, reason = "some of it is for tests/chaos")]
+mod chance;
 #[path = "../authority/oidc_provider.rs"]
 mod oidc_provider;
 
