@@ -27,7 +27,7 @@ use crate::fake::World;
 /// A profile whose endpoints are explicit, so that every request is one of the flow's own.
 pub(crate) struct Desk {
     profile: Profile,
-    store: SessionStore,
+    pub(crate) store: SessionStore,
     _directory: TempDir,
 }
 
