@@ -104,6 +104,53 @@ fn a_first_sign_in_is_sealed_by_the_keyring_which_later_calls_need_not_ask() {
     assert_eq!(ground.run(&["get", "-o", "json"]).json()["source"], "cache");
 }
 
+#[test]
+fn a_keyring_that_goes_while_tokens_are_on_their_way_has_none_of_them_lost() {
+    if lacks_tools() {
+        return;
+    }
+    let mut ground = Ground::with_keyring("key_cache = \"0s\"");
+    for arguments in [&["login"][..], &["get", "--force-refresh"]] {
+        ground.scene.authority.hold();
+        let (scene, bus) = (&ground.scene, &mut ground.bus);
+        let mut command = scene.sandbox.command(arguments);
+        command.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
+        let ran = thread::scope(|scope| {
+            let running = scope.spawn(|| scene.run_command(command));
+            scene.authority.wait_until(|state| state.held == 1);
+            bus.end_service();
+            scene.authority.release();
+            running.join().expect("it ends")
+        });
+        assert!(!ran.stderr.contains("warning: "), "{ran:?}");
+        ran.ok();
+        ground.assert_nothing_readable();
+        ground.run(&["get"]).failed(9);
+        ground.bus.open_keyring();
+        let answer = ground.run(&["get", "-o", "json"]).json();
+        assert_eq!(answer["source"], "cache", "{arguments:?}");
+    }
+    assert_eq!(ground.scene.refreshes(), 1);
+}
+
+#[test]
+fn where_the_keyring_is_gone_for_good_what_the_error_says_makes_a_new_key() {
+    if lacks_tools() {
+        return;
+    }
+    let mut ground = Ground::sealed();
+    ground.bus.replace_keyring();
+    let way = "move away the sign-ins that cannot be opened, run `cred-helper store rekey`, and sign in again";
+    assert!(ground.run(&["get"]).failed(9).contains(way));
+    fs::remove_file(ground.scene.sandbox.session()).expect("it is ours");
+    assert!(ground.run(&["login"]).failed(9).contains(way));
+    ground.run(&["store", "rekey"]).ok();
+    ground.run(&["login"]).ok();
+    assert_eq!(ground.run(&["get", "-o", "json"]).json()["source"], "cache");
+    let found = ground.bus.found();
+    assert_eq!(found.matches("label = ").count(), 1, "{found}");
+}
+
 /// What begins a trouble.
 type Begin = fn(&mut Bus);
 
