@@ -65,8 +65,8 @@ pub(super) fn read(name: &str, prompt: Duration) -> Result<Option<Secret>, Keyri
         })
     };
     match look() {
-        // Another process may have removed what was found.
-        Err(KeyringFailure::Refused(_)) => look(),
+        // Another process may have removed what was found; and two seconds can be short on a busy machine.
+        Err(KeyringFailure::Refused(_) | KeyringFailure::Silent) => look(),
         result => result,
     }
 }
