@@ -14,8 +14,8 @@ use crate::oidc_ground::eventually;
 use crate::scene::{at_once, follow_hint, profile};
 use crate::secret_service::{Bus, Ground, lacks_tools};
 
-/// How often a `get` with these arguments connected to the session bus.
-fn connections(ground: &Ground, arguments: &[&str]) -> usize {
+/// Whether a `get` with these arguments connects to the session bus.
+fn asks_keyring(ground: &Ground, arguments: &[&str]) -> bool {
     let trace = ground.scene.file("connections");
     let output = trace.display().to_string();
     let wrapper = ["strace", "-f", "-qq", "-e", "trace=connect", "-o", &output];
@@ -25,7 +25,7 @@ fn connections(ground: &Ground, arguments: &[&str]) -> usize {
         .ok();
     let text = fs::read_to_string(trace).expect("strace wrote its file");
     let socket = ground.bus.address().replace("unix:path=", "");
-    text.lines().filter(|line| line.contains(&socket)).count()
+    text.contains(&socket)
 }
 
 /// The keys that sessions name, in the order of the files.
@@ -64,11 +64,11 @@ fn a_first_sign_in_is_sealed_by_the_keyring_which_later_calls_need_not_ask() {
         "{listed}"
     );
 
-    assert_eq!(connections(&ground, &[]), 0, "the kernel holds the key");
-    assert_eq!(connections(&ground, &["--force-refresh"]), 0);
+    assert!(!asks_keyring(&ground, &[]), "the kernel holds the key");
+    assert!(!asks_keyring(&ground, &["--force-refresh"]));
     ground.run(&["store", "lock"]).ok();
-    assert_eq!(connections(&ground, &[]), 1);
-    assert_eq!(connections(&ground, &[]), 0, "it holds it again");
+    assert!(asks_keyring(&ground, &[]));
+    assert!(!asks_keyring(&ground, &[]), "it holds it again");
     ground.run(&["store", "lock"]).ok();
     let mut by_directory = ground.scene.sandbox.command(&["get"]);
     by_directory.env("XDG_RUNTIME_DIR", ground.bus.runtime_directory());
@@ -77,16 +77,16 @@ fn a_first_sign_in_is_sealed_by_the_keyring_which_later_calls_need_not_ask() {
 
     ground.run(&["store", "lock"]).ok();
     ground.configure("key_cache = \"1s\"");
-    assert_eq!(connections(&ground, &[]), 1);
+    assert!(asks_keyring(&ground, &[]));
     eventually("the kernel's key is over", || {
         let described = format!("cred-helper:{key}");
         let mut search = ground.bus.command("keyctl");
         let output = search.args(["search", "@u", "user", &described]).output();
         !output.expect("keyctl starts").status.success()
     });
-    assert_eq!(connections(&ground, &[]), 1);
+    assert!(asks_keyring(&ground, &[]));
     ground.configure("key_cache = \"0s\"");
-    assert_eq!(connections(&ground, &[]), 1);
+    assert!(asks_keyring(&ground, &[]));
 
     // What a person finds who looks into the keyring.
     let found = ground.bus.found();
@@ -534,8 +534,7 @@ fn nobody_is_prompted_where_nobody_may_be_asked() {
     ground.run_command(of_ci).failed(9);
     assert_eq!(prompts(), 0);
     let started = Instant::now();
-    let error = ground.run(&["get"]).failed(9);
-    assert!(error.contains("the keyring is locked"), "{error}");
+    ground.run(&["get"]).failed(9);
     assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(prompts(), 1);
 }
