@@ -45,7 +45,8 @@ fn try_keep(name: &str, secret: &Secret, lifetime: Duration) -> Result<(), KeyEr
     let process = KeyRing::from_special_id(KeyRingIdentifier::Process, true)?;
     process.link_keyring_id(KeyRingIdentifier::User)?;
     let key = ring.add_key(&described(name), secret.expose().as_bytes())?;
-    let seconds = usize::try_from(lifetime.as_secs()).unwrap_or(usize::MAX);
+    // The kernel takes 32 bits of it, and 0 for ever.
+    let seconds = usize::try_from(lifetime.as_secs().min(u32::MAX.into())).unwrap_or(usize::MAX);
     // Other sessions of the same user, as those of `cron`, may not have the user's keyring either.
     let permissions = KeyPermissionsBuilder::builder()
         .posessor(Permission::ALL)
