@@ -125,6 +125,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "where the keyring of a Linux desktop is found",
     ),
     (
+        "CRED_HELPER_KEY_ASKED",
+        "that a key's command must not ask for that key; cred-helper sets it itself",
+    ),
+    (
         "CRED_HELPER_PASSED_ON",
         "the stand-ins that passed a call on, so that it does not come back; cred-helper sets it itself",
     ),

@@ -62,9 +62,21 @@ pub fn own_program() -> Option<PathBuf> {
 /// # Errors
 /// Why there is no output, in words that hold none of it.
 pub fn output(command: &[String], limit: Duration) -> Result<Secret, String> {
+    output_with(command, &[], limit)
+}
+
+/// The same with further environment variables.
+///
+/// # Errors
+/// As [`output`].
+pub fn output_with(
+    command: &[String],
+    variables: &[(&str, &str)],
+    limit: Duration,
+) -> Result<Secret, String> {
     let (program, arguments) = command.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
-    command.args(arguments);
+    command.args(arguments).envs(variables.iter().copied());
     run(&mut command, program, LONGEST, limit)
 }
 

@@ -200,6 +200,17 @@ fn a_command_that_gives_no_key_or_another_one_is_an_error_and_nothing_is_spent_o
     let log = fs::read_to_string(scene.sandbox.log()).expect("there is a log");
     assert!(!log.contains("what-it-says-itself"), "{log}");
 
+    // One that needs what it is to open asks once, and not for ever.
+    scene.sandbox.link("cred-helper");
+    runs(&scene);
+    keeper(&scene, "\"${0%/*}/cred-helper\" get");
+    let error = scene.run(&["get"]).failed(9);
+    let nested =
+        "error: the `command` of `[store]` needs a sign-in that is sealed with its own key";
+    assert!(error.contains(nested), "{error}");
+    assert!(error.contains("keeper` failed (exit status: 3)"), "{error}");
+    assert_eq!(runs(&scene), 1);
+
     fs::remove_file(scene.sandbox.bin().join("keeper")).expect("it is ours");
     let error = scene.run(&["get"]).failed(9);
     assert!(error.contains("keeper` cannot be started: "), "{error}");

@@ -12,6 +12,9 @@ pub(super) const SEAL: Seal = Seal {
     keys: Some(&Command),
 };
 
+/// What tells a process that a command was started for the key, and that it must not start it again.
+const ASKED: &str = "CRED_HELPER_KEY_ASKED";
+
 /// How short may what it prints be? 128 bits in base64 have 22 characters.
 const SHORTEST: usize = 16;
 
@@ -69,7 +72,14 @@ fn key(command: &[String], name: &str, room: &Room<'_>) -> Result<Key, Error> {
             "set `{name}` below `[store]` in a profile file to the command that prints the key"
         )));
     }
-    let printed = process::output(command, room.limit()).map_err(failed)?;
+    if room.context.environment.variable(ASKED).is_some() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("the `{name}` of `[store]` needs a sign-in that is sealed with its own key"),
+        )
+        .hint("have it print the key without cred-helper"));
+    }
+    let printed = process::output_with(command, &[(ASKED, "1")], room.limit()).map_err(failed)?;
     let text = printed.expose();
     // Whether there is a line end depends on the tool alone.
     let bare = text.strip_suffix('\n').unwrap_or(text);
