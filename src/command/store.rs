@@ -102,7 +102,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             Ok(())
         }
         Some((_, matches)) => {
-            let listed = maintenance.list();
+            let listed = maintenance.list()?;
             let profiles: Vec<(String, std::path::PathBuf)> = configuration
                 .profiles()
                 .filter_map(|(name, _)| {

@@ -176,18 +176,22 @@ impl SessionFile {
 
     /// What can be told of the file without its key; `None` where there is no file of ours.
     pub(super) fn lying(&self) -> Result<Option<Lying>, Error> {
+        Ok(self.found()?.and_then(Result::ok))
+    }
+
+    /// The same, or how the file is damaged.
+    pub(super) fn found(&self) -> Result<Option<Result<Lying, String>>, Error> {
         let Some(bytes) = self.read()? else {
             return Ok(None);
         };
-        Ok(envelope(&bytes, &self.path())?
-            .ok()
-            .map(|(seal, envelope)| Lying {
-                seal,
-                key: envelope
-                    .seal
-                    .parameters
-                    .map(|sealed| sealed.key.into_owned()),
-            }))
+        let lying = envelope(&bytes, &self.path())?.map(|(seal, envelope)| Lying {
+            seal,
+            key: envelope
+                .seal
+                .parameters
+                .map(|sealed| sealed.key.into_owned()),
+        });
+        Ok(Some(lying))
     }
 
     /// The file's bytes; `None` where there is none.
@@ -288,11 +292,7 @@ impl SessionFile {
         find: &mut FindKey<'_>,
     ) -> Result<bool, Error> {
         let path = self.path();
-        let damaged = |reason: String| {
-            let message = format!("`{}` is damaged ({reason})", path.display());
-            Error::new(ErrorKind::Store, message)
-                .hint("the next call for its profile sets it aside, and a new sign-in is needed")
-        };
+        let damaged = |reason: String| self.damaged(&reason);
         let Some(bytes) = self.read()? else {
             return Ok(false);
         };
@@ -305,6 +305,13 @@ impl SessionFile {
         }
         self.remove_temporaries();
         self.save(text, with, random, None).map(|()| true)
+    }
+
+    /// The error for a damaged file that is told of, and left to the next call for its profile.
+    pub(super) fn damaged(&self, reason: &str) -> Error {
+        let message = format!("`{}` is damaged ({reason})", self.path().display());
+        Error::new(ErrorKind::Store, message)
+            .hint("the next call for its profile sets it aside, and a new sign-in is needed")
     }
 
     /// Sets a damaged file aside under a name that tells when, and returns that name.
@@ -418,6 +425,11 @@ fn encode(
         Some(key) => {
             let (parameters, sealed) = seal::seal(key, &bound(with.seal, digest), content, random)?;
             Some((parameters, format!("\"{sealed}\"")))
+        }
+        // What is to be sealed never lies open.
+        None if with.seal.has_keys() => {
+            let message = "BUG: a session is to be sealed without a key";
+            return Err(Error::new(ErrorKind::Internal, message));
         }
         None => None,
     };

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::choice::{self, Choice};
-use super::file::{SealWith, SessionFile};
+use super::choice::{self, Change, Choice};
+use super::file::{Loaded, SealWith, SessionFile};
 use super::lock::{self, Patience};
 use super::seal::{self, Key, KeysAtHand, Room, SEALS, Seal, Sealing};
 use super::{patiently, sessions};
@@ -86,29 +87,30 @@ impl<'a> Maintenance<'a> {
     }
 
     /// How each session lies.
-    pub fn list(&self) -> Vec<Listed> {
-        let files = digests(&self.directory, ".json").into_iter();
-        files
-            .filter_map(|digest| {
-                let file = self.file(digest);
-                let seal = match file.lying() {
-                    Ok(Some(lying)) => Ok((lying.seal, lying.key)),
-                    Ok(None) => match file.path().exists() {
-                        true => Err(Error::new(ErrorKind::Store, "it is damaged")),
-                        false => return None,
-                    },
-                    Err(error) => Err(error),
-                };
-                let path = file.path();
-                Some(Listed { path, seal })
-            })
-            .collect()
+    ///
+    /// # Errors
+    /// `store`, if the directory of sessions cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, Error> {
+        let listed = digests(&self.directory, ".json")?.into_iter();
+        let listed = listed.filter_map(|digest| {
+            let file = self.file(digest);
+            let seal = match file.found() {
+                Ok(Some(Ok(lying))) => Ok((lying.seal, lying.key)),
+                Ok(Some(Err(reason))) => Err(file.damaged(&reason)),
+                // It was removed meanwhile.
+                Ok(None) => return None,
+                Err(error) => Err(error),
+            };
+            let path = file.path();
+            Some(Listed { path, seal })
+        });
+        Ok(listed.collect())
     }
 
     /// Seals every session in another way, and has new ones sealed so where nothing is configured.
     ///
     /// # Errors
-    /// `config`, if something else is configured; `store`, if there is no key; `busy`.
+    /// `config`, if something else is configured; `store`, if there is no key; `busy`; `interrupted`.
     pub fn migrate(&self, to: &'static Seal, is_dry: bool) -> Result<Done, Error> {
         if let Some(configured) = self.sealing.configured()
             && configured != to
@@ -120,52 +122,77 @@ impl<'a> Maintenance<'a> {
                     configured.name
                 ),
             )
-            .hint("change `seal` below `[store]` first, or leave it out"));
+            .hint(
+                "change `seal` below `[store]`, or `[policy]` of the machine-wide file, first; or \
+                 leave it out",
+            ));
         }
         let room = self.room();
         if is_dry {
-            to.check(&room).map_err(|reason| {
-                Error::new(ErrorKind::Store, format!("`{}` cannot be used", to.name))
-                    .because(reason)
-            })?;
-            return self.seal_all(to, Which::All, true);
+            let id = self.key_of_migration(to)?;
+            return self.seal_all(Which::All, &|file| self.look_at(file, (to, id.as_deref())));
         }
-        let _guard = self.lock()?;
-        choice::change(room.directory, self.context, |before| {
-            let choice = match before {
-                Some(choice) if choice.seal == to.name => choice,
-                other => choice::choose(to, other, &room)?.0,
-            };
-            let choice = Choice {
-                is_migrated: true,
-                ..choice
-            };
-            Ok((choice, ()))
-        })?;
-        self.seal_as_chosen(to, Which::All)
+        let guard = self.lock()?;
+        self.seal_anew(&guard, to, Which::All, |change| {
+            let key = choice::kept_or_chosen(to, change, &room)?;
+            change.choice.migrate(to);
+            Ok(key)
+        })
     }
 
-    /// Seals every session that is sealed with a key with a new one, and forgets the old one.
+    /// The id of the key that a migration would take; `None` where there is none, or it would be made.
+    fn key_of_migration(&self, to: &'static Seal) -> Result<Option<String>, Error> {
+        let room = self.room();
+        to.check(&room).map_err(|reason| {
+            let message = format!("`{}` cannot be used now", to.name);
+            Error::new(ErrorKind::Store, message).because(reason)
+        })?;
+        let choice = choice::read(&self.directory)?;
+        let chosen = choice.as_ref().and_then(|choice| choice.key(to));
+        let key = match chosen {
+            Some(id) => match to.find_anew(id, &room)? {
+                None if !to.makes_keys() => return Err(seal::gone(to, id)),
+                found => found,
+            },
+            None if !to.makes_keys() => to.draw(&room)?,
+            None => None,
+        };
+        Ok(key.map(|key| key.id().to_owned()))
+    }
+
+    /// Seals every session that is sealed as new ones are with a new key, and forgets the old one.
     ///
     /// # Errors
-    /// `store`, if there is no new key, or nothing is sealed; `busy`.
+    /// `store`, if there is no new key, or nothing is sealed; `busy`; `interrupted`.
     pub fn rekey(&self) -> Result<Done, Error> {
-        let room = self.room();
-        let _guard = self.lock()?;
-        let chosen = choice::read(room.directory)?.and_then(|choice| seal::find(&choice.seal));
-        let seal = self.sealing.configured().or(chosen);
-        let seal = seal.or_else(|| sealed(room.directory));
+        let guard = self.lock()?;
+        let choice = choice::read(&self.directory)?;
+        let seal = match self.sealing.configured() {
+            Some(configured) => Some(configured),
+            None => choice.as_ref().and_then(Choice::seal),
+        };
+        let seal = match seal {
+            None => sealed(&self.directory)?,
+            some => some,
+        };
         let Some(seal) = seal.filter(|seal| seal.has_keys()) else {
             return Err(Error::new(
                 ErrorKind::Store,
-                "the sessions are not sealed, so there is no key to replace",
+                "new sign-ins are not sealed, so there is no key to replace",
             )
             .next(["cred-helper", "store", "migrate", "--to", SEALS[0].name]));
         };
-        choice::change(room.directory, self.context, |before| {
-            choice::choose(seal, before, &room)
-        })?;
-        self.seal_as_chosen(seal, Which::OfItsKind)
+        let room = self.room();
+        self.seal_anew(&guard, seal, Which::OfItsKind, |change| {
+            let before = change.choice.key(seal).map(str::to_owned);
+            let key = choice::choose(seal, change, &room)?;
+            if before.is_some() && before.as_deref() == key.as_ref().map(Key::id) {
+                let told = "`command` prints the same key as before: that one is replaced by having \
+                            it print another";
+                self.context.inform(told);
+            }
+            Ok(key)
+        })
     }
 
     /// Drops what the operating system's memory holds of keys, so that the next call asks the keyring or
@@ -174,131 +201,163 @@ impl<'a> Maintenance<'a> {
     /// # Errors
     /// `store`.
     pub fn lock_keys(&self) -> Result<usize, Error> {
-        let mut ids: BTreeSet<String> = self.named();
+        let mut ids = self.named()?;
         if let Some(choice) = choice::read(&self.directory)? {
-            ids.extend(choice.key);
-            ids.extend(choice.retired);
+            ids.extend(choice.ids().cloned());
         }
         let forgotten = ids.iter().filter(|id| self.context.key_cache.forget(id));
         Ok(forgotten.count())
     }
 
-    /// Seals as it was chosen, then forgets the keys that nothing is sealed with any more.
-    fn seal_as_chosen(&self, seal: &'static Seal, which: Which) -> Result<Done, Error> {
-        let done = self.seal_all(seal, which, false)?;
+    /// Has the key chosen, seals with it, then forgets the keys that nothing is sealed with any more.
+    fn seal_anew(
+        &self,
+        _guard: &lock::Guard,
+        seal: &'static Seal,
+        which: Which,
+        choose: impl FnOnce(&mut Change<'_>) -> Result<Option<Key>, Error>,
+    ) -> Result<Done, Error> {
+        // Ctrl-C waits until a file is whole, and a key known of.
+        let _shield = self.context.signals.shield();
+        let (key, retired) = choice::change(&self.directory, self.context, |change| {
+            let key = choose(change)?;
+            Ok((key, change.choice.retired().clone()))
+        })?;
+        let with = SealWith { seal, key };
+        let done = self.seal_all(which, &|file| self.seal_one(file, &with, which))?;
         // Whoever holds a lock still may be about to use one of them.
         if done.failed.is_empty() {
-            self.forget_keys()?;
+            self.forget(&retired)?;
         }
         Ok(done)
     }
 
-    fn seal_all(&self, seal: &'static Seal, which: Which, is_dry: bool) -> Result<Done, Error> {
-        let room = self.room();
-        let chosen = choice::read(room.directory)?;
-        let chosen = chosen.filter(|choice| choice.seal == seal.name);
-        let id = chosen.and_then(|choice| choice.key);
+    /// Does one thing to every session. It gives whether that one was, or would be, sealed; `None` where
+    /// there is no session.
+    fn seal_all(
+        &self,
+        which: Which,
+        one: &dyn Fn(&SessionFile) -> Result<Option<bool>, Error>,
+    ) -> Result<Done, Error> {
         // Whoever chose before that holds their session's lock still, and its file was there before: it
         // is among these.
-        let mut names = digests(&self.directory, ".json");
-        names.extend(digests(&self.directory, ".lock"));
+        let mut names = digests(&self.directory, ".json")?;
+        names.extend(digests(&self.directory, ".lock")?);
         let mut done = Done::default();
         for name in names {
             let file = self.file(name);
             let path = file.path();
-            match self.seal_one(&file, (seal, id.as_deref()), which, is_dry) {
+            match self.context.signals.check().and_then(|()| one(&file)) {
                 Ok(Some(true)) => done.sealed.push(path),
                 Ok(Some(false)) => done.as_before += 1,
                 Ok(None) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    return Err(error.hint(match which {
+                        Which::All => "what was sealed anew is whole; run it again for the rest",
+                        Which::OfItsKind => {
+                            "each sign-in is whole, under the old key or the new one; run it again \
+                             for the rest"
+                        }
+                    }));
+                }
                 Err(error) => done.failed.push((path, error)),
             }
         }
         Ok(done)
     }
 
-    /// Whether it was sealed; `None` where there is no session.
-    fn seal_one(
+    /// Whether a migration would seal it.
+    fn look_at(
         &self,
         file: &SessionFile,
         (seal, id): (&'static Seal, Option<&str>),
-        which: Which,
-        is_dry: bool,
     ) -> Result<Option<bool>, Error> {
-        let room = &self.room();
+        match file.lying()? {
+            Some(lying)
+                if lying.seal == seal
+                    && lying.key.as_deref() == id
+                    && id.is_some() == seal.has_keys() =>
+            {
+                return Ok(Some(false));
+            }
+            _ => {}
+        }
+        match patiently(file, &self.room(), &mut |find| file.load(find))? {
+            Loaded::Session(..) => Ok(Some(true)),
+            Loaded::Absent => Ok(None),
+            Loaded::Damaged(reason) => Err(file.damaged(&reason)),
+        }
+    }
+
+    /// Seals it, if it lies otherwise.
+    fn seal_one(
+        &self,
+        file: &SessionFile,
+        with: &SealWith,
+        which: Which,
+    ) -> Result<Option<bool>, Error> {
         let patience = Patience {
             limit: self.lock_timeout,
             waiting_for: "another process that refreshes a session",
             hint: "run the command again: what was sealed already stays so",
         };
-        let _guard = if is_dry {
-            None
-        } else {
-            lock::acquire(&file.lock_path(), &patience, self.context, &mut || false)?
+        let _guard = lock::acquire(&file.lock_path(), &patience, self.context, &mut || false)?;
+        file.remove_temporaries();
+        let lying = match file.found()? {
+            Some(Ok(lying)) => lying,
+            // It is somebody's, and told of.
+            Some(Err(reason)) => return Err(file.damaged(&reason)),
+            None => return Ok(None),
         };
-        let Some(lying) = file.lying()? else {
-            // A damaged one is somebody's, and told of.
-            return patiently(file, room, &mut |find| {
-                let with = SealWith { seal, key: None };
-                file.reseal(&with, self.context.random, find)
-            })
-            .map(|_| None);
-        };
-        let is_of_kind = lying.seal == seal;
+        let is_of_kind = lying.seal == with.seal;
+        let id = with.key.as_ref().map(Key::id);
         if is_of_kind && lying.key.as_deref() == id || !is_of_kind && which == Which::OfItsKind {
             return Ok(Some(false));
         }
-        if is_dry {
-            return Ok(Some(true));
-        }
-        // Ctrl-C ends it between two files.
-        self.context.signals.check()?;
-        let with = || -> Result<SealWith, Error> {
-            let key: Option<Key> = match id {
-                Some(id) => Some(seal.find(id, room)?.ok_or_else(|| seal::gone(seal, id))?),
-                None => None,
-            };
-            Ok(SealWith { seal, key })
-        };
-        let with = with()?;
-        patiently(file, room, &mut |find| {
-            file.reseal(&with, self.context.random, find)
+        patiently(file, &self.room(), &mut |find| {
+            file.reseal(with, self.context.random, find)
         })
         .map(Some)
     }
 
-    /// Forgets the keys that no file is sealed with any more.
-    fn forget_keys(&self) -> Result<(), Error> {
-        let room = self.room();
-        choice::change(&self.directory, self.context, |choice| {
-            let mut choice: Choice = choice.unwrap_or_default();
-            let named = self.named();
-            let mut kept = Vec::new();
-            for id in std::mem::take(&mut choice.retired) {
-                if named.contains(&id) {
-                    kept.push(id);
-                } else if let Err(error) = seal::forget(&id, &room) {
-                    self.context.warn(&format!(
-                        "the key `{id}`, which nothing is sealed with any more, is still there: {error}"
-                    ));
-                    kept.push(id);
-                }
+    /// Forgets those of the retired keys that no file is sealed with any more. What cannot be forgotten is
+    /// the next one's.
+    fn forget(&self, retired: &BTreeSet<String>) -> Result<(), Error> {
+        let left = match self.named() {
+            Ok(named) => {
+                let unnamed = retired.difference(&named).cloned().collect();
+                choice::forget(&unnamed, &self.room())?
             }
-            choice.retired = kept;
-            Ok((choice, ()))
-        })
+            Err(error) => retired
+                .iter()
+                .map(|id| (id.clone(), error.clone()))
+                .collect(),
+        };
+        for (id, error) in left {
+            self.context
+                .warn(&format!("the key `{id}` is still there: {error}"));
+        }
+        Ok(())
     }
 
     /// The ids of all keys that a file is sealed with, also one that was set aside.
-    fn named(&self) -> BTreeSet<String> {
-        let entries = fs::read_dir(&self.directory)
-            .into_iter()
-            .flatten()
-            .flatten();
-        let texts = entries.filter_map(|entry| fs::read(entry.path()).ok());
-        texts
-            .filter_map(|bytes| super::file::key_of(&bytes))
-            .collect()
+    fn named(&self) -> Result<BTreeSet<String>, Error> {
+        let mut named = BTreeSet::new();
+        for entry in entries(&self.directory)? {
+            let path = entry.path();
+            // What cannot be read may name any.
+            let bytes = match fs::metadata(&path) {
+                Ok(metadata) if !metadata.is_file() => continue,
+                Ok(_) => fs::read(&path),
+                Err(error) => Err(error),
+            };
+            match bytes {
+                Ok(bytes) => named.extend(super::file::key_of(&bytes)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unreadable(&path, &error)),
+            }
+        }
+        Ok(named)
     }
 
     /// One maintenance at a time.
@@ -316,26 +375,48 @@ impl<'a> Maintenance<'a> {
 }
 
 /// What some session is sealed with; `None` where each lies open.
-pub(super) fn sealed(directory: &Path) -> Option<&'static Seal> {
-    let files = digests(directory, ".json").into_iter();
+///
+/// # Errors
+/// `store`, if the directory cannot be read.
+pub(super) fn sealed(directory: &Path) -> Result<Option<&'static Seal>, Error> {
+    let files = digests(directory, ".json")?.into_iter();
     let mut lying = files.filter_map(|digest| {
         let file = SessionFile::new(directory.to_owned(), digest);
         file.lying().ok().flatten()
     });
     let lying = lying.find(|lying| lying.seal.has_keys());
-    lying.map(|lying| lying.seal)
+    Ok(lying.map(|lying| lying.seal))
+}
+
+/// What lies in the directory of sessions. One that cannot be read is not taken for an empty one.
+fn entries(directory: &Path) -> Result<Vec<fs::DirEntry>, Error> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    entries.map_err(|error| unreadable(directory, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::Store,
+        format!("`{}` cannot be read", path.display()),
+    )
+    .because(error)
+    .hint("make it and its directory your own")
 }
 
 /// The names of sessions that have a file of that ending.
-pub(super) fn digests(directory: &Path, ending: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let digest = name.strip_suffix(ending)?;
-            let is_digest =
-                digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-            is_digest.then(|| digest.to_owned())
-        })
-        .collect()
+///
+/// # Errors
+/// `store`, if the directory cannot be read.
+pub(super) fn digests(directory: &Path, ending: &str) -> Result<BTreeSet<String>, Error> {
+    let names = entries(directory)?.into_iter().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let digest = name.strip_suffix(ending)?;
+        let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest.then(|| digest.to_owned())
+    });
+    Ok(names.collect())
 }

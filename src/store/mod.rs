@@ -116,17 +116,23 @@ impl OwnStore {
         before: Option<&Lying>,
         room: &Room<'_>,
     ) -> Result<(&'static Seal, Option<String>), Error> {
-        let chosen = choice.and_then(|choice| Some((seal::find(&choice.seal)?, choice)));
-        let migrated = chosen.filter(|(_, choice)| choice.is_migrated);
+        let migrated = choice.filter(|choice| choice.is_migrated);
         let known = self
             .sealing
             .configured()
-            .or(migrated.map(|(seal, _)| seal))
+            .or_else(|| migrated.and_then(Choice::seal))
             .or(before.map(|before| before.seal))
-            .or(chosen.map(|(seal, _)| seal))
+            .or_else(|| choice.and_then(Choice::seal));
+        let known = match known {
             // What was chosen may have been damaged since: nothing becomes plain for that.
-            .or_else(|| maintenance::sealed(room.directory));
-        known.map_or_else(|| seal::best(room), |seal| Ok((seal, None)))
+            None => maintenance::sealed(room.directory)?,
+            some => some,
+        };
+        if let Some(seal) = known {
+            return Ok((seal, None));
+        }
+        choice.map_or(Ok(()), |choice| choice.check(room.directory))?;
+        seal::best(room)
     }
 
     /// What of the session's file is to be seen.
@@ -238,7 +244,9 @@ impl SessionStore {
     pub fn unsealed(&self) -> Option<String> {
         let own = self.own_store();
         let mut unsealed = own.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = || maintenance::digests(own.file.directory(), ".json").len() == 1;
+        let is_first = || {
+            maintenance::digests(own.file.directory(), ".json").is_ok_and(|names| names.len() == 1)
+        };
         unsealed.take().filter(|_| is_first())
     }
 
@@ -464,28 +472,25 @@ impl SessionStore {
     }
 }
 
-/// Does what needs a file's key. A file that is sealed anew meanwhile, and whose key is gone for that,
-/// is looked at again.
+/// Does what needs a file's key. Where that fails, and the file was sealed anew meanwhile, it is looked
+/// at again: the key of before may have been forgotten, or be forgotten while it is asked for.
 fn patiently<T>(
     file: &SessionFile,
     room: &Room<'_>,
     work: &mut dyn FnMut(&mut file::FindKey<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     loop {
-        let mut gone = None;
+        let mut asked = None;
         let result = work(&mut |seal, id| {
-            let key = seal.find(id, room)?;
-            if key.is_none() {
-                gone = Some(id.to_owned());
-            }
-            Ok(key)
+            asked = Some(id.to_owned());
+            seal.find(id, room)
         });
-        let Some(gone) = gone else {
+        if result.is_ok() || asked.is_none() {
             return result;
-        };
-        let key = file.lying()?.and_then(|lying| lying.key);
-        if key.as_ref() == Some(&gone) {
-            return result;
+        }
+        match file.lying() {
+            Ok(lying) if lying.as_ref().and_then(|lying| lying.key.as_ref()) != asked.as_ref() => {}
+            _ => return result,
         }
     }
 }

@@ -35,19 +35,26 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .ok_or_else(|| io::Error::other("it is no file's name"))?;
     let mut own = name.to_owned();
     own.push(format!(".cred-helper-{}", std::process::id()));
-    let temporary = path.with_file_name(own);
+    replace_through(&path.with_file_name(own), path, bytes)
+}
+
+/// The same through a temporary file of that name, which must be the caller's own.
+///
+/// # Errors
+/// If that fails; then what was there is there still.
+pub fn replace_through(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let write = || -> io::Result<()> {
-        // Of a process that was killed, and had the same number.
-        drop(fs::remove_file(&temporary));
+        // Of a process that was killed.
+        drop(fs::remove_file(temporary));
         let mut options = platform::private_file();
-        let mut file = options.write(true).create_new(true).open(&temporary)?;
+        let mut file = options.write(true).create_new(true).open(temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         drop(file);
-        platform::patiently(|| fs::rename(&temporary, path))
+        platform::patiently(|| fs::rename(temporary, path))
     };
     write().inspect_err(|_| {
         // What was not written is in nobody's way.
-        drop(fs::remove_file(&temporary));
+        drop(fs::remove_file(temporary));
     })
 }

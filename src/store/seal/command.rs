@@ -21,8 +21,13 @@ const SHORTEST: usize = 16;
 struct Command;
 
 impl Keys for Command {
-    fn make(&self, room: &Room<'_>) -> Result<Key, Error> {
+    fn draw(&self, room: &Room<'_>) -> Result<Key, Error> {
         key(&room.sealing.command, "command", room)
+    }
+
+    fn keep(&self, _key: &Key, _room: &Room<'_>) -> Result<(), Error> {
+        // Whoever made it keeps it.
+        Ok(())
     }
 
     fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
@@ -39,7 +44,7 @@ impl Keys for Command {
     }
 
     fn forget(&self, _id: &str, _room: &Room<'_>) -> Result<(), Error> {
-        // Whoever made it keeps it.
+        // It is not ours.
         Ok(())
     }
 
@@ -48,7 +53,7 @@ impl Keys for Command {
     }
 
     fn check(&self, room: &Room<'_>) -> Result<(), String> {
-        self.make(room).map(drop).map_err(|error| error.to_string())
+        self.draw(room).map(drop).map_err(|error| error.to_string())
     }
 }
 

@@ -42,11 +42,17 @@ impl PartialEq for Seal {
 
 /// Where keys come from.
 trait Keys: Sync {
-    /// A key for new files: one that was never used, where it is made here.
+    /// A key for new files: one that was never used, and is kept nowhere yet, where it is made here.
     ///
     /// # Errors
     /// `store` or `config`.
-    fn make(&self, room: &Room<'_>) -> Result<Key, Error>;
+    fn draw(&self, room: &Room<'_>) -> Result<Key, Error>;
+
+    /// Keeps a key that was made here where [`Self::find`] finds it.
+    ///
+    /// # Errors
+    /// `store`.
+    fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), Error>;
 
     /// The key of that id; `None` where it is not any more.
     ///
@@ -161,22 +167,26 @@ impl Seal {
         self.keys.is_some_and(Keys::makes_keys)
     }
 
-    /// A key for new files; `None` for no seal.
-    pub(super) fn make(&self, room: &Room<'_>) -> Result<Option<Key>, Error> {
-        let Some(keys) = self.keys else {
-            return Ok(None);
-        };
-        let key = keys.make(room)?;
-        remember(&key, room);
-        Ok(Some(key))
+    /// A key for new files, to be kept before it is used; `None` for no seal.
+    pub(super) fn draw(&self, room: &Room<'_>) -> Result<Option<Key>, Error> {
+        self.keys.map(|keys| keys.draw(room)).transpose()
+    }
+
+    /// Keeps a key that was drawn.
+    pub(super) fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), Error> {
+        if let Some(keys) = self.keys {
+            keys.keep(key, room)?;
+            remember(key, room);
+        }
+        Ok(())
     }
 
     /// The key of that id: from the operating system's memory, else from where it comes from. `None`
     /// where it is not any more.
     pub(super) fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
-        let Some(keys) = self.keys else {
+        if self.keys.is_none() {
             return Ok(None);
-        };
+        }
         if let Some(key) = room.at_hand.find(id) {
             return Ok(Some(key));
         }
@@ -188,6 +198,14 @@ impl Seal {
             room.at_hand.add(&key);
             return Ok(Some(key));
         }
+        self.find_anew(id, room)
+    }
+
+    /// The same from where it comes from, whatever the memory holds.
+    pub(super) fn find_anew(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
+        let Some(keys) = self.keys else {
+            return Ok(None);
+        };
         let key = keys.find(id, room)?;
         if let Some(key) = &key {
             remember(key, room);
@@ -216,12 +234,14 @@ fn remember(key: &Key, room: &Room<'_>) {
 
 /// Forgets the key of that id, which was made here.
 pub(super) fn forget(id: &str, room: &Room<'_>) -> Result<(), Error> {
-    room.context.key_cache.forget(id);
     let mut keys = SEALS.iter().filter_map(|seal| seal.keys);
-    keys.try_for_each(|keys| match keys.makes_keys() {
+    let forgotten = keys.try_for_each(|keys| match keys.makes_keys() {
         true => keys.forget(id, room),
         false => Ok(()),
-    })
+    });
+    // The last, so that nobody puts there again what they find meanwhile.
+    room.context.key_cache.forget(id);
+    forgotten
 }
 
 /// The seal of that name.

@@ -13,15 +13,18 @@ pub(super) const SEAL: Seal = Seal {
 struct Keyring;
 
 impl Keys for Keyring {
-    fn make(&self, room: &Room<'_>) -> Result<Key, Error> {
-        let key = Key::random(room.context.random)?;
+    fn draw(&self, room: &Room<'_>) -> Result<Key, Error> {
+        Key::random(room.context.random)
+    }
+
+    fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), Error> {
         let keyring = room.context.keyring;
         keyring
             .write(key.id(), &key.to_text(), room.limit())
             .map_err(unmade)?;
         // What is sealed with a key that is not there is lost.
         match keyring.read(key.id(), room.limit()).map_err(unmade)? {
-            Some(kept) if kept == key.to_text() => Ok(key),
+            Some(kept) if kept == key.to_text() => Ok(()),
             _ => Err(Error::new(
                 ErrorKind::Store,
                 "the keyring does not keep what it is given",
