@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{Lying, create_directory, refuse};
 use super::lock::{self, Patience};
-use super::seal::{self, Key, Room, Seal, gone};
+use super::seal::{self, Key, NotKept, Room, Seal, gone};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::system::{platform, replacement};
@@ -315,7 +315,17 @@ pub(super) fn choose(
         change.choice.retired.insert(key.id().to_owned());
         change.write()?;
     }
-    seal.keep(&key, room)?;
+    if let Err(NotKept {
+        error,
+        may_be_there,
+    }) = seal.keep(&key, room)
+    {
+        if !may_be_there {
+            change.choice.retired.remove(key.id());
+            change.write()?;
+        }
+        return Err(error);
+    }
     change.choice.take(seal, &key);
     Ok(Some(key))
 }

@@ -143,10 +143,14 @@ impl<'a> Maintenance<'a> {
     /// The id of the key that a migration would take; `None` where there is none, or it would be made.
     fn key_of_migration(&self, to: &'static Seal) -> Result<Option<String>, Error> {
         let room = self.room();
-        to.check(&room).map_err(|reason| {
-            let message = format!("`{}` cannot be used now", to.name);
-            Error::new(ErrorKind::Store, message).because(reason)
-        })?;
+        if to.makes_keys() {
+            to.check(&room).map_err(|reason| {
+                let message = format!("`{}` cannot be used now", to.name);
+                Error::new(ErrorKind::Store, message)
+                    .because(reason)
+                    .hint("see that there is a keyring, and it is unlocked; nothing was changed")
+            })?;
+        }
         let choice = choice::read(&self.directory)?;
         let chosen = choice.as_ref().and_then(|choice| choice.key(to));
         let key = match chosen {
@@ -217,8 +221,6 @@ impl<'a> Maintenance<'a> {
         which: Which,
         choose: impl FnOnce(&mut Change<'_>) -> Result<Option<Key>, Error>,
     ) -> Result<Done, Error> {
-        // Ctrl-C waits until a file is whole, and a key known of.
-        let _shield = self.context.signals.shield();
         let (key, retired) = choice::change(&self.directory, self.context, |change| {
             let key = choose(change)?;
             Ok((key, change.choice.retired().clone()))
@@ -314,6 +316,8 @@ impl<'a> Maintenance<'a> {
         if is_of_kind && lying.key.as_deref() == id || !is_of_kind && which == Which::OfItsKind {
             return Ok(Some(false));
         }
+        // Ctrl-C ends it between two files.
+        let _shield = self.context.signals.shield();
         patiently(file, &self.room(), &mut |find| {
             file.reseal(with, self.context.random, find)
         })

@@ -2,7 +2,7 @@
 //!
 //! The key of 256 bits is derived from what it prints (HKDF with SHA-256, RFC 5869).
 
-use super::{Key, Keys, Room, Seal};
+use super::{Key, Keys, NotKept, Room, Seal};
 use crate::error::{Error, ErrorKind};
 use crate::system::process;
 
@@ -25,7 +25,7 @@ impl Keys for Command {
         key(&room.sealing.command, "command", room)
     }
 
-    fn keep(&self, _key: &Key, _room: &Room<'_>) -> Result<(), Error> {
+    fn keep(&self, _key: &Key, _room: &Room<'_>) -> Result<(), NotKept> {
         // Whoever made it keeps it.
         Ok(())
     }

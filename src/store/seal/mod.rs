@@ -51,8 +51,8 @@ trait Keys: Sync {
     /// Keeps a key that was made here where [`Self::find`] finds it.
     ///
     /// # Errors
-    /// `store`.
-    fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), Error>;
+    /// If that fails.
+    fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), NotKept>;
 
     /// The key of that id; `None` where it is not any more.
     ///
@@ -74,6 +74,13 @@ trait Keys: Sync {
     /// # Errors
     /// Why not, in words.
     fn check(&self, room: &Room<'_>) -> Result<(), String>;
+}
+
+/// Why a key is not kept.
+pub(super) struct NotKept {
+    pub(super) error: Error,
+    /// Whether it may lie there all the same.
+    pub(super) may_be_there: bool,
 }
 
 /// Every seal, the best one first.
@@ -173,7 +180,7 @@ impl Seal {
     }
 
     /// Keeps a key that was drawn.
-    pub(super) fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), Error> {
+    pub(super) fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), NotKept> {
         if let Some(keys) = self.keys {
             keys.keep(key, room)?;
             remember(key, room);

@@ -1,6 +1,6 @@
 //! A key that lies in the operating system's keyring, and is made here.
 
-use super::{Key, Keys, Room, Seal};
+use super::{Key, Keys, NotKept, Room, Seal};
 use crate::context::KeyringFailure;
 use crate::error::{Error, ErrorKind};
 
@@ -17,20 +17,29 @@ impl Keys for Keyring {
         Key::random(room.context.random)
     }
 
-    fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), Error> {
+    fn keep(&self, key: &Key, room: &Room<'_>) -> Result<(), NotKept> {
         let keyring = room.context.keyring;
+        let text = key.to_text();
         keyring
-            .write(key.id(), &key.to_text(), room.limit())
-            .map_err(unmade)?;
+            .write(key.id(), &text, room.limit())
+            .map_err(|failure| NotKept {
+                may_be_there: failure == KeyringFailure::Silent,
+                error: unmade(failure),
+            })?;
         // What is sealed with a key that is not there is lost.
-        match keyring.read(key.id(), room.limit()).map_err(unmade)? {
-            Some(kept) if kept == key.to_text() => Ok(()),
-            _ => Err(Error::new(
+        let error = match keyring.read(key.id(), room.limit()) {
+            Ok(Some(kept)) if kept == text => return Ok(()),
+            Ok(_) => Error::new(
                 ErrorKind::Store,
                 "the keyring does not keep what it is given",
             )
-            .hint("see what is wrong with it, or set `seal = \"none\"` below `[store]`")),
-        }
+            .hint("see what is wrong with it, or set `seal = \"none\"` below `[store]`"),
+            Err(failure) => unmade(failure),
+        };
+        Err(NotKept {
+            error,
+            may_be_there: true,
+        })
     }
 
     fn find(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
