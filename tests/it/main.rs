@@ -144,6 +144,7 @@ mod signing_key;
 mod store_command;
 mod store_fault;
 mod store_ground;
+mod store_migration;
 mod store_property;
 mod support;
 mod terraform_job;

@@ -271,6 +271,7 @@ fn a_key_that_a_command_prints_is_replaced_with_the_help_of_the_one_before() {
     assert_eq!(ran.ok(), "0 sealed anew, 3 as before, 0 not possible\n");
 
     let with_both = ground.turn_key();
+    ground.configure("");
     // Without the key of before nothing opens, and a new sign-in is not sealed with one that nothing else
     // is sealed with.
     let before = ground.sessions();

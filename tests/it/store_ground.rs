@@ -71,12 +71,11 @@ impl Ground {
         fs::rename(new, self.scene.sandbox.config()).expect("it can be replaced");
     }
 
-    /// Has `command` print the next key, which nobody else has. The one before is that of
-    /// `previous_command`, if `[store]` says this besides.
+    /// Makes another key, which nobody else has, and which `command` prints from the next configuration
+    /// on; what `[store]` says besides where the one before is to be known.
     pub(crate) fn turn_key(&self) -> String {
         let before = self.key.fetch_add(1, Ordering::Relaxed);
         self.write_key(before + 1);
-        self.configure("");
         format!("previous_command = {}", self.cat(before))
     }
 
