@@ -129,31 +129,36 @@ impl fmt::Display for Place {
 /// # Errors
 /// `config` for a file that cannot be read, or that others can write.
 pub fn read(location: &Location) -> Result<Vec<Source>, Error> {
+    read_each(location).into_iter().collect()
+}
+
+/// The same, where one that cannot be read does not hide the others.
+pub fn read_each(location: &Location) -> Vec<Result<Source, Error>> {
     let mut sources = Vec::new();
     let mut add = |path: &Path, machine_wide: bool, profiles_count: bool, required: bool| {
-        if let Some((text, private)) = read_trusted(path, required)? {
-            sources.push(Source {
-                path: path.to_owned(),
-                text,
-                machine_wide,
-                profiles_count,
-                private,
-            });
-        }
-        Ok::<(), Error>(())
+        let source = |(text, private)| Source {
+            path: path.to_owned(),
+            text,
+            machine_wide,
+            profiles_count,
+            private,
+        };
+        let read = read_trusted(path, required).transpose();
+        sources.extend(read.map(|read| read.map(source)));
     };
-    add(&location.machine_wide, true, location.only.is_none(), false)?;
+    add(&location.machine_wide, true, location.only.is_none(), false);
     if let Some(only) = &location.only {
-        add(only, false, true, true)?;
-        return Ok(sources);
+        add(only, false, true, true);
+        return sources;
     }
     if let Some(user) = &location.user {
-        add(&user.join("profiles.toml"), false, true, false)?;
-        for path in directory_files(&user.join("profiles.d"))? {
-            add(&path, false, true, true)?;
+        add(&user.join("profiles.toml"), false, true, false);
+        match directory_files(&user.join("profiles.d")) {
+            Ok(paths) => paths.iter().for_each(|path| add(path, false, true, true)),
+            Err(error) => sources.push(Err(error)),
         }
     }
-    Ok(sources)
+    sources
 }
 
 /// `*.toml` of a directory in name order; nothing if there is no such directory.
@@ -306,7 +311,7 @@ pub fn as_error(complaints: Vec<Complaint>) -> Result<(), Error> {
 
 /// The complaints in the order of their places. Of a file that is no TOML, the first of each line
 /// that is none: the parser stumbles over one mistake several times, and reads little of the rest.
-fn without_consequences(mut complaints: Vec<Complaint>) -> Vec<Complaint> {
+pub fn without_consequences(mut complaints: Vec<Complaint>) -> Vec<Complaint> {
     complaints.sort_by(|one, other| one.place.cmp(&other.place));
     let of_syntax = complaints.iter().filter(|complaint| complaint.is_of_syntax);
     let broken: BTreeSet<PathBuf> = of_syntax

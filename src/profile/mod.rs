@@ -432,8 +432,14 @@ impl<'s> Configuration<'s> {
 
     /// Takes the files apart, and validates every profile in them.
     pub fn check(sources: &'s [Source]) -> (Self, Vec<Complaint>) {
+        Self::check_only(sources, None)
+    }
+
+    /// The same, of one profile alone if one is named.
+    pub fn check_only(sources: &'s [Source], only: Option<&str>) -> (Self, Vec<Complaint>) {
         let (configuration, mut complaints) = Self::read(sources);
-        for name in configuration.profiles.keys() {
+        let names = configuration.profiles.keys();
+        for name in names.filter(|name| only.is_none_or(|only| only == *name)) {
             if let Err(found) = configuration.validate(name) {
                 complaints.extend(found);
             }
