@@ -375,6 +375,11 @@ pub trait Keyring {
     /// # Errors
     /// Why not.
     fn check(&self, limit: Duration) -> Result<(), KeyringFailure>;
+    /// Whether a person would be asked to unlock it now. Nobody is.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    fn is_locked(&self, limit: Duration) -> Result<bool, KeyringFailure>;
     /// The secret of that name; `None` if it has none.
     ///
     /// # Errors
@@ -395,6 +400,8 @@ pub trait Keyring {
 /// A place of the operating system that holds a secret for a while, and answers at once: where there is
 /// none, nothing is kept.
 pub trait KeyCache {
+    /// Whether this operating system has one that this program knows.
+    fn is_known(&self) -> bool;
     /// The secret of that name.
     fn read(&self, name: &str) -> Option<Secret>;
     /// Keeps a secret for a while.

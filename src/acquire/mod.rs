@@ -15,7 +15,7 @@ mod status;
 mod steps;
 
 pub use self::forget::{erase, logout};
-pub use self::status::{StatusRow, status};
+pub use self::status::{AccountStatus, StatusRow, status};
 pub use self::steps::{begin, finish};
 
 use self::decision::{Force, Freshness, Reason, Step, Wanted, fallback, next, remembered};

@@ -75,6 +75,9 @@ pub struct FailedStatus {
     pub refreshed_again_after: Option<String>,
     /// Why, in words.
     pub refresh_error: Option<String>,
+    /// The same, with its kind and what to do.
+    #[serde(skip)]
+    pub error: Option<Error>,
 }
 
 /// What is kept of a profile, and where it cannot be read, why.
@@ -139,6 +142,7 @@ fn read(
             refresh_failed_at: text(failed.map(|failed| failed.at)),
             refreshed_again_after: text(failed.map(|failed| failed.until)),
             refresh_error: failed.map(|failed| failed.error.to_string()),
+            error: failed.map(|failed| failed.error.clone()),
         }
     };
     let failed_grant = session.failed_grant.as_ref();

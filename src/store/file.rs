@@ -537,6 +537,20 @@ fn open<'b>(
     }
 }
 
+/// Whether a content is the same when it was sealed and opened again.
+pub(super) fn survives(
+    content: &str,
+    with: &SealWith,
+    digest: &str,
+    random: &dyn Random,
+) -> Result<bool, Error> {
+    let text = encode(content, with, digest, random)?;
+    let mut find = |_: &'static Seal, _: &str| Ok(with.key.clone());
+    let loaded = decode(text.as_bytes(), Path::new(digest), &mut find)?;
+    Ok(matches!(loaded, Loaded::Session(session, _)
+        if self::content(&session)?.as_str() == content))
+}
+
 /// Reads a file's bytes: a session, a damaged one, or the error that it is of a newer version or
 /// cannot be opened, which leaves it untouched.
 pub(super) fn decode(bytes: &[u8], path: &Path, find: &mut FindKey<'_>) -> Result<Loaded, Error> {

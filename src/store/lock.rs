@@ -43,6 +43,32 @@ pub(super) fn try_acquire_for_another(path: &Path) -> Result<Option<File>, Error
     }
 }
 
+/// How a lock was found.
+pub(super) enum Found {
+    /// Nobody holds it.
+    Free,
+    /// Somebody does: the process, where that can be told.
+    Held(Option<u32>),
+    /// The file system has no locks, for the reason in words.
+    Impossible(String),
+}
+
+/// Looks whether a lock is free.
+///
+/// # Errors
+/// `store`, if the lock file cannot be made.
+pub(super) fn look(path: &Path) -> Result<Found, Error> {
+    let file = open(path)?;
+    Ok(match try_lock(&file) {
+        Ok(true) => {
+            drop(Guard { file });
+            Found::Free
+        }
+        Ok(false) => Found::Held(platform::lock_holder(&file)),
+        Err(reason) => Found::Impossible(reason.to_string()),
+    })
+}
+
 /// How long to wait, and what to say.
 pub(super) struct Patience<'a> {
     /// When to give up.

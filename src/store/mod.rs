@@ -5,6 +5,7 @@
 
 pub mod audit;
 mod choice;
+pub mod examination;
 mod file;
 mod json_string;
 mod lock;

@@ -135,6 +135,10 @@ impl Keyring for World {
         no_keyring()
     }
 
+    fn is_locked(&self, _limit: Duration) -> Result<bool, KeyringFailure> {
+        no_keyring()
+    }
+
     fn read(&self, _name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
         no_keyring()
     }
@@ -150,6 +154,10 @@ impl Keyring for World {
 
 /// It keeps nothing.
 impl KeyCache for World {
+    fn is_known(&self) -> bool {
+        false
+    }
+
     fn read(&self, _name: &str) -> Option<Secret> {
         None
     }

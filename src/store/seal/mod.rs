@@ -74,6 +74,15 @@ trait Keys: Sync {
     /// # Errors
     /// Why not, in words.
     fn check(&self, room: &Room<'_>) -> Result<(), String>;
+
+    /// Whether a person would be asked to unlock the place of the keys now. Nobody is.
+    ///
+    /// # Errors
+    /// `store`, if that cannot be told.
+    fn is_locked(&self, room: &Room<'_>) -> Result<bool, Error> {
+        let _ = room;
+        Ok(false)
+    }
 }
 
 /// Why a key is not kept.
@@ -226,6 +235,14 @@ impl Seal {
     /// Why not, in words.
     pub fn check(&self, room: &Room<'_>) -> Result<(), String> {
         self.keys.map_or(Ok(()), |keys| keys.check(room))
+    }
+
+    /// Whether a person would be asked to unlock the place of its keys now. Nobody is.
+    ///
+    /// # Errors
+    /// `store`, if that cannot be told.
+    pub(super) fn is_locked(&self, room: &Room<'_>) -> Result<bool, Error> {
+        self.keys.map_or(Ok(false), |keys| keys.is_locked(room))
     }
 }
 

@@ -78,6 +78,11 @@ impl Keys for Keyring {
             .check(room.limit())
             .map_err(|failure| failed(failure).to_string())
     }
+
+    fn is_locked(&self, room: &Room<'_>) -> Result<bool, Error> {
+        let keyring = room.context.keyring;
+        keyring.is_locked(room.limit()).map_err(failed)
+    }
 }
 
 /// Whether there is a keyring; the inner error tells why there is none.

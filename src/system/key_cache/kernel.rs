@@ -15,6 +15,9 @@ use crate::secret::Secret;
 /// How long may a secret be? A key of 256 bits in base64url has 43 characters.
 const LONGEST: usize = 64;
 
+/// Whether there is one.
+pub(super) const IS_KNOWN: bool = true;
+
 fn find(name: &str) -> Result<(KeyRing, Key), KeyError> {
     let ring = KeyRing::from_special_id(KeyRingIdentifier::User, false)?;
     let key = ring.search(&described(name))?;

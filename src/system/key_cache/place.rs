@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
+/// Whether there is one.
+pub(super) const IS_KNOWN: bool = false;
+
 pub(super) fn read(_name: &str) -> Option<Secret> {
     None
 }

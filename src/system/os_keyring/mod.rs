@@ -83,6 +83,10 @@ impl Keyring for SystemKeyring<'_> {
             .clone()
     }
 
+    fn is_locked(&self, limit: Duration) -> Result<bool, KeyringFailure> {
+        self.in_time(limit, |_| place::is_locked())
+    }
+
     fn read(&self, name: &str, limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
         let name = name.to_owned();
         self.in_time(limit, move |prompt| place::read(&name, prompt))

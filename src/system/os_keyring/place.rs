@@ -22,6 +22,10 @@ pub(super) fn check() -> Result<(), KeyringFailure> {
     absent()
 }
 
+pub(super) fn is_locked() -> Result<bool, KeyringFailure> {
+    absent()
+}
+
 pub(super) fn read(_name: &str, _prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
     absent()
 }

@@ -55,6 +55,15 @@ pub(super) fn check() -> Result<(), KeyringFailure> {
         .map_err(|error| failure(&error))
 }
 
+/// Whether the collection for new secrets is locked.
+pub(super) fn is_locked() -> Result<bool, KeyringFailure> {
+    let service = connect(Duration::ZERO)?;
+    let collection = service.get_default_collection();
+    collection
+        .and_then(|collection| collection.is_locked())
+        .map_err(|error| failure(&error))
+}
+
 pub(super) fn read(name: &str, prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
     let service = connect(prompt)?;
     let look = || {
