@@ -27,6 +27,21 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Reads the time of an HTTP header, as `Sun, 06 Nov 1994 08:49:37 GMT`
+    /// ([RFC 9110 §5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7)).
+    pub fn parse_http(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [_, day, month, year, time, "GMT"] = words[..] else {
+            return None;
+        };
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        let written = format!("{year}-{month:02}-{day:0>2}T{time}Z");
+        humantime::parse_rfc3339(&written).ok().map(Self::from)
+    }
+
     /// RFC 3339 in `Z`, without fractions.
     pub fn rfc3339(self) -> String {
         let seconds = u64::try_from(self.0.clamp(0, Self::LAST)).unwrap_or_default();
@@ -139,6 +154,26 @@ pub struct TokenSet {
 #[cfg(test)]
 mod tests {
     use super::Timestamp;
+
+    #[test]
+    fn the_time_of_a_header_is_read() {
+        for (text, expected) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 +0100", None),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("Sun, 06 Foo 1994 08:49:37 GMT", None),
+            ("Sun, 66 Nov 1994 08:49:37 GMT", None),
+            ("1994-11-06T08:49:37Z", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                Timestamp::parse_http(text),
+                expected.map(Timestamp),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn times_are_written_without_fractions_and_never_overflow() {

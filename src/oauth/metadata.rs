@@ -316,6 +316,47 @@ fn candidates(issuer: &Endpoint) -> Vec<String> {
     urls
 }
 
+/// Where an authority answers whoever asks, without a token: with its metadata, or, where the profile
+/// names its endpoints, with anything at all. None where no authority is named.
+pub fn addresses(client: &Client) -> Vec<String> {
+    let below = |authority: &Endpoint, path: &str| {
+        let authority = authority.as_str().trim_end_matches('/');
+        vec![format!(
+            "{authority}{path}/.well-known/openid-configuration"
+        )]
+    };
+    match &client.authority {
+        Authority::Entra(authority) => below(authority, "/v2.0"),
+        Authority::Adfs(authority) => below(authority, ""),
+        Authority::Issuer(issuer) => candidates(issuer),
+        Authority::Explicit => {
+            let url = client.endpoints.get(EndpointName::Token);
+            let url = url.and_then(|endpoint| url::Url::parse(endpoint.as_str()).ok());
+            url.map(|url| format!("{}/", url.origin().ascii_serialization()))
+                .into_iter()
+                .collect()
+        }
+    }
+}
+
+/// What is wrong with what one of [`addresses`] gave.
+///
+/// # Errors
+/// The reason, in words.
+pub fn check(document: &[u8], client: &Client) -> Result<(), String> {
+    match &client.authority {
+        Authority::Issuer(issuer) => parse(document, issuer, Connections::of(client)).map(drop),
+        // Whatever its tenant is called, its issuer has the tenant's number.
+        Authority::Entra(_) | Authority::Adfs(_) => {
+            let document: Document = serde_json::from_slice(document)
+                .map_err(|error| format!("it is no metadata: {error}"))?;
+            let token = document.token_endpoint.map(drop);
+            token.ok_or_else(|| "it is no metadata: it names no token endpoint".to_owned())
+        }
+        Authority::Explicit => Ok(()),
+    }
+}
+
 /// What Entra writes into the issuer of `common` and `organizations` instead of a tenant
 /// (<https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc>).
 pub const TENANT_TEMPLATE: &str = "{tenantid}";
