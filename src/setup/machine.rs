@@ -205,10 +205,6 @@ impl<'a> Machine<'a> {
     /// `store`, if the link cannot be made.
     pub(super) fn link(&self, wanted: &Link) -> Result<Vec<String>, Error> {
         let link = self.place(wanted);
-        let name = match wanted {
-            Link::At(_) => None,
-            Link::Named(name) => Some(name),
-        };
         let folder = link.parent().unwrap_or(Path::new(""));
         let mut notes = Vec::new();
         if self.lacks(wanted) {
@@ -228,19 +224,41 @@ impl<'a> Machine<'a> {
             })?;
             notes.push(format!("linked `{}`", link.display()));
         }
-        let shown = folder.display();
-        let advice = platform::path_advice(folder, &self.home);
-        match name.map(|name| self.find(name)) {
-            Some(None) => notes.push(format!(
-                "`{shown}` is not on PATH, so that no tool finds our links. {advice}"
-            )),
-            Some(Some(found)) if found != link && !self.is_ours(&found) => notes.push(format!(
-                "`{}` comes first on PATH, and is found in place of our link. {advice}",
-                found.display()
-            )),
-            Some(Some(_)) | None => {}
-        }
+        notes.extend(
+            self.path_problem(wanted)
+                .map(|(problem, advice)| format!("{problem}. {advice}")),
+        );
         Ok(notes)
+    }
+
+    /// Why a tool does not find our link on PATH though it is there, and what to do.
+    fn path_problem(&self, wanted: &Link) -> Option<(String, String)> {
+        let Link::Named(name) = wanted else {
+            return None;
+        };
+        let link = self.place(wanted);
+        let folder = link.parent().unwrap_or(Path::new(""));
+        let problem = match self.find(name) {
+            None => format!(
+                "`{}` is not on PATH, so that no tool finds our links",
+                folder.display()
+            ),
+            Some(found) if found != link && !self.is_ours(&found) => format!(
+                "`{}` comes first on PATH, and is found in place of our link",
+                found.display()
+            ),
+            Some(_) => return None,
+        };
+        Some((problem, platform::path_advice(folder, &self.home)))
+    }
+
+    /// Why a tool does not find our program by this link, and what to do.
+    pub(super) fn link_problem(&self, wanted: &Link, tool: &str) -> Option<(String, String)> {
+        if self.lacks(wanted) {
+            let problem = format!("the link `{}` is not there", self.place(wanted).display());
+            return Some((problem, format!("run `{NAME} setup {tool}`")));
+        }
+        self.path_problem(wanted)
     }
 
     /// Whether a program is this one. Nobody else has our name in theirs; a name that others have too may

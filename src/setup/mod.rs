@@ -543,6 +543,20 @@ pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Lis
     }
 }
 
+/// Why a tool does not find our program, though setup has written its configuration; and what to do.
+///
+/// # Errors
+/// `store`, if what setup has written cannot be told.
+pub fn link_problems(entry: &Entry, machine: &Machine<'_>) -> Result<Vec<(String, String)>, Error> {
+    let records = Record::all(machine, entry.name)?;
+    let settings = records.iter().flat_map(|record| &record.settings);
+    let links = links(entry, machine, settings);
+    let problems = links.iter();
+    Ok(problems
+        .filter_map(|link| machine.link_problem(link, entry.name))
+        .collect())
+}
+
 /// The error where nothing in a tool's configuration is what is wished for.
 fn meets_nothing(message: String) -> Error {
     Error::new(ErrorKind::NoProfile, message)
