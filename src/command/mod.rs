@@ -3,6 +3,7 @@
 //! To add one: a file with an [`Entry`], and a line in [`COMMANDS`].
 
 mod completions;
+mod doctor;
 mod log;
 mod login;
 mod logout;
@@ -72,6 +73,7 @@ pub const COMMANDS: &[Entry] = &[
     profile::ENTRY,
     setup::ENTRY,
     store::ENTRY,
+    doctor::ENTRY,
     completions::ENTRY,
     refresh::ENTRY,
 ];

@@ -195,7 +195,7 @@ fn profiles(configuration: &Configuration<'_>, context: &Context<'_>) -> Vec<Pro
 }
 
 /// What those of the profiles answer for that a tool may use.
-fn answering(
+pub(super) fn answering(
     configuration: &Configuration<'_>,
     tool: &str,
     profiles: &[Profile],

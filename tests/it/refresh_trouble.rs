@@ -191,6 +191,11 @@ impl Certificates {
         }
     }
 
+    /// The authority that is known.
+    pub(crate) fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
     pub(crate) fn get(&self, presented: Presented) -> Arc<ServerConfig> {
         Arc::clone(match presented {
             Presented::Good => &self.good,

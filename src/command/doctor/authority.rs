@@ -1,0 +1,345 @@
+//! The way to each authority, leg by leg: name, connection, certificate, answer, metadata; and the clock.
+//! One request each, which anybody may send.
+
+use std::time::Duration;
+
+use super::{Case, Check, Finding, Status};
+use crate::context::{Context, HttpFailure, HttpRequest, HttpResponse};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind};
+use crate::oauth::client::Client;
+use crate::oauth::metadata;
+use crate::oauth::response::trouble_hint;
+use crate::profile::Profile;
+use crate::secret::Secret;
+use crate::text::printable_url;
+use crate::token::Timestamp;
+
+/// The line in the table.
+pub(super) const CHECK: Check = Check {
+    name: "authority",
+    look,
+};
+
+/// The variables that name a proxy, the first that is set counts.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+fn look(case: &Case<'_>) -> Vec<Finding> {
+    if case.is_offline {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    findings.extend(proxy(&case.context));
+    findings.extend(certificates(&case.context));
+    let mut asked: Vec<(Vec<String>, &Profile)> = Vec::new();
+    let mut clock = None;
+    for profile in case.profiles {
+        let addresses = match profile.grant.is_of_authority() {
+            true => metadata::addresses(&profile.client),
+            false => Vec::new(),
+        };
+        let is_known = asked
+            .iter()
+            .any(|(known, other)| *known == addresses && other.client.tls == profile.client.tls);
+        if addresses.is_empty() || is_known {
+            continue;
+        }
+        match reach(&addresses, &profile.client, &case.context) {
+            Ok(reached) => {
+                let url = printable_url(&reached.url);
+                let message = format!("{url} answers, and says what it should");
+                findings.push(Finding::ok(&profile.name, &message));
+                clock = clock.or(reached.ahead.map(|ahead| (ahead, url)));
+            }
+            Err(finding) => findings.push(Finding {
+                part: profile.name.clone(),
+                ..*finding
+            }),
+        }
+        asked.push((addresses, profile));
+    }
+    findings.extend(clock.map(|(ahead, url)| differs(ahead, &url)));
+    findings
+}
+
+/// An answer.
+struct Reached {
+    url: String,
+    /// How many seconds this machine's clock is ahead.
+    ahead: Option<i64>,
+}
+
+fn reach(
+    addresses: &[String],
+    client: &Client,
+    context: &Context<'_>,
+) -> Result<Reached, Box<Finding>> {
+    let mut wrong = None;
+    for url in addresses {
+        let response = send(url, client, context).map_err(|failure| {
+            Box::new(match failure {
+                HttpFailure::Misconfigured(error) => Finding::error("", &error),
+                HttpFailure::NotSent(reason) | HttpFailure::NotAnswered(reason) => {
+                    broken(url, &reason, context)
+                }
+            })
+        })?;
+        let Err(finding) = judge(url, &response, client) else {
+            let date = response.header("date").and_then(Timestamp::parse_http);
+            return Ok(Reached {
+                url: url.clone(),
+                ahead: date.map(|date| context.clock.now().since(date)),
+            });
+        };
+        // Of several places the first is the usual one; what is no document at all says least.
+        let is_there = response.status == 200;
+        if is_there && wrong.as_ref().is_none_or(|(was_there, _)| !was_there) || wrong.is_none() {
+            wrong = Some((is_there, finding));
+        }
+        if !matches!(response.status, 200 | 400..=499) {
+            break;
+        }
+    }
+    Err(wrong.map_or_else(
+        || Box::new(Finding::ok("", "nothing is to be asked")),
+        |(_, finding)| Box::new(finding),
+    ))
+}
+
+fn send(url: &str, client: &Client, context: &Context<'_>) -> Result<HttpResponse, HttpFailure> {
+    /// How long may one authority take?
+    const LIMIT: Duration = Duration::from_secs(10);
+    let request = HttpRequest {
+        method: "GET",
+        url: url.to_owned(),
+        headers: vec![("accept", Secret::new("application/json"))],
+        body: None,
+    };
+    context.http.send(&request, &client.tls, LIMIT)
+}
+
+/// What an answer says.
+fn judge(url: &str, response: &HttpResponse, client: &Client) -> Result<(), Finding> {
+    let url = printable_url(url);
+    let status = response.status;
+    let is_explicit = client.authority == crate::oauth::client::Authority::Explicit;
+    let wrong = |kind, message: &str| Finding::new("", Status::Error(kind), message);
+    match status {
+        // Whatever it says, it can be reached.
+        _ if is_explicit && !matches!(status, 500..=599) => Ok(()),
+        200 => metadata::check(&response.body, client).map_err(|reason| {
+            wrong(ErrorKind::Config, &format!("{url}: {reason}")).hint(
+                "check `authority` of the profile; a page in its place may be that of a network which \
+                 wants a sign-in of its own",
+            )
+        }),
+        300..=399 => Err(wrong(
+            ErrorKind::Unavailable,
+            &format!("{url} leads elsewhere (HTTP status {status})"),
+        )
+        .hint(
+            "check `authority` of the profile, and whether the network wants a sign-in of its own",
+        )),
+        407 => Err(
+            wrong(ErrorKind::Unavailable, "the proxy wants a sign-in").hint(
+                "write the user name and the password into the URL of HTTPS_PROXY",
+            ),
+        ),
+        408 | 429 | 500..=599 => Err(wrong(
+            ErrorKind::Unavailable,
+            &format!("{url} is in trouble (HTTP status {status})"),
+        )
+        .hint("nothing is to be done here; try again later")),
+        _ => Err(wrong(
+            ErrorKind::Config,
+            &format!("there are no metadata at {url} (HTTP status {status})"),
+        )
+        .hint("check `authority`, or name its `endpoints` in the profile")),
+    }
+}
+
+/// A leg of the way: the words of the failures on it, what that means, and what to do.
+type Leg = (&'static [&'static str], &'static str, &'static str);
+
+/// Every leg that a failure's words tell apart, the first that fits counts.
+const LEGS: &[Leg] = &[
+    (
+        &["tunnel", "proxy"],
+        "the proxy does not let it through",
+        "check HTTPS_PROXY, and NO_PROXY for what needs none",
+    ),
+    (
+        &["dns error", "failed to lookup address"],
+        "its name is not found",
+        "check the name in `authority`, the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
+    ),
+    (
+        &["Connection refused"],
+        "nothing listens there",
+        "check the port in `authority`, and whether the network wants a proxy (HTTPS_PROXY)",
+    ),
+    (
+        &["unreachable", "No route to host"],
+        "no way leads there",
+        "check the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
+    ),
+    (
+        &[
+            "certificate: Expired",
+            "certificate expired",
+            "NotValidYet",
+            "not valid yet",
+        ],
+        "its certificate is not valid at this time",
+        "check the clock of this machine; else the certificate is for its owner to renew",
+    ),
+    (
+        &["NotValidForName", "not valid for name"],
+        "its certificate is that of another name",
+        "check the name in `authority`",
+    ),
+    (
+        &["invalid peer certificate"],
+        "its certificate is not trusted",
+        "",
+    ),
+    (&["received fatal alert"], "it refuses the handshake", ""),
+    (
+        &["timed out", "deadline has elapsed"],
+        "it does not answer in time",
+        "check the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
+    ),
+];
+
+/// A way that is broken somewhere.
+fn broken(url: &str, reason: &str, context: &Context<'_>) -> Finding {
+    let is_it = |(words, ..): &&Leg| words.iter().any(|word| reason.contains(word));
+    let (_, problem, hint) = LEGS.iter().find(is_it).copied().unwrap_or((
+        &[],
+        "it gives no answer that can be read",
+        "check what listens there, and the network",
+    ));
+    let message = format!("{}: {problem} ({reason})", printable_url(url));
+    let hint = match hint {
+        "" => trouble_hint(reason).unwrap_or_default(),
+        hint => hint,
+    };
+    let is_here = Endpoint::parse(url).is_ok_and(|endpoint| endpoint.is_on_loopback());
+    let by = named_proxy(context).filter(|_| !is_here);
+    let by = by.map_or_else(String::new, |(name, url)| {
+        format!(
+            "; the way is by the proxy {} of {name}",
+            printable_url(&url)
+        )
+    });
+    Finding::new("", Status::Error(ErrorKind::Unavailable), &message).hint(&format!("{hint}{by}"))
+}
+
+fn named_proxy(context: &Context<'_>) -> Option<(&'static str, String)> {
+    let variable = |name: &&'static str| Some((*name, context.environment.variable(name)?));
+    PROXIES.iter().find_map(variable)
+}
+
+fn proxy(context: &Context<'_>) -> Option<Finding> {
+    let (name, url) = named_proxy(context)?;
+    let shown = printable_url(&url);
+    let whole = match url.contains("://") {
+        true => url,
+        false => format!("http://{url}"),
+    };
+    let is_url = url::Url::parse(&whole).is_ok_and(|url| url.has_host());
+    if !is_url {
+        let error = Error::new(ErrorKind::Config, format!("{name} `{shown}` is no URL"));
+        let error = error.hint("write it as `http://HOST:PORT`, or unset it");
+        return Some(Finding::error("proxy", &error));
+    }
+    let without = ["NO_PROXY", "no_proxy"]
+        .iter()
+        .find_map(|name| context.environment.variable(name));
+    let without = without.map_or_else(String::new, |hosts| format!(", but for {hosts}"));
+    let message = format!("requests go by the proxy {shown} of {name}{without}");
+    Some(Finding::ok("proxy", &message))
+}
+
+/// The certificate authorities that stand for those of the system.
+fn certificates(context: &Context<'_>) -> Option<Finding> {
+    const NAME: &str = "SSL_CERT_FILE";
+    const MARK: &str = "-----BEGIN CERTIFICATE-----";
+    let path = context.environment.variable(NAME)?;
+    let hint = "name a PEM file of certificate authorities, or unset it";
+    let wrong = |message: String| {
+        let error = Error::new(ErrorKind::Config, message).hint(hint);
+        Some(Finding::error("certificates", &error))
+    };
+    match std::fs::read(&path) {
+        Err(error) => wrong(format!("{NAME} `{path}` cannot be read: {error}")),
+        Ok(bytes) if !String::from_utf8_lossy(&bytes).contains(MARK) => {
+            wrong(format!("{NAME} `{path}` holds no certificate in PEM"))
+        }
+        Ok(_) => {
+            let message = format!("the certificate authorities are those of `{path}` ({NAME})");
+            Some(Finding::ok("certificates", &message))
+        }
+    }
+}
+
+/// How much the clock of this machine differs from an authority's.
+fn differs(ahead: i64, url: &str) -> Finding {
+    /// How many seconds do authorities bear with, at the least?
+    const LIMIT: i64 = 60;
+    if ahead.abs() <= LIMIT {
+        return Finding::ok("clock", "the clock of this machine is right");
+    }
+    let side = if ahead > 0 { "ahead of" } else { "behind" };
+    let span = humantime::format_duration(Duration::from_secs(ahead.unsigned_abs()));
+    let message = format!("the clock of this machine is {span} {side} that of {url}");
+    Finding::warning("clock", &message).hint(
+        "set it, as by `timedatectl set-ntp true`: certificates, proofs and the end of tokens are told \
+         by it",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LEGS;
+
+    #[test]
+    fn the_words_of_a_failure_tell_on_which_leg_it_was() {
+        for (reason, expected) in [
+            (
+                "dns error: failed to lookup address information: Name or service not known",
+                "its name is not found",
+            ),
+            (
+                "tcp connect error: Connection refused (os error 111)",
+                "nothing listens there",
+            ),
+            (
+                "tcp connect error: Network is unreachable (os error 101)",
+                "no way leads there",
+            ),
+            ("operation timed out", "it does not answer in time"),
+            (
+                "invalid peer certificate: UnknownIssuer",
+                "its certificate is not trusted",
+            ),
+            (
+                "received fatal alert: CertificateRequired",
+                "it refuses the handshake",
+            ),
+            (
+                "unsuccessful tunnel: dns error",
+                "the proxy does not let it through",
+            ),
+        ] {
+            let found = LEGS
+                .iter()
+                .find(|(words, ..)| words.iter().any(|word| reason.contains(word)));
+            assert_eq!(
+                found.map(|(_, problem, _)| *problem),
+                Some(expected),
+                "{reason}"
+            );
+        }
+    }
+}
