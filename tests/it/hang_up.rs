@@ -18,9 +18,9 @@ fn told(process: &str, name: &str) -> Option<String> {
     value.map(|value| value.trim().to_owned())
 }
 
-/// Sends a hang-up, and returns once it was taken note of.
-fn hang_up(process: &str) {
-    let status = Command::new("kill").args(["-HUP", process]).status();
+/// Sends a signal, and returns once it was taken note of.
+fn send(signal: &str, process: &str) {
+    let status = Command::new("kill").args(["-s", signal, process]).status();
     assert!(status.expect("kill starts").success());
     taken(process);
 }
@@ -83,7 +83,7 @@ fn a_refresh_that_hears_of_it_twice_is_finished_and_nohup_is_respected() {
         let child = detached(command).spawn().expect("setsid starts");
         scene.authority.wait_until(|state| state.held == 1);
         for _ in 0..2 {
-            hang_up(&child.id().to_string());
+            send("HUP", &child.id().to_string());
         }
         scene.authority.release();
         let output = child.wait_with_output().expect("it can be waited for");
@@ -93,6 +93,31 @@ fn a_refresh_that_hears_of_it_twice_is_finished_and_nohup_is_respected() {
         assert_eq!(answer["source"], "cache", "{wrapper:?}: they were kept");
         assert_eq!(scene.refreshes(), 1);
     });
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_wait_for_a_refresh() {
+    let scene = Scene::signed_in();
+    let before = scene.session();
+    scene.authority.hold();
+    let command = scene.wrapped(
+        &["env", "--default-signal=INT"],
+        &["get", "--force-refresh"],
+    );
+    let child = detached(command).spawn().expect("setsid starts");
+    scene.authority.wait_until(|state| state.held == 1);
+    let process = child.id().to_string();
+    send("INT", &process);
+    let state = told(&process, "State").unwrap_or_default();
+    assert!(
+        !state.starts_with(['Z', 'X']),
+        "the first one waits: {state}"
+    );
+    send("INT", &process);
+    let output = child.wait_with_output().expect("it can be waited for");
+    scene.sandbox.checked(output).failed(130);
+    assert_eq!(scene.session(), before, "nothing was torn");
+    scene.authority.release();
 }
 
 #[test]

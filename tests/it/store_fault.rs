@@ -367,3 +367,36 @@ fn whoever_waits_for_a_refresh_takes_what_it_brought_without_the_lock() {
     );
     assert_eq!(scene.refreshes(), 0);
 }
+
+#[test]
+fn where_there_are_no_locks_a_refresh_goes_on_with_a_warning() {
+    let scene = Scene::signed_in();
+    scene.age(-1);
+    let wrapper = failing("flock:error=EOPNOTSUPP");
+    let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
+    assert!(ran.stderr.contains("cannot be locked"), "{ran:?}");
+    assert!(ran.stderr.contains("could lose the sign-in"), "{ran:?}");
+    assert_eq!(ran.json()["source"], "refresh");
+    assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+}
+
+#[test]
+fn what_is_kept_is_its_owner_s_alone_whatever_the_umask_lets_others_do() {
+    let scene = Scene::new();
+    // What is made for a test is made beforehand.
+    fs::remove_dir_all(scene.sandbox.state()).expect("it is ours");
+    let wrapper = ["sh", "-c", "umask 000; exec \"$0\" \"$@\""];
+    scene.run_command(scene.wrapped(&wrapper, &["login"])).ok();
+    let mode = |path: &std::path::Path| {
+        let metadata = fs::metadata(path).expect("it is there");
+        metadata.permissions().mode() & 0o777
+    };
+    let directory = scene.sandbox.session();
+    let directory = directory.parent().expect("it lies in a directory");
+    assert_eq!(mode(directory), 0o700);
+    let names = scene.beside_session();
+    assert!(names.len() > 1, "a session and a lock: {names:?}");
+    for name in names {
+        assert_eq!(mode(&directory.join(&name)), 0o600, "{name}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What is kept comes back: any session, sealed in any way, over any other, is read as it was written,
 //! and a sealed file shows nothing of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
@@ -25,9 +25,9 @@ use proptest::strategy::Strategy;
 use crate::fake::World;
 use crate::property::{hold, text};
 
-/// A keyring that keeps what it is given.
+/// A keyring that keeps what it is given, and tells it unless it is locked.
 #[derive(Default)]
-struct Ring(RefCell<BTreeMap<String, Secret>>);
+struct Ring(RefCell<BTreeMap<String, Secret>>, Cell<bool>);
 
 impl Keyring for Ring {
     fn check(&self, _limit: Duration) -> Result<(), KeyringFailure> {
@@ -35,7 +35,10 @@ impl Keyring for Ring {
     }
 
     fn read(&self, name: &str, _limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
-        Ok(self.0.borrow().get(name).cloned())
+        match self.1.get() {
+            true => Err(KeyringFailure::Locked),
+            false => Ok(self.0.borrow().get(name).cloned()),
+        }
     }
 
     fn write(&self, name: &str, secret: &Secret, _: Duration) -> Result<(), KeyringFailure> {
@@ -297,4 +300,36 @@ fn holds_a_secret(session: &Session) -> bool {
                 || account.refresh_token.is_some()
                 || account.proof_key.is_some()
         })
+}
+
+#[test]
+fn a_key_that_cannot_be_had_is_noticed_before_a_refresh_token_is_spent_and_changes_nothing() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let (world, ring) = (World::default(), Ring::default());
+    let context = Context {
+        keyring: &ring,
+        ..world.context()
+    };
+    let first = store(directory.path(), None);
+    let guard = first.lock(&context).expect("nobody else has it");
+    let mut session = Session::default();
+    let saved = first.save(&mut session, None, &guard, &context);
+    saved.expect("it can be written");
+    drop(guard);
+    let before = fs::read(first.path()).expect("it is there");
+    ring.1.set(true);
+    let next = store(directory.path(), None);
+    let guard = next.lock(&context).expect("nobody else has it");
+    let proved = next.prove_writable(&guard, &context).err();
+    let loaded = next.load(&context).err();
+    let cleared = next.save(&mut session, None, &guard, &context).err();
+    for error in [proved, loaded, cleared] {
+        let error = error.expect("the keyring is locked");
+        assert_eq!(error.kind(), ErrorKind::Store);
+        assert!(error.message().contains("the keyring is locked"), "{error}");
+    }
+    assert_eq!(fs::read(next.path()).expect("it is there"), before);
+    ring.1.set(false);
+    let again = store(directory.path(), None).load(&context);
+    assert!(matches!(again, Ok(Loaded::Session(read, _)) if *read == session));
 }
