@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 #[path = "../../fuzz/decoder.rs"]
-mod fuzz;
+pub(crate) mod fuzz;
 
 use self::fuzz::{DECODERS, assert_harmless};
 

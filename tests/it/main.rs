@@ -41,6 +41,7 @@ mod curl_job;
 mod decision_property;
 mod decoder;
 mod device_code;
+mod display_property;
 mod docker_ground;
 mod docker_job;
 mod docker_target;
