@@ -40,6 +40,7 @@ mod core_dump;
 mod curl_job;
 mod decision_property;
 mod decoder;
+mod dependency;
 mod device_code;
 mod display_property;
 mod docker_ground;
