@@ -119,6 +119,7 @@ mod policy;
 mod preset;
 mod preset_browser;
 mod profile_file;
+mod promise;
 mod property;
 mod rclone_job;
 mod readme;

@@ -286,40 +286,6 @@ fn every_relative_link_leads_somewhere() {
     assert!(count > 10, "only {count} links were found");
 }
 
-#[test]
-fn every_test_that_the_standards_name_is_there() {
-    let text = read("docs/standards.md");
-    let mut count = 0;
-    // Between backticks: every second piece.
-    for name in text.split('`').skip(1).step_by(2) {
-        let Some((file, test)) = name.split_once("::").filter(|(file, _)| *file != "FILE") else {
-            continue;
-        };
-        if file == "src/FILE" {
-            continue;
-        }
-        let path = if file.starts_with("src/") {
-            format!("{file}.rs")
-        } else {
-            format!("tests/it/{file}.rs")
-        };
-        let source = read(&path);
-        let place = source.find(&format!("\n    fn {test}()"));
-        let place = place.or_else(|| source.find(&format!("\nfn {test}()")));
-        let before = &source[..place.unwrap_or_else(|| panic!("{path} has no test `{test}`"))];
-        assert!(
-            before.trim_end().ends_with("#[test]"),
-            "`{name}` is no test"
-        );
-        count += 1;
-    }
-    assert!(count > 40, "only {count} tests were found");
-    for line in text.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        assert!(cells.len() == 6 && !cells[4].is_empty(), "{line}");
-    }
-}
-
 /// The headings of a document as forges name them.
 fn anchors(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).expect("a document can be read");
