@@ -211,6 +211,16 @@ const TRICKS: &[&str] = &[
     "\u{130}",
 ];
 
+/// Ends of a path that climb out of it, as some read them.
+const CLIMBS: &[&str] = &[
+    "/../../x",
+    "/\\..\\..\\x",
+    "/%2e%2e/%2e%2e/x",
+    "/.%2E/.%2E/x",
+    "/%5c..%5c..%5cx",
+    "/..%2f..%2fx",
+];
+
 /// One change of a text: what is put where, and how many characters it replaces.
 type Edit = (Index, &'static str, usize);
 
@@ -248,12 +258,12 @@ fn case() -> impl Strategy<Value = Case> {
         option::weighted(0.9, any::<Index>()),
         parts(),
         (before, behind),
-        edits,
+        (option::weighted(0.2, select(CLIMBS)), edits),
         of(any::<Index>()),
         option::weighted(0.2, 0..4_usize),
     )
         .prop_map(
-            |(profiles, origin, other, (before, behind), edits, shout, named)| {
+            |(profiles, origin, other, (before, behind), (climb, edits), shout, named)| {
                 let all: Vec<&Parts> = profiles.iter().flatten().collect();
                 let origin = origin.filter(|_| !all.is_empty());
                 let mut parts =
@@ -262,7 +272,7 @@ fn case() -> impl Strategy<Value = Case> {
                 parts.host = format!("{before}{}{behind}", parts.host);
                 parts.path.extend(other.path.first());
                 Case {
-                    url: edited(&parts.written(), &edits, shout),
+                    url: edited(&parts.written(), &edits, shout) + climb.unwrap_or_default(),
                     named: named.filter(|number| *number < profiles.len()),
                     profiles,
                 }
