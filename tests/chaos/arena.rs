@@ -70,10 +70,11 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    /// Somebody is signed in; access tokens live so many seconds. With a disk of its own, if it is to
-    /// run full.
-    pub(crate) fn new(seed: u64, seconds: u64, has_disk: bool) -> Self {
-        let ground = Ground::new(json!({ "accessTokenTtl": seconds }));
+    /// Somebody is signed in; access tokens live so many seconds, and refresh tokens that were replaced
+    /// are forgiven for as many as `forgives`. With a disk of its own, if it is to run full.
+    pub(crate) fn new(seed: u64, seconds: u64, forgives: u64, has_disk: bool) -> Self {
+        let options = json!({ "accessTokenTtl": seconds, "forgives": forgives });
+        let ground = Ground::new(options);
         let disk = has_disk.then(|| Disk::mount(&ground.sandbox.state()));
         let crowd = Arc::new(Crowd::default());
         let endpoint = format!("{}/token", ground.authority.issuer());
@@ -89,7 +90,7 @@ impl Arena {
             seed,
             rounds: 0,
             runs: BTreeMap::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(forgives > 0),
             is_rekeying: Mutex::new(false),
             faketime: String::from_utf8(faketime).expect("a path of ours"),
             answered: 0,
@@ -365,6 +366,13 @@ impl Arena {
         let own = self.ground.sandbox.state().display().to_string();
         eventually("no process is left", || !is_told_to_any(&own));
         assert!(self.answered > 0, "some were answered");
+        if self.ledger.forgives() {
+            assert_eq!(
+                (counts.refused, counts.sign_ins),
+                (0, 1),
+                "nothing was lost for good"
+            );
+        }
         format!(
             "{} processes, {} of them answered with a token; {} token requests: {} refreshes that were \
              kept, {} of them to see that the sign-in lives; {} whose process was killed before it had \

@@ -1,9 +1,10 @@
-//! What became of each refresh. The authority replaces a refresh token at each use and forgives
-//! nothing: it takes one that it has replaced for stolen, and ends the sign-in.
+//! What became of each refresh. The authority replaces a refresh token at each use. One that it has
+//! replaced it takes for stolen, and ends the sign-in; unless it forgives that for a while.
 //!
-//! So each token request is one of four: its new token was kept; it was lost, in one of the windows
-//! that no client can close; or it was refused, since one was lost before. A request of any other
-//! sort is an error of the program, and panics here.
+//! So each token request is one of four: its new token was kept; it was lost, with its process or on
+//! its way, in one of the windows that no client can close; or it was refused, since one was lost
+//! before. Where the authority forgives, the old token is good for the next request, and nothing is
+//! refused. A request of any other sort is an error of the program, and panics here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -36,6 +37,8 @@ impl Counts {
 /// What is known so far.
 #[derive(Default)]
 pub(crate) struct Ledger {
+    /// Whether the authority takes a token that it has replaced a moment ago.
+    forgives: bool,
     pub(crate) counts: Counts,
     /// The shortest time between a token that was kept and the next refresh.
     pub(crate) shortest: Option<Duration>,
@@ -60,6 +63,19 @@ enum Family {
 }
 
 impl Ledger {
+    /// Before the first sign-in.
+    pub(crate) fn new(forgives: bool) -> Self {
+        Self {
+            forgives,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing can be lost for good.
+    pub(crate) fn forgives(&self) -> bool {
+        self.forgives
+    }
+
     /// Whether the sign-in lives.
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.family, Family::Live { .. })
@@ -112,10 +128,7 @@ impl Ledger {
                         self.shortest = Some(shortest.min(passed));
                     }
                 }
-                assert_eq!(exchange.status, 200, "a token that is good: {exchange:?}");
-                let token = refresh_token(&exchange);
-                let newest = Some(exchange);
-                Family::Live { token, newest }
+                self.replaced(exchange)
             }
             Family::Live { newest, .. } => {
                 let lost = newest.expect("what a sign-in brought was kept");
@@ -131,6 +144,9 @@ impl Ledger {
                 } else {
                     panic!("a new token was lost, and nobody was killed: {lost:?}, {exchange:?}");
                 }
+                if self.forgives {
+                    return self.family = self.replaced(exchange);
+                }
                 self.refused(sent, exchange)
             }
             Family::Dead { sent: dead, last } => {
@@ -144,6 +160,13 @@ impl Ledger {
                 self.refused(sent, exchange)
             }
         };
+    }
+
+    fn replaced(&self, exchange: Exchange) -> Family {
+        assert_eq!(exchange.status, 200, "the token is good: {exchange:?}");
+        let token = refresh_token(&exchange);
+        let newest = Some(exchange);
+        Family::Live { token, newest }
     }
 
     fn refused(&mut self, sent: &str, exchange: Exchange) -> Family {

@@ -3,7 +3,8 @@
 // The one that oidc-provider brings forgets what has expired (an expired device code is then
 // `invalid_grant` instead of `expired_token`) and keeps 1,000 entries at most.
 
-export function createMemory() {
+/** `forgives` is for how many seconds a refresh token that was used passes for one that was not. */
+export function createMemory({ forgives = 0 } = {}) {
   const models = new Map();
   const rows = (model) => {
     if (!models.has(model)) models.set(model, new Map());
@@ -13,6 +14,7 @@ export function createMemory() {
   class MemoryAdapter {
     constructor(model) {
       this.rows = rows(model);
+      this.forgives = model === 'RefreshToken' ? forgives : 0;
     }
 
     async upsert(id, payload) {
@@ -32,7 +34,10 @@ export function createMemory() {
     }
 
     async consume(id) {
-      this.rows.get(id).consumed = Math.floor(Date.now() / 1000);
+      const row = this.rows.get(id);
+      const now = Math.floor(Date.now() / 1000);
+      if (this.forgives === 0) row.consumed = now;
+      else setTimeout(() => { row.consumed = now; }, this.forgives * 1000).unref();
     }
 
     async destroy(id) {

@@ -114,7 +114,7 @@ const accounts = (groups) => function findAccount(_context, login) {
 
 export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, traffic }) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const memory = createMemory();
+  const memory = createMemory(options);
   const groups = options.claimBytes ? 'g'.repeat(options.claimBytes) : undefined;
   const findAccount = accounts(groups);
 

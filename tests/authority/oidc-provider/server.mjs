@@ -42,6 +42,8 @@ const DEFAULTS = {
   interval: 1,
   /** Every refresh gives a new refresh token, and the use of an old one kills the family. */
   rotate: true,
+  /** For how many seconds it takes an old one all the same, as some servers do that know of lost answers. */
+  forgives: 0,
   /** Access tokens are JWTs for a resource. */
   jwt: false,
   /** How long a claim of no use is that stands in every JWT and every ID token. */
