@@ -215,7 +215,7 @@ impl Ground {
         match outcome {
             Outcome::Lost => {
                 let error = next.failed(4);
-                assert!(error.contains("invalid_grant"), "{}: {error}", at());
+                assert!(error.contains("needs a sign-in"), "{}: {error}", at());
             }
             Outcome::Before | Outcome::Kept | Outcome::NotReached => {
                 assert_eq!(next.stderr, "", "{}: nothing was waited for", at());
