@@ -65,6 +65,8 @@ pub(crate) struct Arena {
     faketime: String,
     /// How many `get` have brought a token.
     answered: u64,
+    /// How often all was sealed with another key.
+    rekeyed: u64,
     /// How many refreshes were made between rounds, to see that the sign-in lives.
     looks: u64,
 }
@@ -94,6 +96,7 @@ impl Arena {
             is_rekeying: Mutex::new(false),
             faketime: String::from_utf8(faketime).expect("a path of ours"),
             answered: 0,
+            rekeyed: 0,
             looks: 0,
         };
         let mut chance = Chance::new(seed, 0);
@@ -199,7 +202,9 @@ impl Arena {
             assert!(last.stderr.contains("needs a sign-in"), "{last:?}");
         }
         for (job, number, run) in &ended {
-            self.answered += u64::from(*job == Job::Get && run.end == End::Code(0));
+            let is_well = run.end == End::Code(0);
+            self.answered += u64::from(is_well && *job == Job::Get);
+            self.rekeyed += u64::from(is_well && *job == Job::Rekey);
             self.judge(*job, run, faults).unwrap_or_else(|why| {
                 panic!("process {number}, {job:?}, {faults:?}: {why}: {run:?}")
             });
@@ -232,7 +237,7 @@ impl Arena {
 
     /// Starts one process.
     fn work(&self, chance: &mut Chance, faults: Faults) -> (Job, Number, Run) {
-        if faults.seal && chance.is_one_in(100) {
+        if faults.seal && chance.is_one_in(30) {
             // One at a time: no second key is chosen before all is sealed with the first.
             if let Ok(mut is_rekeying) = self.is_rekeying.try_lock() {
                 if !*is_rekeying {
@@ -374,12 +379,13 @@ impl Arena {
             );
         }
         format!(
-            "{} processes, {} of them answered with a token; {} token requests: {} refreshes that were \
+            "{} processes, {} of them answered with a token, {} with all sealed anew; {} token requests: {} refreshes that were \
              kept, {} of them to see that the sign-in lives; {} whose process was killed before it had \
              kept the new token; {} whose answer the network lost; {} that were refused since one of \
              those was lost before; {} sign-ins",
             self.started(),
             self.answered,
+            self.rekeyed,
             counts.refreshes(),
             counts.kept,
             self.looks,
