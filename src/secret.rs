@@ -3,25 +3,49 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
-use zeroize::Zeroizing;
+use zeroize::optimization_barrier;
 
 /// Text that appears in no output unless somebody writes `expose()`.
 ///
 /// It has no `Display` and no `Serialize`, its `Debug` is redacted, and its memory is wiped when
 /// it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(String);
 
 impl Secret {
     /// Takes ownership of `text`; the caller keeps no copy.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(text.into())
     }
 
     /// Shows the text. Each call is a place where a secret leaves its wrapping.
     pub fn expose(&self) -> &str {
         &self.0
     }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        wipe(&mut std::mem::take(&mut self.0).into_bytes());
+    }
+}
+
+/// Bytes that are wiped when they are dropped.
+#[derive(Default)]
+pub struct SecretBytes(pub Vec<u8>);
+
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// Overwrites all that was ever in there: at once, where `zeroize` takes byte after byte.
+fn wipe(bytes: &mut Vec<u8>) {
+    bytes.fill(0);
+    bytes.resize(bytes.capacity(), 0);
+    // What nobody reads any more would not be written.
+    optimization_barrier(bytes.as_slice());
 }
 
 impl fmt::Debug for Secret {

@@ -14,6 +14,7 @@ use super::seal::{self, Key, Seal, Sealed};
 use super::session::Session;
 use crate::context::Random;
 use crate::error::{Error, ErrorKind};
+use crate::secret::SecretBytes;
 use crate::system::platform;
 use crate::text::printable;
 use crate::token::Timestamp;
@@ -63,14 +64,14 @@ pub(super) struct Lying {
 /// A file's content, opened.
 enum Content<'a> {
     Bare(&'a str),
-    Opened(Zeroizing<Vec<u8>>),
+    Opened(SecretBytes),
 }
 
 impl Content<'_> {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Bare(text) => text.as_bytes(),
-            Self::Opened(bytes) => bytes,
+            Self::Opened(bytes) => &bytes.0,
         }
     }
 }
@@ -171,7 +172,7 @@ impl SessionFile {
         let Some(bytes) = self.read()? else {
             return Ok(Loaded::Absent);
         };
-        decode(&bytes, &self.path(), find)
+        decode(&bytes.0, &self.path(), find)
     }
 
     /// What can be told of the file without its key; `None` where there is no file of ours.
@@ -184,7 +185,7 @@ impl SessionFile {
         let Some(bytes) = self.read()? else {
             return Ok(None);
         };
-        let lying = envelope(&bytes, &self.path())?.map(|(seal, envelope)| Lying {
+        let lying = envelope(&bytes.0, &self.path())?.map(|(seal, envelope)| Lying {
             seal,
             key: envelope
                 .seal
@@ -195,7 +196,7 @@ impl SessionFile {
     }
 
     /// The file's bytes; `None` where there is none.
-    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    fn read(&self) -> Result<Option<SecretBytes>, Error> {
         let path = self.path();
         let unreadable = |error: &io::Error| {
             failed("the session cannot be read", &path, error).hint(
@@ -211,11 +212,11 @@ impl SessionFile {
         check_directory(&self.directory)?;
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
         refuse(platform::private_file_problem(&path, &metadata))?;
-        let mut bytes = Zeroizing::new(Vec::new());
+        let mut bytes = SecretBytes::default();
         let length = usize::try_from(metadata.len().min(LONGEST)).unwrap_or_default();
-        bytes.reserve_exact(length + 1);
+        bytes.0.reserve_exact(length + 1);
         file.take(LONGEST + 1)
-            .read_to_end(&mut bytes)
+            .read_to_end(&mut bytes.0)
             .map_err(|error| unreadable(&error))?;
         Ok(Some(bytes))
     }
@@ -296,7 +297,7 @@ impl SessionFile {
         let Some(bytes) = self.read()? else {
             return Ok(false);
         };
-        let (seal, envelope) = envelope(&bytes, &path)?.map_err(damaged)?;
+        let (seal, envelope) = envelope(&bytes.0, &path)?.map_err(damaged)?;
         let content = open(seal, &envelope, &path, find)?.map_err(damaged)?;
         let text = std::str::from_utf8(content.bytes());
         let text = text.map_err(|_| damaged("its content is no text".to_owned()))?;
@@ -515,7 +516,10 @@ fn open<'b>(
         return Ok(Ok(Content::Bare(held)));
     }
     let parameters = envelope.seal.parameters.as_ref();
-    let text = serde_json::from_str::<&str>(held).ok();
+    // No character of base64url is written with an escape.
+    let text = held
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
     let Some((parameters, text)) = parameters.zip(text) else {
         return Ok(Err("its seal is incomplete".to_owned()));
     };
@@ -529,12 +533,19 @@ fn open<'b>(
         return Err(unopened().because_of(&gone).hint(hint));
     };
     let digest = path.file_stem().unwrap_or_default().to_string_lossy();
-    match seal::open(&key, &bound(seal, &digest), parameters, text) {
-        Some(bytes) => Ok(Ok(Content::Opened(bytes))),
-        None => Err(unopened()
-            .because("it was changed, or is the file of another session")
-            .hint("put back the file that was written; if there is none, move it away and sign in again")),
+    if let Some(bytes) = seal::open(&key, &bound(seal, &digest), parameters, text) {
+        return Ok(Ok(Content::Opened(bytes)));
     }
+    // What holds keys for a while is believed until then: to look costs more than to open.
+    Err(if key.checked().id() == parameters.key {
+        unopened()
+            .because("it was changed, or is the file of another session")
+            .hint("put back the file that was written; if there is none, move it away and sign in again")
+    } else {
+        unopened()
+            .because("the operating system's memory holds something else in the place of its key")
+            .hint("run `cred-helper store lock`, which drops it, and try again")
+    })
 }
 
 /// Whether a content is the same when it was sealed and opened again.
@@ -725,6 +736,10 @@ mod tests {
             ));
         }
         let other = super::tests::key("another key of such files");
+        let mut mistaken = |_: &'static Seal, _: &str| Ok(Some(other.clone()));
+        let error = decode(written.as_bytes(), Path::new("one.json"), &mut mistaken).unwrap_err();
+        let hint = error.hint_text().unwrap_or_default();
+        assert!(hint.contains("cred-helper store lock"), "{error:?}");
         let anew = encode(&text, &sealed(&key), "one", &SystemRandomness).unwrap();
         assert_ne!(anew, written, "a nonce is drawn for each");
         let flip = |needle: &str| {

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use super::Key;
 use crate::context::Random;
-use crate::encoding::{from_base64, to_base64url};
+use crate::encoding::{from_base64url, to_base64url};
 use crate::error::Error;
+use crate::secret::SecretBytes;
 
 /// How long is a nonce?
 const NONCE: usize = 24;
@@ -62,14 +63,14 @@ pub(in crate::store) fn open(
     bound: &str,
     parameters: &Sealed<'_>,
     text: &str,
-) -> Option<Zeroizing<Vec<u8>>> {
-    let nonce: [u8; NONCE] = from_base64(&parameters.nonce)?.try_into().ok()?;
-    let mut bytes = Zeroizing::new(from_base64(text)?);
+) -> Option<SecretBytes> {
+    let nonce: [u8; NONCE] = from_base64url(&parameters.nonce)?.try_into().ok()?;
+    let mut bytes = SecretBytes(from_base64url(text)?);
     XChaCha20Poly1305::new(key.bytes().into())
         .decrypt_in_place(
             &XNonce::from(nonce),
             &associated(bound, &parameters.key),
-            &mut *bytes,
+            &mut bytes.0,
         )
         .ok()?;
     Some(bytes)
