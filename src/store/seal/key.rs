@@ -1,10 +1,10 @@
 //! A key of 256 bits, and the id that tells it from others without showing anything of it.
 
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::context::Random;
-use crate::encoding::{from_base64, to_base64url};
+use crate::encoding::{from_base64url, to_base64url};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -15,8 +15,11 @@ const SALT: &[u8] = b"cred-helper store 1";
 #[derive(Clone)]
 pub(in crate::store) struct Key {
     id: String,
-    bytes: Zeroizing<[u8; 32]>,
+    bytes: Bytes,
 }
+
+/// They stay where they are until they are wiped: what is moved on the stack leaves a copy behind.
+type Bytes = Box<Zeroizing<[u8; 32]>>;
 
 impl Key {
     /// A key that nobody can guess.
@@ -24,28 +27,41 @@ impl Key {
     /// # Errors
     /// `internal`, if the operating system gives no chance.
     pub(super) fn random(random: &dyn Random) -> Result<Self, Error> {
-        Ok(Self::of_bytes(Zeroizing::new(random.bytes()?)))
+        let mut drawn = random.bytes()?;
+        let mut bytes = Bytes::default();
+        bytes.copy_from_slice(&drawn);
+        drawn.zeroize();
+        Ok(Self::of_bytes(bytes))
     }
 
     /// The key that comes of a secret of any form.
     pub(in crate::store) fn of_material(material: &Secret) -> Self {
-        Self::of_bytes(derive::<32>(material.expose().as_bytes(), b"key"))
+        let mut bytes = Bytes::default();
+        derive(material.expose().as_bytes(), b"key", bytes.as_mut_slice());
+        Self::of_bytes(bytes)
     }
 
-    /// The key that was written as text.
+    /// The key that was written as text; its id is not looked at.
     pub(super) fn of_text(text: &Secret) -> Option<Self> {
-        let bytes = Zeroizing::new(from_base64(text.expose())?);
-        let bytes: [u8; 32] = bytes.as_slice().try_into().ok()?;
-        let bytes = Zeroizing::new(bytes);
+        let written = Zeroizing::new(from_base64url(text.expose())?);
+        let mut bytes = Bytes::default();
+        if written.len() != bytes.len() {
+            return None;
+        }
+        bytes.copy_from_slice(&written);
         Some(Self {
             id: String::new(),
             bytes,
         })
     }
 
-    fn of_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        let id = to_base64url(derive::<16>(bytes.as_slice(), b"id").as_slice());
-        Self { id, bytes }
+    fn of_bytes(bytes: Bytes) -> Self {
+        let mut id = [0; 16];
+        derive(bytes.as_slice(), b"id", &mut id);
+        Self {
+            id: to_base64url(&id),
+            bytes,
+        }
     }
 
     /// The same key under the id that it was found by.
@@ -57,7 +73,7 @@ impl Key {
     }
 
     /// The same key under the id that is its own.
-    pub(super) fn checked(self) -> Self {
+    pub(in crate::store) fn checked(self) -> Self {
         Self::of_bytes(self.bytes)
     }
 
@@ -85,14 +101,13 @@ impl KeyType for Length {
     }
 }
 
-fn derive<const N: usize>(material: &[u8], purpose: &[u8]) -> Zeroizing<[u8; N]> {
-    let mut bytes = Zeroizing::new([0; N]);
+fn derive(material: &[u8], purpose: &[u8], derived: &mut [u8]) {
+    let length = Length(derived.len());
     Salt::new(HKDF_SHA256, SALT)
         .extract(material)
-        .expand(&[purpose], Length(N))
-        .and_then(|derived| derived.fill(bytes.as_mut_slice()))
+        .expand(&[purpose], length)
+        .and_then(|from| from.fill(derived))
         .expect("HKDF gives far more than that");
-    bytes
 }
 
 #[cfg(test)]
@@ -111,7 +126,16 @@ mod tests {
         assert_eq!(again.checked().id(), key.id());
         // Who derives differently cannot open what was sealed before.
         assert_eq!(key.id(), "bkhxs5a-1CJ3bJ_seMxSEw");
-        for text in ["", "a", "=", &"a".repeat(42), &"a".repeat(44)] {
+        let padded = format!("{}=", key.to_text().expose());
+        for text in [
+            "",
+            "a",
+            "=",
+            &"A".repeat(42),
+            &"A".repeat(44),
+            &"+".repeat(43),
+            &padded,
+        ] {
             assert!(Key::of_text(&Secret::new(text)).is_none(), "{text}");
         }
     }
