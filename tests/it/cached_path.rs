@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use crate::core_dump::seal;
 use crate::scene::{Scene, at_once, profile};
 
 /// What the kernel was asked for by a `get` with these arguments, line by line.
@@ -33,6 +34,7 @@ fn call(line: &str) -> &str {
 
 /// Calls that a silent answer has no need for: locks, threads, processes, sockets, writes.
 const NEEDLESS: &[&str] = &[
+    "add_key",
     "chmod",
     "clone",
     "connect",
@@ -71,14 +73,30 @@ fn is_needless(line: &str) -> bool {
 
 #[test]
 fn a_cached_token_is_answered_without_a_lock_a_thread_a_socket_or_a_write() {
+    assert_silent(&Scene::signed_in(), 0);
+}
+
+#[test]
+fn a_sealed_one_is_answered_so_too_with_the_kernels_keyring_alone() {
     let scene = Scene::signed_in();
+    if seal(&scene).is_some() {
+        // The user's keyring is found, the key in it, and what it holds.
+        assert_silent(&scene, 3);
+        scene.run(&["store", "lock"]).ok();
+    }
+}
+
+/// Each file is read once, the kernel's keyring asked so often, and nothing else done.
+fn assert_silent(scene: &Scene, keyring_calls: usize) {
     for arguments in [
         &["get"][..],
         &["get", "-p", "api", "-o", "json"],
         &["get", "--interactive", "always", "--min-valid", "5m"],
     ] {
-        let (answer, lines) = trace(&scene, arguments);
+        let (answer, lines) = trace(scene, arguments);
         assert!(!answer.is_empty());
+        let asked = lines.iter().filter(|line| call(line) == "keyctl");
+        assert_eq!(asked.count(), keyring_calls, "{arguments:?}: {lines:#?}");
         let config = format!("\"{}\"", scene.sandbox.config().display());
         let session = format!("\"{}\"", scene.sandbox.session().display());
         for path in [config, session] {

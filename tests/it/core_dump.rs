@@ -7,6 +7,7 @@ use std::process::Command;
 
 use cred_helper::context::KeyCache as _;
 use cred_helper::encoding::from_base64;
+use cred_helper::secret::Secret;
 use cred_helper::system::key_cache::SystemKeyCache;
 use serde_json::{Value, json};
 
@@ -96,21 +97,25 @@ fn scene(access_token: &str, refresh_token: &str) -> Scene {
     scene
 }
 
-/// Seals the scene's session with a key that lies in the kernel's keyring alone; its id.
-fn seal(scene: &Scene) -> String {
+/// Seals the scene's session with a key that lies in the kernel's keyring alone; the key's text. `None`
+/// where that is forbidden, which is noted.
+pub(crate) fn seal(scene: &Scene) -> Option<Secret> {
     let profiles = fs::read_to_string(scene.sandbox.config()).expect("it is ours");
     let material = scene.sandbox.path().display();
     let sealing = |command: Value| {
         format!("{profiles}[store]\nseal = \"command\"\nkey_cache = \"10m\"\ncommand = {command}\n")
     };
-    scene
-        .sandbox
-        .write_profiles(&sealing(json!(["echo", format!("key of {material}")])));
+    let echo = json!(["echo", format!("key of {material}")]);
+    scene.sandbox.write_profiles(&sealing(echo));
     scene.run(&["store", "migrate", "--to", "command"]).ok();
     scene.sandbox.write_profiles(&sealing(json!(["false"])));
     let session: Value = serde_json::from_slice(&scene.session()).expect("it is JSON");
-    let key = session["seal"]["parameters"]["key"].as_str();
-    key.expect("it is sealed").to_owned()
+    let id = session["seal"]["parameters"]["key"].as_str();
+    let key = SystemKeyCache.read(id.expect("it is sealed"));
+    if key.is_none() {
+        note_missing(&KERNEL_KEYRING);
+    }
+    key
 }
 
 /// What nobody was given is not in this memory of the scene, which is one of the program's.
@@ -149,10 +154,7 @@ fn after_a_cached_answer_memory_holds_neither_tokens_nor_the_key() {
             ending
         };
         assert_clean(&memory(), &scene, &tokens, &[]);
-        let id = seal(&scene);
-        let Some(key) = SystemKeyCache.read(&id) else {
-            return note_missing(&KERNEL_KEYRING);
-        };
+        let Some(key) = seal(&scene) else { return };
         let bytes = from_base64(key.expose()).expect("it was encoded");
         let ending = memory();
         scene.run(&["store", "lock"]).ok();
