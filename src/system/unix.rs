@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -348,6 +348,14 @@ fn owner_problem(path: &Path, metadata: &Metadata) -> Option<(String, String)> {
     })
 }
 
+/// Whether a socket of this user lies there, and no link to one.
+pub fn is_own_socket(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| {
+        let is_socket = metadata.file_type().is_socket();
+        is_socket && metadata.uid() == rustix::process::getuid().as_raw()
+    })
+}
+
 fn has_trusted_owner(metadata: &Metadata) -> bool {
     metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0
 }
@@ -388,4 +396,26 @@ pub fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 /// If the disk cannot be written.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::is_own_socket;
+
+    #[test]
+    fn a_socket_is_no_file_and_no_link_to_one() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let [file, link, socket] =
+            ["file", "link", "socket"].map(|name| directory.path().join(name));
+        std::fs::write(&file, "").expect("it can be written");
+        let _listener = UnixListener::bind(&socket).expect("a socket can be made");
+        symlink(&socket, &link).expect("a link can be made");
+        assert!(is_own_socket(&socket));
+        for other in [&file, &link, &directory.path().join("nothing")] {
+            assert!(!is_own_socket(other), "{}", other.display());
+        }
+    }
 }

@@ -277,6 +277,9 @@ const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo", "cli.rs"),
     ("git", "protocol/git_prompt.rs"),
     ("google", "profile/preset.rs"),
+    ("keyring", "profile/client_authentication.rs"),
+    ("keyring", "profile/file.rs"),
+    ("keyring", "secret_source.rs"),
     ("keyring", "setup/index.rs"),
     ("keyring", "store/seal/os_keyring.rs"),
 ];
