@@ -288,6 +288,7 @@ fn dispatch(
             let mut shell = Shell {
                 io,
                 context,
+                unattended_keyring: &unattended_keyring,
                 location: &location,
                 answer: &answer,
                 command_line: cli::command_line,

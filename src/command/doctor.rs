@@ -207,6 +207,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         let case = Case {
             context: Context {
                 deadline: Some(context.clock.monotonic() + LIMIT),
+                keyring: shell.unattended_keyring,
                 ..context
             },
             location: shell.location,

@@ -16,7 +16,7 @@ mod store;
 
 use clap::{ArgMatches, Command};
 
-use crate::context::Context;
+use crate::context::{Context, Keyring};
 use crate::error::Error;
 use crate::io::Io;
 use crate::profile::file::{self, Location, Source};
@@ -28,6 +28,8 @@ pub struct Shell<'a, 'io> {
     pub io: &'a mut Io<'io>,
     /// The effects, for what is said on stderr.
     pub context: Context<'a>,
+    /// The keyring for what asks nobody.
+    pub unattended_keyring: &'a dyn Keyring,
     /// Where the profile files lie.
     pub location: &'a Location,
     /// Answers requests, as it does for tools.

@@ -187,6 +187,11 @@ impl Change<'_> {
     }
 }
 
+/// Whether there is something in its place that cannot be read any more.
+pub(super) fn is_damaged(directory: &Path) -> bool {
+    matches!(read(directory), Ok(Some(choice)) if choice.is_damaged)
+}
+
 /// Changes what was decided, one process at a time. No session's lock is waited for meanwhile.
 ///
 /// # Errors

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::choice::{self, Choice};
+use super::choice;
 use super::file::{self, Lying, SealWith, SessionFile};
 use super::lock::{self, Found};
 use super::maintenance::digests;
 use super::seal::{self, KeysAtHand, Room, Seal, Sealing};
 use super::session::Session;
-use super::{Loaded, patiently, sessions};
+use super::{Loaded, next_seal, patiently, sessions};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
@@ -241,30 +241,29 @@ impl<'a> Examination<'a> {
     /// # Errors
     /// `store`.
     pub fn seal(&self) -> Result<(&'static Seal, Option<String>), Error> {
-        if let Some(seal) = self.sealing.configured() {
-            return Ok((seal, None));
-        }
         let choice = choice::read(&self.directory)?;
-        let chosen = choice.and_then(|choice| Some((seal::find(&choice.seal)?, choice)));
-        let Some((seal, choice)) = chosen else {
-            return seal::best(&self.room());
-        };
-        let is_wanted = choice.is_migrated || seal.has_keys();
-        let reason = match is_wanted {
-            true => None,
-            false => seal::best(&self.room())?.1,
-        };
-        Ok((seal, reason))
+        let (seal, reason) = next_seal(choice.as_ref(), None, &self.room())?;
+        // It may have been chosen when there was no keyring, and there is none still.
+        match self.best_seal() {
+            Some((best, why)) if !seal.has_keys() && !best.has_keys() => Ok((seal, reason.or(why))),
+            _ => Ok((seal, reason)),
+        }
     }
 
-    /// The seal that `auto` would take, if it were to choose now; `None` where something else was said.
-    pub fn best_seal(&self) -> Option<&'static Seal> {
+    /// The seal that `auto` would take, if it were to choose now, and where that is none, why; `None` where
+    /// something else was said.
+    pub fn best_seal(&self) -> Option<(&'static Seal, Option<String>)> {
         let choice = choice::read(&self.directory).ok()?;
         let is_said = choice.is_some_and(|choice| choice.is_migrated);
         if is_said || self.sealing.configured().is_some() {
             return None;
         }
-        seal::best(&self.room()).ok().map(|(seal, _)| seal)
+        seal::best(&self.room()).ok()
+    }
+
+    /// Whether what was decided about new sessions cannot be read any more.
+    pub fn is_choice_damaged(&self) -> bool {
+        choice::is_damaged(&self.directory)
     }
 
     /// Whether a person would be asked to unlock the keyring, if the key of that seal were needed.
@@ -299,15 +298,20 @@ impl<'a> Examination<'a> {
             ..self.room()
         };
         let choice = choice::read(&self.directory)?;
-        let choice: Choice = choice.unwrap_or_default();
-        let id = choice.key.filter(|_| choice.seal == seal.name);
-        let (key, is_made) = match &id {
-            Some(id) => (
-                Some(seal.find(id, &room)?.ok_or_else(|| seal::gone(seal, id))?),
-                false,
-            ),
-            None => (seal.make(&room)?, true),
+        let id = choice.as_ref().and_then(|choice| choice.key(seal));
+        let key = match id {
+            Some(id) => {
+                let found = seal.find_anew(id, &room)?;
+                Some(found.ok_or_else(|| seal::gone(seal, id))?)
+            }
+            None => {
+                let key = seal.draw(&room)?;
+                let kept = key.as_ref().map(|key| seal.keep(key, &room)).transpose();
+                kept.map_err(|not_kept| not_kept.error)?;
+                key
+            }
         };
+        let is_made = id.is_none();
         let session = Session {
             imported: vec!["x".repeat(LARGE)],
             ..Session::default()
@@ -350,7 +354,7 @@ impl<'a> Examination<'a> {
     pub fn open_all(&self) -> Opened {
         let mut opened = Opened::default();
         let room = self.room();
-        for digest in digests(&self.directory, ".json") {
+        for digest in digests(&self.directory, ".json").unwrap_or_default() {
             let file = self.file(&digest);
             // What is told without a key is told elsewhere.
             let Ok(Some(lying)) = file.lying() else {

@@ -102,38 +102,12 @@ impl OwnStore {
         let room = self.room(context);
         let choice = choice::read(room.directory)?;
         let before = self.file.lying()?;
-        let (seal, reason) = self.next_seal(choice.as_ref(), before.as_ref(), &room)?;
+        let (seal, reason) = next_seal(choice.as_ref(), before.as_ref(), &room)?;
         if reason.is_some() {
             *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = reason;
         }
         let key = choice::key(seal, choice.as_ref(), before.as_ref(), &room)?;
         Ok(SealWith { seal, key })
-    }
-
-    /// The seal of the next content, and where nothing was chosen and there is no keyring, why.
-    fn next_seal(
-        &self,
-        choice: Option<&Choice>,
-        before: Option<&Lying>,
-        room: &Room<'_>,
-    ) -> Result<(&'static Seal, Option<String>), Error> {
-        let migrated = choice.filter(|choice| choice.is_migrated);
-        let known = self
-            .sealing
-            .configured()
-            .or_else(|| migrated.and_then(Choice::seal))
-            .or(before.map(|before| before.seal))
-            .or_else(|| choice.and_then(Choice::seal));
-        let known = match known {
-            // What was chosen may have been damaged since: nothing becomes plain for that.
-            None => maintenance::sealed(room.directory)?,
-            some => some,
-        };
-        if let Some(seal) = known {
-            return Ok((seal, None));
-        }
-        choice.map_or(Ok(()), |choice| choice.check(room.directory))?;
-        seal::best(room)
     }
 
     /// What of the session's file is to be seen.
@@ -229,7 +203,7 @@ impl SessionStore {
         let room = own.room(context);
         let choice = choice::read(room.directory)?;
         let Some(lying) = own.file.lying()? else {
-            return own.next_seal(choice.as_ref(), None, &room);
+            return next_seal(choice.as_ref(), None, &room);
         };
         let is_chosen = own.sealing.configured().is_some() || choice.is_some();
         let reason = match is_chosen || lying.seal.has_keys() {
@@ -471,6 +445,31 @@ impl SessionStore {
     pub fn remove(&self, _guard: &SessionGuard) -> Result<(), Error> {
         self.own_store().file.remove()
     }
+}
+
+/// The seal of the next content, and where nothing was chosen and there is no keyring, why.
+fn next_seal(
+    choice: Option<&Choice>,
+    before: Option<&Lying>,
+    room: &Room<'_>,
+) -> Result<(&'static Seal, Option<String>), Error> {
+    let migrated = choice.filter(|choice| choice.is_migrated);
+    let known = room
+        .sealing
+        .configured()
+        .or_else(|| migrated.and_then(Choice::seal))
+        .or(before.map(|before| before.seal))
+        .or_else(|| choice.and_then(Choice::seal));
+    let known = match known {
+        // What was chosen may have been damaged since: nothing becomes plain for that.
+        None => maintenance::sealed(room.directory)?,
+        some => some,
+    };
+    if let Some(seal) = known {
+        return Ok((seal, None));
+    }
+    choice.map_or(Ok(()), |choice| choice.check(room.directory))?;
+    seal::best(room)
 }
 
 /// Does what needs a file's key. Where that fails, and the file was sealed anew meanwhile, it is looked

@@ -12,6 +12,9 @@ use crate::doctor_ground::{OPEN, SEALED, Said, assert_says, complaints, doctor, 
 use crate::oidc_ground::eventually;
 use crate::scene::{Scene, access_tokens, at_once, now, profile};
 
+/// A fault, how it is planted, and what is said of it.
+type Planted = (&'static str, fn(&Scene), Vec<Said>);
+
 /// Adds to the profile file.
 fn add(scene: &Scene, text: &str) {
     let before = fs::read_to_string(scene.sandbox.config()).expect("it is there");
@@ -48,7 +51,7 @@ fn where_all_is_well_nothing_is_complained_of() {
 
 #[test]
 fn a_fault_in_the_configuration_is_named_with_its_place() {
-    let rows: Vec<(&str, fn(&Scene), Vec<Said>)> = vec![
+    let rows: Vec<Planted> = vec![
         (
             "no TOML",
             |scene| add(scene, "\n[profiles.broken\n"),
@@ -192,7 +195,7 @@ fn newer(scene: &Scene) {
 fn a_fault_in_the_store_is_named_with_what_mends_it() {
     const UNTOLD: Said = ("warning", "session.api", "nobody can tell: ", "");
     const BEFORE: Said = ("warning", "seal.choice", "cannot be told before", "");
-    let rows: Vec<(&str, fn(&Scene), Vec<Said>)> = vec![
+    let rows: Vec<Planted> = vec![
         (
             "a directory that others can write",
             |scene| mode(&sessions(scene), 0o777),
@@ -289,6 +292,16 @@ fn a_fault_in_the_store_is_named_with_what_mends_it() {
                 ),
                 UNTOLD,
             ],
+        ),
+        (
+            "a damaged choice",
+            |scene| fs::write(sessions(scene).join("store.json"), "{").expect("it can be written"),
+            vec![(
+                "warning",
+                "store.file",
+                "`store.json` is damaged",
+                "store rekey",
+            )],
         ),
         (
             "a damaged file that was set aside",

@@ -48,6 +48,7 @@ mod docker_job;
 mod docker_target;
 mod doctor;
 mod doctor_ground;
+mod doctor_keyring;
 mod doctor_way;
 mod error_format;
 mod fake;

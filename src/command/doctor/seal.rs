@@ -37,8 +37,9 @@ fn choice(
     unsealed: Option<&str>,
 ) -> Finding {
     let name = seal.name;
-    let better = examination.best_seal().filter(|best| best.has_keys());
-    if let Some(better) = better.filter(|_| !seal.has_keys()) {
+    let best = examination.best_seal();
+    let better = best.filter(|(best, _)| best.has_keys() && !seal.has_keys());
+    if let Some((better, _)) = better {
         let message = "sessions are not sealed, as when there was no keyring, and there is one now";
         let hint = format!("run `cred-helper store migrate --to {}`", better.name);
         return Finding::warning("choice", message).hint(&hint);
@@ -125,6 +126,7 @@ fn files(case: &Case<'_>, examination: &Examination<'_>, seal: &Seal) -> Vec<Fin
     let sealing = case.configuration.sealing();
     let timeout = case.configuration.lock_timeout();
     let listed = Maintenance::new(case.state, sealing, timeout, &case.context).list();
+    let listed = listed.unwrap_or_default();
     let is_plain = |seal: &&Seal| !seal.has_keys();
     let plain = listed
         .iter()

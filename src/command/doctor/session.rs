@@ -32,7 +32,10 @@ fn of(case: &Case<'_>, examination: &Examination<'_>, profile: &Profile) -> Vec<
     );
     let name = &profile.name;
     let row = match examination.opens_unasked(&store.path()) {
-        Ok(true) => acquire::status(profile, &store, &case.context),
+        Ok(true) => {
+            let (row, read) = acquire::status(profile, &store, &case.context);
+            read.map(|()| row)
+        }
         Ok(false) => {
             let message = "nobody can tell before the keyring is unlocked";
             return vec![Finding::warning(name, message)];

@@ -77,12 +77,23 @@ fn files(case: &Case<'_>, examination: &Examination<'_>) -> Vec<Finding> {
     let configuration = case.configuration;
     let timeout = configuration.lock_timeout();
     let maintenance = Maintenance::new(case.state, configuration.sealing(), timeout, &case.context);
-    let listed = maintenance.list();
+    let listed = match maintenance.list() {
+        Ok(listed) => listed,
+        Err(error) => return vec![Finding::error("file", &error)],
+    };
     let mut findings = Vec::new();
     for listed in &listed {
         if let Err(error) = &listed.seal {
             findings.push(Finding::error("file", error));
         }
+    }
+    if examination.is_choice_damaged() {
+        let message =
+            "`store.json` is damaged: how new sessions are sealed is told by the others alone";
+        findings
+            .push(Finding::warning("file", message).hint(
+                "the next key that is chosen sets it aside, as by `cred-helper store rekey`",
+            ));
     }
     for path in examination.set_aside() {
         let message = format!("`{}` was damaged, and set aside", path.display());
