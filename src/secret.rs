@@ -42,7 +42,10 @@ impl Drop for SecretBytes {
 
 /// Overwrites all that was ever in there: at once, where `zeroize` takes byte after byte.
 fn wipe(bytes: &mut Vec<u8>) {
-    bytes.fill(0);
+    // In parts: what is taken for long ones is slow to begin.
+    for part in bytes.chunks_mut(1024) {
+        part.fill(0);
+    }
     bytes.resize(bytes.capacity(), 0);
     // What nobody reads any more would not be written.
     optimization_barrier(bytes.as_slice());
