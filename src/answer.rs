@@ -154,11 +154,7 @@ impl Answerer<'_> {
             known: RefCell::default(),
         };
         let context = Context {
-            keyring: match interactive {
-                Interactive::Never => self.unattended_keyring,
-                Interactive::Auto if self.context.environment.is_ci() => self.unattended_keyring,
-                Interactive::Auto | Interactive::Always => self.context.keyring,
-            },
+            keyring: self.keyring(interactive),
             terminal: channel.unwrap_or(own),
             deadline: Some(deadline),
             tokens: &tokens,
@@ -294,6 +290,15 @@ impl Answerer<'_> {
         )
     }
 
+    /// The keyring, which asks somebody to unlock it where they may be asked.
+    fn keyring(&self, interactive: Interactive) -> &dyn Keyring {
+        match interactive {
+            Interactive::Never => self.unattended_keyring,
+            Interactive::Auto if self.context.environment.is_ci() => self.unattended_keyring,
+            Interactive::Auto | Interactive::Always => self.context.keyring,
+        }
+    }
+
     fn status(
         &self,
         configuration: &Configuration<'_>,
@@ -304,12 +309,17 @@ impl Answerer<'_> {
             None => configuration.profiles().map(|(name, _)| name).collect(),
         };
         let mut rows = Vec::new();
+        // Shells and editors ask for it: nobody is asked to unlock anything.
+        let context = Context {
+            keyring: self.unattended_keyring,
+            ..self.context
+        };
         for profile in names {
             // With one name a mistake is an error; among all it must not hide the others.
             match configuration.profile(profile) {
                 Ok(profile) => {
                     let store = self.store(configuration, &profile);
-                    let (row, read) = acquire::status(&profile, &store, &self.context);
+                    let (row, read) = acquire::status(&profile, &store, &context);
                     rows.push(row);
                     if name.is_some() {
                         read?;

@@ -1,14 +1,17 @@
 //! `store`: how sign-ins lie on this machine, and how to change that.
 
+use std::path::Path;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::{Entry, Shell, columns, output_argument, text};
+use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::store::SessionStore;
 use crate::store::maintenance::{Done, Listed, Maintenance};
-use crate::store::seal::{self, SEALS};
+use crate::store::seal::{self, SEALS, Sealing};
 use crate::system::directories;
 use crate::text::printable;
 
@@ -74,10 +77,22 @@ fn command(command: Command) -> Command {
 }
 
 fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
+    let environment = shell.context.environment;
+    let state = directories::state(environment)?;
+    if matches.subcommand_name() == Some("lock") {
+        // A mistake in a profile file is no reason to leave a key where it is.
+        return lock(&state, shell);
+    }
     let sources = shell.sources()?;
     let configuration = Configuration::new(&sources)?;
-    let state = directories::state(shell.context.environment)?;
-    let context = shell.context;
+    let is_never = environment.variable("CRED_HELPER_INTERACTIVE").as_deref() == Some("never");
+    let context = match is_never || environment.is_ci() {
+        true => Context {
+            keyring: shell.unattended_keyring,
+            ..shell.context
+        },
+        false => shell.context,
+    };
     let (sealing, lock_timeout) = (configuration.sealing(), configuration.lock_timeout());
     let maintenance = Maintenance::new(&state, sealing, lock_timeout, &context);
     match matches.subcommand() {
@@ -91,15 +106,6 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         Some(("rekey", matches)) => {
             let done = maintenance.rekey()?;
             report(&done, false, matches, shell)
-        }
-        Some(("lock", _)) => {
-            let count = maintenance.lock_keys()?;
-            shell.context.inform(&match count {
-                0 => "no key was held".to_owned(),
-                1 => "one key was dropped".to_owned(),
-                count => format!("{count} keys were dropped"),
-            });
-            Ok(())
         }
         Some((_, matches)) => {
             let listed = maintenance.list()?;
@@ -117,6 +123,18 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         }
         None => Ok(()),
     }
+}
+
+/// Drops the keys that are held for a while.
+fn lock(state: &Path, shell: &Shell<'_, '_>) -> Result<(), Error> {
+    let sealing = Sealing::default();
+    let count = Maintenance::new(state, &sealing, None, &shell.context).lock_keys()?;
+    shell.context.inform(&match count {
+        0 => "no key was held".to_owned(),
+        1 => "one key was dropped".to_owned(),
+        count => format!("{count} keys were dropped"),
+    });
+    Ok(())
 }
 
 /// A session as JSON; its form is public.

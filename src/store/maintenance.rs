@@ -133,6 +133,17 @@ impl<'a> Maintenance<'a> {
             return self.seal_all(Which::All, &|file| self.look_at(file, (to, id.as_deref())));
         }
         let guard = self.lock()?;
+        if !to.has_keys() {
+            // Where a sealed one cannot be opened, those that are refreshed later do not lie open for
+            // that.
+            let looked = self.seal_all(Which::All, &|file| self.look_at(file, (to, None)))?;
+            if !looked.failed.is_empty() {
+                return Ok(Done {
+                    sealed: Vec::new(),
+                    ..looked
+                });
+            }
+        }
         self.seal_anew(&guard, to, Which::All, |change| {
             let key = choice::kept_or_chosen(to, change, &room)?;
             change.choice.migrate(to);
@@ -205,12 +216,16 @@ impl<'a> Maintenance<'a> {
     /// # Errors
     /// `store`.
     pub fn lock_keys(&self) -> Result<usize, Error> {
-        let mut ids = self.named()?;
-        if let Some(choice) = choice::read(&self.directory)? {
+        let (mut ids, unread) = self.named_as_far_as_read()?;
+        let choice = choice::read(&self.directory);
+        if let Ok(Some(choice)) = &choice {
             ids.extend(choice.ids().cloned());
         }
+        // What can be dropped is, whatever else is wrong.
         let forgotten = ids.iter().filter(|id| self.context.key_cache.forget(id));
-        Ok(forgotten.count())
+        let count = forgotten.count();
+        choice?;
+        unread.map_or(Ok(count), Err)
     }
 
     /// Has the key chosen, seals with it, then forgets the keys that nothing is sealed with any more.
@@ -346,7 +361,14 @@ impl<'a> Maintenance<'a> {
 
     /// The ids of all keys that a file is sealed with, also one that was set aside.
     fn named(&self) -> Result<BTreeSet<String>, Error> {
+        let (named, unread) = self.named_as_far_as_read()?;
+        unread.map_or(Ok(named), Err)
+    }
+
+    /// The same of those that can be read, and the error of one that cannot.
+    fn named_as_far_as_read(&self) -> Result<(BTreeSet<String>, Option<Error>), Error> {
         let mut named = BTreeSet::new();
+        let mut unread = None;
         for entry in entries(&self.directory)? {
             let path = entry.path();
             // What cannot be read may name any.
@@ -358,10 +380,10 @@ impl<'a> Maintenance<'a> {
             match bytes {
                 Ok(bytes) => named.extend(super::file::key_of(&bytes)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(unreadable(&path, &error)),
+                Err(error) => unread = Some(unreadable(&path, &error)),
             }
         }
-        Ok(named)
+        Ok((named, unread))
     }
 
     /// One maintenance at a time.

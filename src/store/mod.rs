@@ -214,15 +214,11 @@ impl SessionStore {
         Ok((lying.seal, reason))
     }
 
-    /// Why what this call wrote first is not sealed, where nothing was configured; of the first
-    /// session on this machine alone.
+    /// Why what this call wrote first is not sealed, where nothing was configured. It is told once.
     pub fn unsealed(&self) -> Option<String> {
         let own = self.own_store();
         let mut unsealed = own.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = || {
-            maintenance::digests(own.file.directory(), ".json").is_ok_and(|names| names.len() == 1)
-        };
-        unsealed.take().filter(|_| is_first())
+        unsealed.take()
     }
 
     /// Reads the session, without a lock.

@@ -79,10 +79,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("clap_complete::", &["command/completions.rs"]),
     ("toml_edit::", &["setup/cargo.rs"]),
     ("chacha20poly1305::", &["store/seal/cipher.rs"]),
-    (
-        "dbus_secret_service::",
-        &["system/os_keyring/secret_service.rs"],
-    ),
     ("security_framework::", &["system/os_keyring/keychain.rs"]),
     (
         "keyring_core::",
@@ -116,8 +112,15 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("cfg(unix", &[]),
     ("cfg(windows", &[]),
     ("cfg!(", &[]),
-    ("os::unix", &["system/documents.rs", "system/unix.rs"]),
-    ("os::linux", &[]),
+    (
+        "os::unix",
+        &[
+            "system/documents.rs",
+            "system/os_keyring/bus.rs",
+            "system/unix.rs",
+        ],
+    ),
+    ("os::linux", &["system/os_keyring/bus.rs"]),
     ("os::windows", &["system/windows.rs"]),
 ];
 

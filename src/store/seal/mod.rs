@@ -296,7 +296,7 @@ pub(super) fn gone(seal: &Seal, id: &str) -> Error {
         _ => (
             format!("the key `{}` is not in the keyring any more", printable(id)),
             "bring the keyring back; if it is gone for good, move away the sign-ins that cannot be \
-             opened, run `cred-helper store rekey`, and sign in again",
+             opened, and sign in again",
         ),
     };
     Error::new(ErrorKind::Store, message).hint(hint)

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 #[cfg_attr(target_os = "linux", path = "kernel.rs")]
 mod place;
 
-/// The cache of this user on this machine, until they log out.
+/// The cache of this user on this machine.
 pub struct SystemKeyCache;
 
 impl KeyCache for SystemKeyCache {

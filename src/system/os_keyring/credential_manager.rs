@@ -1,23 +1,26 @@
 //! The Credential Manager of Windows: a generic credential each, which stays on this machine.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::{Entry, Error};
 use windows_native_keyring_store::Store;
 
-use super::{SERVICE, secret};
+use super::{Limits, SERVICE, secret};
 use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
 use crate::text::printable;
 
+/// The only one.
+#[derive(Clone)]
+pub(super) struct Place;
+
 /// It is always there.
-pub(super) fn find(_environment: &dyn Environment) -> Result<(), KeyringFailure> {
-    Ok(())
+pub(super) fn find(_environment: &dyn Environment) -> Result<Place, KeyringFailure> {
+    Ok(Place)
 }
 
-pub(super) fn check() -> Result<(), KeyringFailure> {
+pub(super) fn check(_place: &Place, _limits: Limits) -> Result<(), KeyringFailure> {
     // Asking for what is not there tells whether it answers.
     match entry("check")?.get_secret() {
         Ok(_) | Err(Error::NoEntry) => Ok(()),
@@ -26,11 +29,15 @@ pub(super) fn check() -> Result<(), KeyringFailure> {
 }
 
 /// It is unlocked as long as its user is logged in.
-pub(super) fn is_locked() -> Result<bool, KeyringFailure> {
+pub(super) fn is_locked(_place: &Place, _limits: Limits) -> Result<bool, KeyringFailure> {
     Ok(false)
 }
 
-pub(super) fn read(name: &str, _prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
+pub(super) fn read(
+    _place: &Place,
+    name: &str,
+    _limits: Limits,
+) -> Result<Option<Secret>, KeyringFailure> {
     match entry(name)?.get_secret() {
         Ok(bytes) => secret(bytes).map(Some),
         Err(Error::NoEntry) => Ok(None),
@@ -38,13 +45,18 @@ pub(super) fn read(name: &str, _prompt: Duration) -> Result<Option<Secret>, Keyr
     }
 }
 
-pub(super) fn write(name: &str, value: &Secret, _prompt: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn write(
+    _place: &Place,
+    name: &str,
+    value: &Secret,
+    _limits: Limits,
+) -> Result<(), KeyringFailure> {
     entry(name)?
         .set_secret(value.expose().as_bytes())
         .map_err(|error| failure(&error))
 }
 
-pub(super) fn remove(name: &str, _prompt: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn remove(_place: &Place, name: &str, _limits: Limits) -> Result<(), KeyringFailure> {
     match entry(name)?.delete_credential() {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
         Err(error) => Err(failure(&error)),

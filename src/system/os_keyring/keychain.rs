@@ -1,13 +1,11 @@
 //! The Keychain of macOS: a generic password each, in the user's default keychain.
 
-use std::time::Duration;
-
 use security_framework::base::Error;
 use security_framework::passwords::{
     delete_generic_password, get_generic_password, set_generic_password,
 };
 
-use super::{SERVICE, secret};
+use super::{Limits, SERVICE, secret};
 use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
 use crate::text::printable;
@@ -23,30 +21,43 @@ const CANCELED: i32 = -128;
 /// `errSecNoDefaultKeychain`.
 const NO_KEYCHAIN: i32 = -25307;
 
+/// The only one.
+#[derive(Clone)]
+pub(super) struct Place;
+
 /// It is always there.
-pub(super) fn find(_environment: &dyn Environment) -> Result<(), KeyringFailure> {
-    Ok(())
+pub(super) fn find(_environment: &dyn Environment) -> Result<Place, KeyringFailure> {
+    Ok(Place)
 }
 
-pub(super) fn check() -> Result<(), KeyringFailure> {
+pub(super) fn check(_place: &Place, _limits: Limits) -> Result<(), KeyringFailure> {
     // Asking for what is not there tells whether it answers.
     get(" ").map(drop)
 }
 
 /// It is unlocked as long as its user is logged in.
-pub(super) fn is_locked() -> Result<bool, KeyringFailure> {
+pub(super) fn is_locked(_place: &Place, _limits: Limits) -> Result<bool, KeyringFailure> {
     Ok(false)
 }
 
-pub(super) fn read(name: &str, _prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
+pub(super) fn read(
+    _place: &Place,
+    name: &str,
+    _limits: Limits,
+) -> Result<Option<Secret>, KeyringFailure> {
     get(name)?.map(secret).transpose()
 }
 
-pub(super) fn write(name: &str, value: &Secret, _prompt: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn write(
+    _place: &Place,
+    name: &str,
+    value: &Secret,
+    _limits: Limits,
+) -> Result<(), KeyringFailure> {
     set_generic_password(SERVICE, name, value.expose().as_bytes()).map_err(|error| failure(&error))
 }
 
-pub(super) fn remove(name: &str, _prompt: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn remove(_place: &Place, name: &str, _limits: Limits) -> Result<(), KeyringFailure> {
     match delete_generic_password(SERVICE, name) {
         Err(error) if error.code() != NOT_FOUND => Err(failure(&error)),
         _ => Ok(()),

@@ -18,12 +18,21 @@ mod place;
 /// What stands before the names of our secrets, and beside them, for people who look into the keyring.
 const SERVICE: &str = "cred-helper";
 
+/// How long something may take.
+#[derive(Clone, Copy)]
+struct Limits {
+    whole: Duration,
+    /// How much of it a person may be asked to unlock it; zero where nobody may be.
+    prompt: Duration,
+}
+
 /// The keyring of this user.
 pub struct SystemKeyring<'a> {
     environment: &'a dyn Environment,
     clock: &'a dyn Clock,
     may_prompt: bool,
-    checked: OnceCell<Result<(), KeyringFailure>>,
+    /// Whether it was there once.
+    checked: OnceCell<()>,
     /// The last failure, and when it was.
     failed: RefCell<Option<(Duration, KeyringFailure)>>,
 }
@@ -48,27 +57,31 @@ impl<'a> SystemKeyring<'a> {
         }
     }
 
-    /// Does `work`, which is told how long a person may be asked.
+    /// Does `work`, which is told where, and for how long.
     fn in_time<T: Send + 'static>(
         &self,
         limit: Duration,
-        work: impl FnOnce(Duration) -> Result<T, KeyringFailure> + Send + 'static,
+        work: impl FnOnce(&place::Place, Limits) -> Result<T, KeyringFailure> + Send + 'static,
     ) -> Result<T, KeyringFailure> {
         /// For how long is it left alone after a failure? One command asks for many profiles, one after
         /// the other; whoever asks later may have done something about it.
         const REST: Duration = Duration::from_secs(5);
-        place::find(self.environment)?;
+        let place = place::find(self.environment)?;
         if let Some((at, failure)) = &*self.failed.borrow()
             && self.clock.monotonic().saturating_sub(*at) < REST
         {
             return Err(failure.clone());
         }
-        let prompt = if self.may_prompt {
-            limit
-        } else {
-            Duration::ZERO
+        let limits = Limits {
+            whole: limit,
+            // A window is gone before the call is.
+            prompt: match self.may_prompt {
+                true => limit.saturating_sub(Duration::from_secs(1)),
+                false => Duration::ZERO,
+            },
         };
-        let result = within(limit, move || work(prompt)).unwrap_or(Err(KeyringFailure::Silent));
+        let result =
+            within(limit, move || work(&place, limits)).unwrap_or(Err(KeyringFailure::Silent));
         let failure = result.as_ref().err().cloned();
         *self.failed.borrow_mut() = failure.map(|failure| (self.clock.monotonic(), failure));
         result
@@ -77,29 +90,37 @@ impl<'a> SystemKeyring<'a> {
 
 impl Keyring for SystemKeyring<'_> {
     fn check(&self, limit: Duration) -> Result<(), KeyringFailure> {
-        // One command asks for each of a thousand profiles.
-        self.checked
-            .get_or_init(|| self.in_time(limit, |_| place::check()))
-            .clone()
+        // One command asks for each of a thousand profiles. What fails may go well later.
+        if self.checked.get().is_none() {
+            self.in_time(limit, place::check)?;
+        }
+        self.checked.get_or_init(|| ());
+        Ok(())
     }
 
     fn is_locked(&self, limit: Duration) -> Result<bool, KeyringFailure> {
-        self.in_time(limit, |_| place::is_locked())
+        self.in_time(limit, place::is_locked)
     }
 
     fn read(&self, name: &str, limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
         let name = name.to_owned();
-        self.in_time(limit, move |prompt| place::read(&name, prompt))
+        self.in_time(limit, move |place, limits| {
+            place::read(place, &name, limits)
+        })
     }
 
     fn write(&self, name: &str, secret: &Secret, limit: Duration) -> Result<(), KeyringFailure> {
         let (name, secret) = (name.to_owned(), secret.clone());
-        self.in_time(limit, move |prompt| place::write(&name, &secret, prompt))
+        self.in_time(limit, move |place, limits| {
+            place::write(place, &name, &secret, limits)
+        })
     }
 
     fn remove(&self, name: &str, limit: Duration) -> Result<(), KeyringFailure> {
         let name = name.to_owned();
-        self.in_time(limit, move |prompt| place::remove(&name, prompt))
+        self.in_time(limit, move |place, limits| {
+            place::remove(place, &name, limits)
+        })
     }
 }
 

@@ -1,15 +1,18 @@
 //! Where there is no keyring that this program knows.
 
-use std::time::Duration;
-
+use super::Limits;
 use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
+
+/// The only one.
+#[derive(Clone)]
+pub(super) struct Place;
 
 /// Where it would be.
 ///
 /// # Errors
 /// `Absent`, always.
-pub(super) fn find(_environment: &dyn Environment) -> Result<(), KeyringFailure> {
+pub(super) fn find(_environment: &dyn Environment) -> Result<Place, KeyringFailure> {
     absent()
 }
 
@@ -18,22 +21,31 @@ fn absent<T>() -> Result<T, KeyringFailure> {
     Err(KeyringFailure::Absent(reason.to_owned()))
 }
 
-pub(super) fn check() -> Result<(), KeyringFailure> {
+pub(super) fn check(_place: &Place, _limits: Limits) -> Result<(), KeyringFailure> {
     absent()
 }
 
-pub(super) fn is_locked() -> Result<bool, KeyringFailure> {
+pub(super) fn is_locked(_place: &Place, _limits: Limits) -> Result<bool, KeyringFailure> {
     absent()
 }
 
-pub(super) fn read(_name: &str, _prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
+pub(super) fn read(
+    _place: &Place,
+    _name: &str,
+    _limits: Limits,
+) -> Result<Option<Secret>, KeyringFailure> {
     absent()
 }
 
-pub(super) fn write(_: &str, _: &Secret, _prompt: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn write(
+    _place: &Place,
+    _: &str,
+    _: &Secret,
+    _limits: Limits,
+) -> Result<(), KeyringFailure> {
     absent()
 }
 
-pub(super) fn remove(_name: &str, _prompt: Duration) -> Result<(), KeyringFailure> {
+pub(super) fn remove(_place: &Place, _name: &str, _limits: Limits) -> Result<(), KeyringFailure> {
     absent()
 }

@@ -3,203 +3,334 @@
 //!
 //! The bus is a socket on this machine, which nobody else can read: secrets go over it as they are.
 
-use std::collections::HashMap;
+mod bus;
+
 use std::path::Path;
 use std::time::Duration;
 
-use dbus_secret_service::{Collection, EncryptionType, Error, Item, SecretService};
-
-use super::{SERVICE, secret};
+use self::bus::{Body, Bus, Failure, Method};
+use super::{Limits, SERVICE, secret};
 use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
 use crate::system::platform;
 use crate::text::printable;
 
-/// Whether there is a session bus on this machine. None is started.
+const DESTINATION: &str = "org.freedesktop.secrets";
+const ROOT: &str = "/org/freedesktop/secrets";
+/// What stands for no object at all.
+const NOTHING: &str = "/";
+
+/// The bus, by its addresses.
+#[derive(Clone)]
+pub(super) struct Place(String);
+
+/// The session bus on this machine. None is started.
 ///
 /// # Errors
-/// `Absent`, if not.
-pub(super) fn find(environment: &dyn Environment) -> Result<(), KeyringFailure> {
+/// `Absent`, if there is none.
+pub(super) fn find(environment: &dyn Environment) -> Result<Place, KeyringFailure> {
     let absent = |reason: &str| Err(KeyringFailure::Absent(reason.to_owned()));
     if let Some(addresses) = environment.variable("DBUS_SESSION_BUS_ADDRESS") {
         // Others reach over a network, or run a program.
-        let is_here = addresses
-            .split(';')
-            .all(|address| address.starts_with("unix:"));
-        return if is_here {
-            Ok(())
+        let mut each = addresses.split(';');
+        return if each.all(|address| address.starts_with("unix:")) {
+            Ok(Place(addresses))
         } else {
             absent("DBUS_SESSION_BUS_ADDRESS names no socket on this machine")
         };
     }
-    match environment.variable("XDG_RUNTIME_DIR") {
-        // For whatever else lies there, libdbus would start a bus of its own.
-        Some(directory) if platform::is_own_socket(&Path::new(&directory).join("bus")) => Ok(()),
-        _ => absent("there is no D-Bus session bus"),
+    let directory = environment.variable("XDG_RUNTIME_DIR");
+    let path = directory.map(|directory| Path::new(&directory).join("bus"));
+    match path.filter(|path| platform::is_own_socket(path)) {
+        Some(path) => Ok(Place(bus::address_of(&path))),
+        None => absent("there is no D-Bus session bus"),
     }
 }
 
 /// Whether there is a collection for new secrets. A locked one can be unlocked when it is needed.
-pub(super) fn check() -> Result<(), KeyringFailure> {
-    let service = connect(Duration::ZERO)?;
-    service
-        .get_default_collection()
-        .map(drop)
-        .map_err(|error| failure(&error))
+pub(super) fn check(place: &Place, limits: Limits) -> Result<(), KeyringFailure> {
+    Service::connect(place, limits)?.collection().map(drop)
 }
 
 /// Whether the collection for new secrets is locked.
-pub(super) fn is_locked() -> Result<bool, KeyringFailure> {
-    let service = connect(Duration::ZERO)?;
-    let collection = service.get_default_collection();
-    collection
-        .and_then(|collection| collection.is_locked())
-        .map_err(|error| failure(&error))
+pub(super) fn is_locked(place: &Place, limits: Limits) -> Result<bool, KeyringFailure> {
+    let mut service = Service::connect(place, limits)?;
+    let collection = service.collection()?;
+    service.is_locked(&collection)
 }
 
-pub(super) fn read(name: &str, prompt: Duration) -> Result<Option<Secret>, KeyringFailure> {
-    let service = connect(prompt)?;
-    let look = || {
-        with_item(&service, name, |item| {
-            item.get_secret()
-                .map_err(|error| failure(&error))
-                .and_then(secret)
-        })
+pub(super) fn read(
+    place: &Place,
+    name: &str,
+    limits: Limits,
+) -> Result<Option<Secret>, KeyringFailure> {
+    let mut service = Service::connect(place, limits)?;
+    let mut look = || {
+        let Some(item) = service.find(name)? else {
+            return Ok(None);
+        };
+        service.get(&item).map(Some)
     };
     match look() {
-        // Another process may have removed what was found; and two seconds can be short on a busy machine.
-        Err(KeyringFailure::Refused(_) | KeyringFailure::Silent) => look(),
+        // Another process may have removed what was found.
+        Err(KeyringFailure::Refused(_)) => look(),
         result => result,
     }
 }
 
-pub(super) fn write(name: &str, value: &Secret, prompt: Duration) -> Result<(), KeyringFailure> {
-    let service = connect(prompt)?;
-    let collection = service
-        .get_default_collection()
-        .map_err(|error| failure(&error))?;
-    unlock(&collection)?;
-    let label = format!("{SERVICE}: key of its sessions");
-    let is_replaced = true;
-    // Where the service wants a prompt for that, and answers it with something else than an item, the
-    // crate prints a line to stdout before it fails.
-    collection
-        .create_item(
-            &label,
-            attributes(name),
-            value.expose().as_bytes(),
-            is_replaced,
-            "text/plain",
-        )
-        .map(drop)
-        .map_err(|error| failure(&error))
-}
-
-pub(super) fn remove(name: &str, prompt: Duration) -> Result<(), KeyringFailure> {
-    let service = connect(prompt)?;
-    with_item(&service, name, |item| {
-        item.delete().map_err(|error| failure(&error))
-    })
-    .map(drop)
-}
-
-/// Connects to the service, which may ask a person for so long.
-fn connect(prompt: Duration) -> Result<SecretService, KeyringFailure> {
-    /// How often is it asked? It waits two seconds for each answer, and a service that the bus has to
-    /// start needs longer than that on a busy machine.
-    const ATTEMPTS: u32 = 4;
-    // Its window is gone before the call is.
-    let seconds = prompt.as_secs().saturating_sub(1);
-    let connect = || {
-        SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds)
-            .map_err(|error| failure(&error))
-    };
-    let mut connected = connect();
-    for _ in 1..ATTEMPTS {
-        if !matches!(connected, Err(KeyringFailure::Silent)) {
-            break;
-        }
-        connected = connect();
-    }
-    connected
-}
-
-fn attributes(name: &str) -> HashMap<&str, &str> {
-    HashMap::from([("application", SERVICE), ("key", name)])
-}
-
-/// Does something with the secret of that name, unlocked.
-fn with_item<T>(
-    service: &SecretService,
+pub(super) fn write(
+    place: &Place,
     name: &str,
-    work: impl FnOnce(&Item<'_>) -> Result<T, KeyringFailure>,
-) -> Result<Option<T>, KeyringFailure> {
-    let found = service
-        .search_items(attributes(name))
-        .map_err(|error| failure(&error))?;
-    if let Some(item) = found.unlocked.first() {
-        return work(item).map(Some);
-    }
-    if let Some(item) = found.locked.first() {
-        item.unlock().map_err(|error| failure(&error))?;
-        return work(item).map(Some);
-    }
-    // Some do not tell what a locked collection holds.
-    match service.get_default_collection() {
-        Ok(collection) if collection.is_locked().unwrap_or_default() => {
-            unlock(&collection)?;
-            let found = collection
-                .search_items(attributes(name))
-                .map_err(|error| failure(&error))?;
-            found.first().map(work).transpose()
-        }
-        Ok(_) | Err(Error::NoResult) => Ok(None),
-        Err(error) => Err(failure(&error)),
+    value: &Secret,
+    limits: Limits,
+) -> Result<(), KeyringFailure> {
+    let mut service = Service::connect(place, limits)?;
+    let collection = service.collection()?;
+    service.unlock(&collection)?;
+    service.create(&collection, name, value)
+}
+
+pub(super) fn remove(place: &Place, name: &str, limits: Limits) -> Result<(), KeyringFailure> {
+    let mut service = Service::connect(place, limits)?;
+    match service.find(name)? {
+        Some(item) => service.delete(&item),
+        None => Ok(()),
     }
 }
 
-/// Whoever has the service unlock something, and is not answered, finds it locked.
-fn unlock(collection: &Collection<'_>) -> Result<(), KeyringFailure> {
-    collection
-        .ensure_unlocked()
-        .map_err(|error| failure(&error))?;
-    match collection.is_locked() {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(KeyringFailure::Locked),
-        Err(error) => Err(failure(&error)),
+/// A session with the service.
+struct Service {
+    bus: Bus,
+    session: String,
+    prompt: Duration,
+}
+
+impl Service {
+    fn connect(place: &Place, limits: Limits) -> Result<Self, KeyringFailure> {
+        let mut bus = Bus::connect(&place.0, limits.whole).map_err(failure)?;
+        let plain = Body::default().text("plain").any_text("");
+        let opened = of_service(&mut bus, "OpenSession", plain)?;
+        let mut values = opened.values("vo").map_err(failure)?;
+        values.any("s").map_err(failure)?;
+        values.text().map_err(failure)?;
+        let session = values.text().map_err(failure)?;
+        Ok(Self {
+            bus,
+            session,
+            prompt: limits.prompt,
+        })
+    }
+
+    fn call(
+        &mut self,
+        path: &str,
+        interface: &str,
+        member: &str,
+        body: Body,
+    ) -> Result<bus::Message, KeyringFailure> {
+        let method = Method {
+            destination: DESTINATION,
+            path,
+            interface,
+            member,
+        };
+        self.bus.call(method, body).map_err(failure)
+    }
+
+    /// The collection for new secrets.
+    fn collection(&mut self) -> Result<String, KeyringFailure> {
+        let body = Body::default().text("default");
+        let path = of_service(&mut self.bus, "ReadAlias", body)?;
+        let path = path.values("o").and_then(|mut values| values.text());
+        match path.map_err(failure)?.as_str() {
+            NOTHING => Err(KeyringFailure::Absent(
+                "the Secret Service has no default collection".to_owned(),
+            )),
+            path => Ok(path.to_owned()),
+        }
+    }
+
+    fn is_locked(&mut self, collection: &str) -> Result<bool, KeyringFailure> {
+        let body = Body::default()
+            .text("org.freedesktop.Secret.Collection")
+            .text("Locked");
+        let interface = "org.freedesktop.DBus.Properties";
+        let property = self.call(collection, interface, "Get", body)?;
+        let mut values = property.values("v").map_err(failure)?;
+        values.any("b").map_err(failure)?;
+        values.boolean().map_err(failure)
+    }
+
+    /// Whoever has the service unlock something, and is not answered, finds it locked.
+    fn unlock(&mut self, collection: &str) -> Result<(), KeyringFailure> {
+        if !self.is_locked(collection)? {
+            return Ok(());
+        }
+        self.unlock_object(collection)?;
+        match self.is_locked(collection)? {
+            false => Ok(()),
+            true => Err(KeyringFailure::Locked),
+        }
+    }
+
+    fn unlock_object(&mut self, path: &str) -> Result<(), KeyringFailure> {
+        let body = Body::default().paths(&[path]);
+        let answer = of_service(&mut self.bus, "Unlock", body)?;
+        let mut values = answer.values("aoo").map_err(failure)?;
+        values.texts().map_err(failure)?;
+        let prompt = values.text().map_err(failure)?;
+        self.complete(&prompt)
+    }
+
+    /// The secret of that name, unlocked.
+    fn find(&mut self, name: &str) -> Result<Option<String>, KeyringFailure> {
+        let (unlocked, locked) = self.search(name)?;
+        if let Some(item) = unlocked.into_iter().next() {
+            return Ok(Some(item));
+        }
+        if let Some(item) = locked.into_iter().next() {
+            self.unlock_object(&item)?;
+            return Ok(Some(item));
+        }
+        // Some do not tell what a locked collection holds.
+        let collection = match self.collection() {
+            Ok(collection) => collection,
+            Err(KeyringFailure::Absent(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !self.is_locked(&collection)? {
+            return Ok(None);
+        }
+        self.unlock(&collection)?;
+        Ok(self.search(name)?.0.into_iter().next())
+    }
+
+    /// What is there of that name, unlocked and locked.
+    fn search(&mut self, name: &str) -> Result<(Vec<String>, Vec<String>), KeyringFailure> {
+        let body = Body::default().texts(&attributes(name));
+        let answer = of_service(&mut self.bus, "SearchItems", body)?;
+        let mut values = answer.values("aoao").map_err(failure)?;
+        let unlocked = values.texts().map_err(failure)?;
+        Ok((unlocked, values.texts().map_err(failure)?))
+    }
+
+    fn get(&mut self, item: &str) -> Result<Secret, KeyringFailure> {
+        let body = Body::default().path(&self.session);
+        let interface = "org.freedesktop.Secret.Item";
+        let answer = self.call(item, interface, "GetSecret", body)?;
+        let mut values = answer.values("(oayays)").map_err(failure)?;
+        values.align(8).map_err(failure)?;
+        values.text().map_err(failure)?;
+        values.bytes().map_err(failure)?;
+        let mut bytes = values.bytes().map_err(failure)?;
+        secret(std::mem::take(&mut *bytes))
+    }
+
+    fn create(
+        &mut self,
+        collection: &str,
+        name: &str,
+        value: &Secret,
+    ) -> Result<(), KeyringFailure> {
+        let is_replaced = true;
+        let body = Body::default()
+            .properties(
+                &format!("{SERVICE}: key of its sessions"),
+                &attributes(name),
+            )
+            .secret(&self.session, value.expose().as_bytes())
+            .boolean(is_replaced);
+        let interface = "org.freedesktop.Secret.Collection";
+        let answer = self.call(collection, interface, "CreateItem", body)?;
+        let mut values = answer.values("oo").map_err(failure)?;
+        values.text().map_err(failure)?;
+        let prompt = values.text().map_err(failure)?;
+        self.complete(&prompt)
+    }
+
+    fn delete(&mut self, item: &str) -> Result<(), KeyringFailure> {
+        let interface = "org.freedesktop.Secret.Item";
+        let answer = self.call(item, interface, "Delete", Body::default())?;
+        let prompt = answer.values("o").and_then(|mut values| values.text());
+        self.complete(&prompt.map_err(failure)?)
+    }
+
+    /// Has a person asked, where the service wants that; for as long as they may be.
+    fn complete(&mut self, prompt: &str) -> Result<(), KeyringFailure> {
+        if prompt == NOTHING {
+            return Ok(());
+        }
+        if self.prompt.is_zero() {
+            return Err(KeyringFailure::Locked);
+        }
+        let interface = "org.freedesktop.Secret.Prompt";
+        let rule = format!(
+            "type='signal',sender='{DESTINATION}',interface='{interface}',member='Completed',\
+             path='{prompt}'"
+        );
+        let add_match = Method {
+            destination: "org.freedesktop.DBus",
+            path: "/org/freedesktop/DBus",
+            interface: "org.freedesktop.DBus",
+            member: "AddMatch",
+        };
+        let body = Body::default().text(&rule);
+        self.bus.call(add_match, body).map_err(failure)?;
+        let until = self.bus.after(self.prompt);
+        self.call(prompt, interface, "Prompt", Body::default().text(""))?;
+        let completed = match self.bus.signal(prompt, "Completed", until) {
+            Ok(completed) => completed,
+            Err(Failure::Silent) => {
+                // Its window is gone before the call is.
+                drop(self.call(prompt, interface, "Dismiss", Body::default()));
+                return Err(KeyringFailure::Locked);
+            }
+            Err(other) => return Err(failure(other)),
+        };
+        match completed.first_boolean().map_err(failure)? {
+            true => Err(KeyringFailure::Locked),
+            false => Ok(()),
+        }
     }
 }
 
-fn failure(error: &Error) -> KeyringFailure {
-    match error {
-        Error::Locked | Error::Prompt => KeyringFailure::Locked,
-        Error::NoResult => {
-            KeyringFailure::Absent("the Secret Service has no default collection".to_owned())
+fn of_service(bus: &mut Bus, member: &str, body: Body) -> Result<bus::Message, KeyringFailure> {
+    let method = Method {
+        destination: DESTINATION,
+        path: ROOT,
+        interface: "org.freedesktop.Secret.Service",
+        member,
+    };
+    bus.call(method, body).map_err(failure)
+}
+
+fn attributes(name: &str) -> [(&str, &str); 2] {
+    [("application", SERVICE), ("key", name)]
+}
+
+fn failure(failure: Failure) -> KeyringFailure {
+    let (name, reason) = match failure {
+        Failure::Silent => return KeyringFailure::Silent,
+        Failure::Absent(reason) => {
+            return KeyringFailure::Absent(format!("the session bus is not there: {reason}"));
         }
-        Error::Unavailable => {
+        Failure::Broken(reason) => return KeyringFailure::Refused(reason),
+        Failure::Garbled => {
+            return KeyringFailure::Refused("its answer cannot be read".to_owned());
+        }
+        Failure::Said(name, reason) => (name, reason),
+    };
+    match name.as_str() {
+        "org.freedesktop.Secret.Error.IsLocked" => KeyringFailure::Locked,
+        "org.freedesktop.DBus.Error.NoReply"
+        | "org.freedesktop.DBus.Error.Timeout"
+        | "org.freedesktop.DBus.Error.TimedOut" => KeyringFailure::Silent,
+        "org.freedesktop.DBus.Error.ServiceUnknown"
+        | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
             KeyringFailure::Absent("no Secret Service is on the session bus".to_owned())
         }
-        Error::Dbus(said) => {
-            let reason = printable(said.message().unwrap_or("no reason is told"));
-            match said.name().unwrap_or_default() {
-                "org.freedesktop.Secret.Error.IsLocked" => KeyringFailure::Locked,
-                "org.freedesktop.DBus.Error.NoReply" | "org.freedesktop.DBus.Error.Timeout" => {
-                    KeyringFailure::Silent
-                }
-                "org.freedesktop.DBus.Error.ServiceUnknown"
-                | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
-                    KeyringFailure::Absent("no Secret Service is on the session bus".to_owned())
-                }
-                "org.freedesktop.DBus.Error.FileNotFound"
-                | "org.freedesktop.DBus.Error.NoServer" => {
-                    KeyringFailure::Absent(format!("the session bus is not there: {reason}"))
-                }
-                _ => KeyringFailure::Refused(reason),
-            }
-        }
-        Error::Crypto(_) | Error::Path(_) | Error::Parse | Error::UnsupportedSecretFormat | _ => {
-            KeyringFailure::Refused(printable(&error.to_string()))
-        }
+        _ if reason.is_empty() => KeyringFailure::Refused(printable(&name)),
+        _ => KeyringFailure::Refused(reason),
     }
 }
 

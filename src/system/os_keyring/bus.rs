@@ -1,0 +1,616 @@
+//! As much of D-Bus as a keyring needs: calls over the socket of a bus, their answers, and one kind of
+//! signal (<https://dbus.freedesktop.org/doc/dbus-specification.html>).
+//!
+//! The well-kept libraries either are in C, whose symbols cost each start of this program more than the
+//! rest of a silent call, or bring an asynchronous runtime.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::Path;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::context::Clock;
+use crate::system::clock::SystemClock;
+use crate::text::printable;
+
+/// How long may a message be? Those of a keyring have some hundred bytes.
+const LONGEST: usize = 1024 * 1024;
+
+const METHOD_CALL: u8 = 1;
+const METHOD_RETURN: u8 = 2;
+const ERROR: u8 = 3;
+const SIGNAL: u8 = 4;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// There is no bus.
+    Absent(String),
+    /// The bus does not let this program in, or has gone meanwhile.
+    Broken(String),
+    /// Nothing came in time.
+    Silent,
+    /// The answer is an error of this name, with these words.
+    Said(String, String),
+    /// What came is not D-Bus.
+    Garbled,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let late = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+        if late.contains(&error.kind()) {
+            return Self::Silent;
+        }
+        Self::Broken(printable(&error.to_string()))
+    }
+}
+
+/// Who is called, and for what.
+#[derive(Clone, Copy)]
+pub(super) struct Method<'a> {
+    pub(super) destination: &'a str,
+    pub(super) path: &'a str,
+    pub(super) interface: &'a str,
+    pub(super) member: &'a str,
+}
+
+/// A connection to a bus.
+pub(super) struct Bus {
+    stream: UnixStream,
+    clock: SystemClock,
+    /// When the last answer has to be there, on the clock.
+    until: Duration,
+    serial: u32,
+    signals: VecDeque<Message>,
+}
+
+/// What came.
+pub(super) struct Message {
+    kind: u8,
+    answers: Option<u32>,
+    path: String,
+    member: String,
+    error: String,
+    signature: String,
+    is_little: bool,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Message {
+    /// Its values, which have to be of these types.
+    pub(super) fn values(&self, signature: &str) -> Result<Reader<'_>, Failure> {
+        if self.signature != signature {
+            return Err(Failure::Garbled);
+        }
+        Ok(self.reader())
+    }
+
+    /// Its first value, which has to be yes or no.
+    pub(super) fn first_boolean(&self) -> Result<bool, Failure> {
+        match self.signature.starts_with('b') {
+            true => self.reader().boolean(),
+            false => Err(Failure::Garbled),
+        }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader {
+            bytes: &self.body,
+            at: 0,
+            is_little: self.is_little,
+        }
+    }
+}
+
+impl Bus {
+    /// Connects to the first of `addresses` that answers, for as long as `limit`.
+    pub(super) fn connect(addresses: &str, limit: Duration) -> Result<Self, Failure> {
+        let clock = SystemClock::new();
+        let until = clock.monotonic() + limit;
+        let mut failure = Failure::Absent("its address names no socket".to_owned());
+        for (name, is_abstract) in addresses.split(';').filter_map(socket) {
+            match connect(&name, is_abstract) {
+                Ok(stream) => {
+                    let mut bus = Self {
+                        stream,
+                        clock,
+                        until,
+                        serial: 0,
+                        signals: VecDeque::new(),
+                    };
+                    bus.authenticate()?;
+                    let hello = Method {
+                        destination: "org.freedesktop.DBus",
+                        path: "/org/freedesktop/DBus",
+                        interface: "org.freedesktop.DBus",
+                        member: "Hello",
+                    };
+                    bus.call(hello, Body::default())?;
+                    return Ok(bus);
+                }
+                Err(error) => failure = not_connected(&error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// Who this is, the kernel tells the bus.
+    fn authenticate(&mut self) -> Result<(), Failure> {
+        /// How long may a line of the handshake be?
+        const LINE: usize = 1024;
+        self.send(b"\0AUTH EXTERNAL\r\nDATA\r\n")?;
+        for expected in ["DATA", "OK"] {
+            let mut line = Vec::new();
+            while !line.ends_with(b"\r\n") {
+                let mut byte = [0];
+                self.receive(&mut byte)?;
+                line.push(byte[0]);
+                if line.len() > LINE {
+                    return Err(Failure::Garbled);
+                }
+            }
+            if !line.starts_with(expected.as_bytes()) {
+                let refusal = printable(&String::from_utf8_lossy(&line));
+                return Err(Failure::Broken(format!(
+                    "the session bus says `{}`",
+                    refusal.trim()
+                )));
+            }
+        }
+        self.send(b"BEGIN\r\n")
+    }
+
+    /// What is left until `until`.
+    fn left(&self, until: Duration) -> Result<Duration, Failure> {
+        let left = until.min(self.until).saturating_sub(self.clock.monotonic());
+        if left.is_zero() {
+            return Err(Failure::Silent);
+        }
+        Ok(left)
+    }
+
+    /// When that much time is over.
+    pub(super) fn after(&self, duration: Duration) -> Duration {
+        self.clock.monotonic() + duration
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let left = self.left(self.until)?;
+        self.stream.set_write_timeout(Some(left))?;
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    fn receive(&mut self, bytes: &mut [u8]) -> Result<(), Failure> {
+        self.receive_until(bytes, self.until)
+    }
+
+    fn receive_until(&mut self, bytes: &mut [u8], until: Duration) -> Result<(), Failure> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let left = self.left(until)?;
+            self.stream.set_read_timeout(Some(left))?;
+            match self.stream.read(&mut bytes[at..]) {
+                Ok(0) => return Err(Failure::Broken("the session bus is gone".to_owned())),
+                Ok(count) => at += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls a method, and waits for its answer.
+    pub(super) fn call(&mut self, method: Method<'_>, body: Body) -> Result<Message, Failure> {
+        self.serial += 1;
+        let serial = self.serial;
+        let message = encode(method, serial, &body);
+        self.send(&message)?;
+        loop {
+            let message = self.next(self.until)?;
+            if message.kind == SIGNAL {
+                self.signals.push_back(message);
+            } else if message.answers == Some(serial) && message.kind == METHOD_RETURN {
+                return Ok(message);
+            } else if message.answers == Some(serial) && message.kind == ERROR {
+                let is_text = message.signature.starts_with('s');
+                let text = is_text.then(|| message.values(&message.signature).ok()?.text().ok());
+                let text = text.flatten().unwrap_or_default();
+                return Err(Failure::Said(message.error, printable(&text)));
+            }
+        }
+    }
+
+    /// Waits for a signal of that object, until that time.
+    pub(super) fn signal(
+        &mut self,
+        path: &str,
+        member: &str,
+        until: Duration,
+    ) -> Result<Message, Failure> {
+        let is_it = |message: &Message| {
+            message.kind == SIGNAL && message.path == path && message.member == member
+        };
+        if let Some(place) = self.signals.iter().position(is_it) {
+            return self.signals.remove(place).ok_or(Failure::Garbled);
+        }
+        loop {
+            let message = self.next(until)?;
+            if is_it(&message) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message. Only before its first byte the time may be shorter than for all.
+    fn next(&mut self, until: Duration) -> Result<Message, Failure> {
+        let mut start = [0; 16];
+        self.receive_until(&mut start[..1], until)?;
+        self.receive(&mut start[1..])?;
+        let is_little = match start[0] {
+            b'l' => true,
+            b'B' => false,
+            _ => return Err(Failure::Garbled),
+        };
+        let number = |at: usize| {
+            let bytes: [u8; 4] = std::array::from_fn(|index| start[at + index]);
+            let number = match is_little {
+                true => u32::from_le_bytes(bytes),
+                false => u32::from_be_bytes(bytes),
+            };
+            usize::try_from(number).unwrap_or(usize::MAX)
+        };
+        let (body, fields) = (number(4), number(12));
+        if body > LONGEST || fields > LONGEST {
+            return Err(Failure::Garbled);
+        }
+        let mut header = vec![0; fields.next_multiple_of(8)];
+        self.receive(&mut header)?;
+        let mut bytes = Zeroizing::new(vec![0; body]);
+        self.receive(&mut bytes)?;
+        let mut message = Message {
+            kind: start[1],
+            answers: None,
+            path: String::new(),
+            member: String::new(),
+            error: String::new(),
+            signature: String::new(),
+            is_little,
+            body: bytes,
+        };
+        let mut reader = Reader {
+            bytes: &header[..fields],
+            at: 0,
+            is_little,
+        };
+        while reader.at < reader.bytes.len() {
+            reader.align(8)?;
+            let field = reader.byte()?;
+            match (field, reader.signature()?.as_str()) {
+                (1, "o") => message.path = reader.text()?,
+                (3, "s") => message.member = reader.text()?,
+                (4, "s") => message.error = reader.text()?,
+                (5, "u") => message.answers = Some(reader.number()?),
+                (8, "g") => message.signature = reader.signature()?,
+                (_, "s" | "o") => drop(reader.text()?),
+                (_, "g") => drop(reader.signature()?),
+                (_, "u") => drop(reader.number()?),
+                _ => return Err(Failure::Garbled),
+            }
+        }
+        Ok(message)
+    }
+}
+
+/// Where nobody listens, there is no bus. One that is somebody else's is one.
+fn not_connected(error: &io::Error) -> Failure {
+    let reason = printable(&error.to_string());
+    let nobody = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+    if nobody.contains(&error.kind()) {
+        return Failure::Absent(reason);
+    }
+    Failure::Broken(format!("the session bus: {reason}"))
+}
+
+fn connect(name: &[u8], is_abstract: bool) -> io::Result<UnixStream> {
+    if !is_abstract {
+        return UnixStream::connect(OsStr::from_bytes(name));
+    }
+    let address = SocketAddr::from_abstract_name(name)?;
+    UnixStream::connect_addr(&address)
+}
+
+/// The socket that an address names: its path, or its name in no file system.
+fn socket(address: &str) -> Option<(Vec<u8>, bool)> {
+    let parameters = address.strip_prefix("unix:")?;
+    parameters.split(',').find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        match key {
+            "path" => Some((unescape(value)?, false)),
+            "abstract" => Some((unescape(value)?, true)),
+            _ => None,
+        }
+    })
+}
+
+/// The address of the bus at that path.
+pub(super) fn address_of(path: &Path) -> String {
+    let mut address = "unix:path=".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'-' | b'_' | b'/' | b'.' | b'*' => address.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => address.push(char::from(*byte)),
+            _ => address.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    address
+}
+
+/// Undoes `%2f`.
+fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let byte = u8::from_str_radix(part.get(..2)?, 16).ok()?;
+        bytes.push(byte);
+        bytes.extend_from_slice(part.get(2..)?.as_bytes());
+    }
+    Some(bytes)
+}
+
+fn encode(method: Method<'_>, serial: u32, body: &Body) -> Zeroizing<Vec<u8>> {
+    let mut header = Body::default();
+    for byte in [b'l', METHOD_CALL, 0, 1] {
+        header.bytes.push(byte);
+    }
+    header.count(body.bytes.len());
+    header.number(serial);
+    header.array(8, |fields| {
+        for (field, kind, value) in [
+            (1, "o", method.path),
+            (2, "s", method.interface),
+            (3, "s", method.member),
+            (6, "s", method.destination),
+            (8, "g", &body.signature),
+        ] {
+            if field == 8 && value.is_empty() {
+                continue;
+            }
+            fields.align(8);
+            fields.bytes.push(field);
+            fields.signature_value(kind);
+            match kind {
+                "g" => fields.signature_value(value),
+                _ => fields.text_value(value),
+            }
+        }
+    });
+    header.align(8);
+    header.bytes.extend_from_slice(&body.bytes);
+    header.bytes
+}
+
+/// Values for a call, one after the other.
+#[derive(Default)]
+pub(super) struct Body {
+    signature: String,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Body {
+    /// With a text.
+    pub(super) fn text(mut self, text: &str) -> Self {
+        self.signature.push('s');
+        self.text_value(text);
+        self
+    }
+
+    /// With an object's path.
+    pub(super) fn path(mut self, path: &str) -> Self {
+        self.signature.push('o');
+        self.text_value(path);
+        self
+    }
+
+    /// With paths.
+    pub(super) fn paths(mut self, paths: &[&str]) -> Self {
+        self.signature.push_str("ao");
+        self.array(4, |values| {
+            for path in paths {
+                values.text_value(path);
+            }
+        });
+        self
+    }
+
+    /// With yes or no.
+    pub(super) fn boolean(mut self, is_so: bool) -> Self {
+        self.signature.push('b');
+        self.number(u32::from(is_so));
+        self
+    }
+
+    /// With names and texts.
+    pub(super) fn texts(mut self, texts: &[(&str, &str)]) -> Self {
+        self.signature.push_str("a{ss}");
+        self.texts_value(texts);
+        self
+    }
+
+    /// With a text of any type.
+    pub(super) fn any_text(mut self, text: &str) -> Self {
+        self.signature.push('v');
+        self.signature_value("s");
+        self.text_value(text);
+        self
+    }
+
+    /// With an item's properties: its label, and what it is found by.
+    pub(super) fn properties(mut self, label: &str, attributes: &[(&str, &str)]) -> Self {
+        self.signature.push_str("a{sv}");
+        self.array(8, |values| {
+            values.align(8);
+            values.text_value("org.freedesktop.Secret.Item.Label");
+            values.signature_value("s");
+            values.text_value(label);
+            values.align(8);
+            values.text_value("org.freedesktop.Secret.Item.Attributes");
+            values.signature_value("a{ss}");
+            values.texts_value(attributes);
+        });
+        self
+    }
+
+    /// With a secret of a session.
+    pub(super) fn secret(mut self, session: &str, secret: &[u8]) -> Self {
+        self.signature.push_str("(oayays)");
+        self.align(8);
+        self.text_value(session);
+        self.array(1, |_| {});
+        self.array(1, |values| values.bytes.extend_from_slice(secret));
+        self.text_value("text/plain");
+        self
+    }
+
+    fn align(&mut self, to: usize) {
+        let length = self.bytes.len().next_multiple_of(to);
+        self.bytes.resize(length, 0);
+    }
+
+    fn number(&mut self, number: u32) {
+        self.align(4);
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn count(&mut self, count: usize) {
+        // What is sent is some hundred bytes.
+        self.number(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    fn text_value(&mut self, text: &str) {
+        self.count(text.len());
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(0);
+    }
+
+    fn signature_value(&mut self, signature: &str) {
+        // No signature of ours has more than ten characters.
+        self.bytes
+            .push(u8::try_from(signature.len()).unwrap_or(u8::MAX));
+        self.bytes.extend_from_slice(signature.as_bytes());
+        self.bytes.push(0);
+    }
+
+    fn texts_value(&mut self, texts: &[(&str, &str)]) {
+        self.array(8, |values| {
+            for (name, text) in texts {
+                values.align(8);
+                values.text_value(name);
+                values.text_value(text);
+            }
+        });
+    }
+
+    /// An array of what is aligned so; its length is known when it is written.
+    fn array(&mut self, aligned: usize, write: impl FnOnce(&mut Self)) {
+        self.number(0);
+        let place = self.bytes.len() - 4;
+        self.align(aligned);
+        let start = self.bytes.len();
+        write(self);
+        let length = u32::try_from(self.bytes.len() - start).unwrap_or(u32::MAX);
+        self.bytes[place..place + 4].copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+/// Reads values one after the other.
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    is_little: bool,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, count: usize) -> Result<&[u8], Failure> {
+        let end = self.at.checked_add(count).ok_or(Failure::Garbled)?;
+        let taken = self.bytes.get(self.at..end).ok_or(Failure::Garbled)?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    /// Goes on where what comes next may begin.
+    pub(super) fn align(&mut self, to: usize) -> Result<(), Failure> {
+        let padding = self.at.next_multiple_of(to) - self.at;
+        self.take(padding).map(drop)
+    }
+
+    fn byte(&mut self) -> Result<u8, Failure> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn number(&mut self) -> Result<u32, Failure> {
+        self.align(4)?;
+        let is_little = self.is_little;
+        let taken = self.take(4)?;
+        let bytes: [u8; 4] = std::array::from_fn(|index| taken[index]);
+        Ok(match is_little {
+            true => u32::from_le_bytes(bytes),
+            false => u32::from_be_bytes(bytes),
+        })
+    }
+
+    fn count(&mut self) -> Result<usize, Failure> {
+        usize::try_from(self.number()?).map_err(|_| Failure::Garbled)
+    }
+
+    /// A text, or an object's path.
+    pub(super) fn text(&mut self) -> Result<String, Failure> {
+        let length = self.count()?;
+        let text = String::from_utf8(self.take(length)?.to_vec());
+        self.take(1)?;
+        text.map_err(|_| Failure::Garbled)
+    }
+
+    fn signature(&mut self) -> Result<String, Failure> {
+        let length = usize::from(self.byte()?);
+        let text = String::from_utf8(self.take(length)?.to_vec());
+        self.take(1)?;
+        text.map_err(|_| Failure::Garbled)
+    }
+
+    /// Yes or no.
+    pub(super) fn boolean(&mut self) -> Result<bool, Failure> {
+        Ok(self.number()? != 0)
+    }
+
+    /// Bytes.
+    pub(super) fn bytes(&mut self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let length = self.count()?;
+        Ok(Zeroizing::new(self.take(length)?.to_vec()))
+    }
+
+    /// Paths, or texts.
+    pub(super) fn texts(&mut self) -> Result<Vec<String>, Failure> {
+        let length = self.count()?;
+        let end = self.at.checked_add(length).ok_or(Failure::Garbled)?;
+        let mut texts = Vec::new();
+        while self.at < end {
+            texts.push(self.text()?);
+        }
+        Ok(texts)
+    }
+
+    /// Begins a value of any type, which has to be this one.
+    pub(super) fn any(&mut self, signature: &str) -> Result<(), Failure> {
+        match self.signature()? == signature {
+            true => Ok(()),
+            false => Err(Failure::Garbled),
+        }
+    }
+}
