@@ -24,14 +24,18 @@ const VERSION: u32 = 1;
 /// How large may a session be? One has a few kilobytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// The outer form of a file: what every version and every seal has in common.
+/// The longest first line of a sealed file: how long may what is not sealed be? It has 150 characters.
+const LONGEST_HEADER: usize = 4096;
+
+/// The outer form of a file: what every version and every seal has in common. What is sealed lies
+/// behind it and a line feed, as it is, until the end of the file.
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
     version: u32,
     #[serde(borrow)]
     seal: Header<'a>,
-    #[serde(borrow)]
-    content: &'a RawValue,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    content: Option<&'a RawValue>,
 }
 
 /// Which seal, and what it needs to open.
@@ -61,19 +65,11 @@ pub(super) struct Lying {
     pub(super) key: Option<String>,
 }
 
-/// A file's content, opened.
-enum Content<'a> {
+/// A file's content, as it lies there.
+enum Held<'a> {
     Bare(&'a str),
-    Opened(SecretBytes),
-}
-
-impl Content<'_> {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Bare(text) => text.as_bytes(),
-            Self::Opened(bytes) => &bytes.0,
-        }
-    }
+    /// What opens it, and where it begins.
+    Sealed(Sealed<'a>, usize),
 }
 
 /// What lies in a session's place.
@@ -169,10 +165,10 @@ impl SessionFile {
     }
 
     pub(super) fn load(&self, find: &mut FindKey<'_>) -> Result<Loaded, Error> {
-        let Some(bytes) = self.read()? else {
+        let Some(mut bytes) = self.read()? else {
             return Ok(Loaded::Absent);
         };
-        decode(&bytes.0, &self.path(), find)
+        decode(&mut bytes.0, &self.path(), find)
     }
 
     /// What can be told of the file without its key; `None` where there is no file of ours.
@@ -185,12 +181,12 @@ impl SessionFile {
         let Some(bytes) = self.read()? else {
             return Ok(None);
         };
-        let lying = envelope(&bytes.0, &self.path())?.map(|(seal, envelope)| Lying {
+        let lying = take_apart(&bytes.0, &self.path())?.map(|(seal, held)| Lying {
             seal,
-            key: envelope
-                .seal
-                .parameters
-                .map(|sealed| sealed.key.into_owned()),
+            key: match held {
+                Held::Bare(_) => None,
+                Held::Sealed(parameters, _) => Some(parameters.key.into_owned()),
+            },
         });
         Ok(Some(lying))
     }
@@ -224,11 +220,10 @@ impl SessionFile {
     /// Writes room for the next content to the disk and renames it once, so that a full disk, a
     /// read-only directory or a failing one is noticed while there is nothing to lose.
     pub(super) fn prove_writable(&self) -> Result<Reservation, Error> {
-        /// How much can an answer add to a session? Tokens of 16 KB are the largest seen.
+        /// How much can an answer and a seal add to a session? Tokens of 16 KB are the largest seen.
         const ROOM: u64 = 64 * 1024;
         let length = fs::metadata(self.path()).map_or(0, |metadata| metadata.len());
-        // What was not sealed before may be now, and is longer then by a third.
-        let length = length + length / 2 + ROOM;
+        let length = length + ROOM;
         let prove = || -> io::Result<Reservation> {
             let (temporary, mut file) = self.create_temporary("proof")?;
             let blank = vec![b' '; usize::try_from(length).map_err(io::Error::other)?];
@@ -257,7 +252,7 @@ impl SessionFile {
         random: &dyn Random,
         reservation: Option<Reservation>,
     ) -> Result<(), Error> {
-        let text = encode(content, with, &self.digest, random)?;
+        let bytes = encode(content, with, &self.digest, random)?;
         let write = || -> io::Result<()> {
             let (temporary, mut file) = match reservation {
                 Some(Reservation {
@@ -272,8 +267,8 @@ impl SessionFile {
                     (Temporary(Some(path)), file)
                 }
             };
-            file.write_all(text.as_bytes())?;
-            file.set_len(text.len() as u64)?;
+            file.write_all(&bytes)?;
+            file.set_len(bytes.len() as u64)?;
             file.sync_all()?;
             drop(file);
             temporary.rename(&self.path())?;
@@ -292,20 +287,21 @@ impl SessionFile {
         random: &dyn Random,
         find: &mut FindKey<'_>,
     ) -> Result<bool, Error> {
-        let path = self.path();
-        let damaged = |reason: String| self.damaged(&reason);
-        let Some(bytes) = self.read()? else {
+        let Some(mut bytes) = self.read()? else {
             return Ok(false);
         };
-        let (seal, envelope) = envelope(&bytes.0, &path)?.map_err(damaged)?;
-        let content = open(seal, &envelope, &path, find)?.map_err(damaged)?;
-        let text = std::str::from_utf8(content.bytes());
-        let text = text.map_err(|_| damaged("its content is no text".to_owned()))?;
-        if let Err(error) = serde_json::from_str::<Session>(text) {
-            return Err(damaged(position(&error)));
-        }
-        self.remove_temporaries();
-        self.save(text, with, random, None).map(|()| true)
+        let resealed = open(&mut bytes.0, &self.path(), find, |_, content| {
+            let text = std::str::from_utf8(content);
+            let text = text.map_err(|_| self.damaged("its content is no text"))?;
+            if let Err(error) = serde_json::from_str::<Session>(text) {
+                return Err(self.damaged(&position(&error)));
+            }
+            self.remove_temporaries();
+            self.save(text, with, random, None)
+        })?;
+        resealed
+            .map_err(|reason| self.damaged(&reason))?
+            .map(|()| true)
     }
 
     /// The error for a damaged file that is told of, and left to the next call for its profile.
@@ -421,22 +417,22 @@ fn encode(
     with: &SealWith,
     digest: &str,
     random: &dyn Random,
-) -> Result<Zeroizing<String>, Error> {
-    let sealed = match &with.key {
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (parameters, sealed) = match &with.key {
         Some(key) => {
             let (parameters, sealed) = seal::seal(key, &bound(with.seal, digest), content, random)?;
-            Some((parameters, format!("\"{sealed}\"")))
+            (Some(parameters), Some(sealed))
         }
         // What is to be sealed never lies open.
         None if with.seal.has_keys() => {
             let message = "BUG: a session is to be sealed without a key";
             return Err(Error::new(ErrorKind::Internal, message));
         }
-        None => None,
+        None => (None, None),
     };
-    let (parameters, held) = match &sealed {
-        Some((parameters, text)) => (Some(parameters.clone()), text.as_str()),
-        None => (None, content),
+    let bare = match &sealed {
+        Some(_) => None,
+        None => Some(serde_json::from_str(content).map_err(bug)?),
     };
     let envelope = Envelope {
         version: VERSION,
@@ -444,26 +440,37 @@ fn encode(
             name: Cow::Borrowed(with.seal.name),
             parameters,
         },
-        content: serde_json::from_str(held).map_err(bug)?,
+        content: bare,
     };
-    let mut text = Zeroizing::new(serde_json::to_string(&envelope).map_err(bug)?);
-    text.push('\n');
-    Ok(text)
+    let mut bytes = Zeroizing::new(serde_json::to_vec(&envelope).map_err(bug)?);
+    bytes.push(b'\n');
+    bytes.extend(sealed.unwrap_or_default());
+    Ok(bytes)
 }
 
 /// The id of the key that a file is sealed with, whatever its name is.
 pub(super) fn key_of(bytes: &[u8]) -> Option<String> {
-    let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
+    let (envelope, _) = first::<Envelope<'_>>(bytes).ok()?;
     let parameters = envelope.seal.parameters?;
     Some(parameters.key.into_owned())
 }
 
+/// The JSON that a file begins with, and where it ends.
+fn first<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> serde_json::Result<(T, usize)> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
+    match values.next() {
+        Some(value) => Ok((value?, values.byte_offset())),
+        // The error for nothing.
+        None => serde_json::from_slice(bytes).map(|value| (value, bytes.len())),
+    }
+}
+
 /// Takes a file's bytes apart as far as that needs no key. The inner error says how it is damaged;
 /// the outer one that it is of a newer version, which leaves it untouched.
-fn envelope<'b>(
+fn take_apart<'b>(
     bytes: &'b [u8],
     path: &Path,
-) -> Result<Result<(&'static Seal, Envelope<'b>), String>, Error> {
+) -> Result<Result<(&'static Seal, Held<'b>), String>, Error> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
@@ -474,11 +481,11 @@ fn envelope<'b>(
     let newer = |message: String| {
         Error::new(ErrorKind::Store, message).hint("use the newer cred-helper that wrote it")
     };
-    let envelope = match serde_json::from_slice::<Envelope<'_>>(bytes) {
-        Ok(envelope) if envelope.version == VERSION => envelope,
+    let (envelope, end) = match first::<Envelope<'_>>(bytes) {
+        Ok(found) if found.0.version == VERSION => found,
         other => {
             // The form of a newer version is not ours to judge.
-            if let Ok(Version { version }) = serde_json::from_slice(bytes)
+            if let Ok((Version { version }, _)) = first(bytes)
                 && version > VERSION
             {
                 return Err(newer(format!(
@@ -500,28 +507,41 @@ fn envelope<'b>(
             printable(&envelope.seal.name)
         )));
     };
-    Ok(Ok((seal, envelope)))
+    let behind = &bytes[end..];
+    let held = match (envelope.content, envelope.seal.parameters) {
+        (Some(content), _) if !seal.has_keys() => {
+            if !behind.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Err("something lies behind its content".to_owned()));
+            }
+            Held::Bare(content.get())
+        }
+        (None, Some(parameters)) if seal.has_keys() => {
+            if end > LONGEST_HEADER || behind.first() != Some(&b'\n') {
+                return Ok(Err("its first line is none".to_owned()));
+            }
+            if behind.len() - 1 != parameters.length {
+                return Ok(Err("its content is not whole".to_owned()));
+            }
+            Held::Sealed(parameters, end + 1)
+        }
+        _ if seal.has_keys() => return Ok(Err("its seal is incomplete".to_owned())),
+        _ => return Ok(Err("its content is missing".to_owned())),
+    };
+    Ok(Ok((seal, held)))
 }
 
-/// Opens a file's content. The inner error says how it is damaged; the outer one why it cannot be
-/// opened, which leaves it untouched.
-fn open<'b>(
-    seal: &'static Seal,
-    envelope: &Envelope<'b>,
+/// Opens a file's content, in the place where it lies, and has it read. The inner error says how it is
+/// damaged; the outer one why it cannot be opened, which leaves it untouched.
+fn open<T>(
+    bytes: &mut [u8],
     path: &Path,
     find: &mut FindKey<'_>,
-) -> Result<Result<Content<'b>, String>, Error> {
-    let held = envelope.content.get();
-    if !seal.has_keys() {
-        return Ok(Ok(Content::Bare(held)));
-    }
-    let parameters = envelope.seal.parameters.as_ref();
-    // No character of base64url is written with an escape.
-    let text = held
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    let Some((parameters, text)) = parameters.zip(text) else {
-        return Ok(Err("its seal is incomplete".to_owned()));
+    read: impl FnOnce(&'static Seal, &[u8]) -> T,
+) -> Result<Result<T, String>, Error> {
+    let (seal, parameters, begin) = match take_apart(bytes, path)? {
+        Ok((seal, Held::Bare(text))) => return Ok(Ok(read(seal, text.as_bytes()))),
+        Ok((seal, Held::Sealed(parameters, begin))) => (seal, parameters.into_owned(), begin),
+        Err(reason) => return Ok(Err(reason)),
     };
     let unopened = || {
         let message = format!("`{}` cannot be opened", path.display());
@@ -533,8 +553,9 @@ fn open<'b>(
         return Err(unopened().because_of(&gone).hint(hint));
     };
     let digest = path.file_stem().unwrap_or_default().to_string_lossy();
-    if let Some(bytes) = seal::open(&key, &bound(seal, &digest), parameters, text) {
-        return Ok(Ok(Content::Opened(bytes)));
+    let bound = bound(seal, &digest);
+    if let Some(content) = seal::open(&key, &bound, &parameters, &mut bytes[begin..]) {
+        return Ok(Ok(read(seal, content)));
     }
     // What holds keys for a while is believed until then: to look costs more than to open.
     Err(if key.checked().id() == parameters.key {
@@ -555,28 +576,30 @@ pub(super) fn survives(
     digest: &str,
     random: &dyn Random,
 ) -> Result<bool, Error> {
-    let text = encode(content, with, digest, random)?;
+    let mut bytes = encode(content, with, digest, random)?;
     let mut find = |_: &'static Seal, _: &str| Ok(with.key.clone());
-    let loaded = decode(text.as_bytes(), Path::new(digest), &mut find)?;
+    let loaded = decode(&mut bytes, Path::new(digest), &mut find)?;
     Ok(matches!(loaded, Loaded::Session(session, _)
         if self::content(&session)?.as_str() == content))
 }
 
 /// Reads a file's bytes: a session, a damaged one, or the error that it is of a newer version or
-/// cannot be opened, which leaves it untouched.
-pub(super) fn decode(bytes: &[u8], path: &Path, find: &mut FindKey<'_>) -> Result<Loaded, Error> {
-    let (seal, envelope) = match envelope(bytes, path)? {
-        Ok(found) => found,
-        Err(reason) => return Ok(Loaded::Damaged(reason)),
-    };
-    let content = match open(seal, &envelope, path, find)? {
-        Ok(content) => content,
-        Err(reason) => return Ok(Loaded::Damaged(reason)),
-    };
-    match serde_json::from_slice(content.bytes()) {
-        Ok(session) => Ok(Loaded::Session(Box::new(session), seal)),
-        Err(error) => Ok(Loaded::Damaged(position(&error))),
-    }
+/// cannot be opened, which leaves it untouched. What is sealed is opened in the place where it lies.
+pub(super) fn decode(
+    bytes: &mut [u8],
+    path: &Path,
+    find: &mut FindKey<'_>,
+) -> Result<Loaded, Error> {
+    let loaded = open(
+        bytes,
+        path,
+        find,
+        |seal, content| match serde_json::from_slice(content) {
+            Ok(session) => Loaded::Session(Box::new(session), seal),
+            Err(error) => Loaded::Damaged(position(&error)),
+        },
+    )?;
+    Ok(loaded.unwrap_or_else(Loaded::Damaged))
 }
 
 /// Where a content is wrong. What is wrong may be a secret, so it is not shown.
@@ -591,6 +614,7 @@ mod tests {
 
     use super::{Key, Loaded, Seal, SealWith, Session, SessionFile, content, decode, encode};
     use crate::context::Random;
+    use crate::encoding::to_base64url;
     use crate::error::{Error, ErrorKind};
     use crate::secret::Secret;
     use crate::store::seal;
@@ -668,11 +692,14 @@ mod tests {
     #[test]
     fn a_file_is_a_session_or_damaged_or_not_ours_to_touch() {
         let empty = content(&Session::default()).unwrap();
-        let written = encode(&empty, &bare(), "x", &SystemRandomness).unwrap();
+        let mut written = encode(&empty, &bare(), "x", &SystemRandomness).unwrap();
         assert!(matches!(
-            decode(written.as_bytes(), Path::new("x"), &mut nothing),
+            decode(&mut written, Path::new("x"), &mut nothing),
             Ok(Loaded::Session(session, seal)) if *session == Session::default() && !seal.has_keys()
         ));
+        let written = str::from_utf8(&written).expect("nothing is sealed");
+        let header = r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"k","nonce":"n","length":6}}}"#;
+        let padded = format!("{}{header}\nsealed", " ".repeat(4096));
         for damaged in [
             "",
             "{",
@@ -682,21 +709,37 @@ mod tests {
             r#"{"version":0,"seal":{"name":"none"},"content":{}}"#,
             r#"{"version":1,"seal":{"name":"none"},"content":[1]}"#,
             r#"{"version":1,"seal":{"name":"none"}}"#,
+            &format!("{written}sealed"),
+            "{\"version\":1,\"seal\":{\"name\":\"none\"}}\nsealed",
+            "{\"version\":1,\"seal\":{\"name\":\"keyring\"}}\nsealed",
             r#"{"version":1,"seal":{"name":"keyring"},"content":{}}"#,
             r#"{"version":1,"seal":{"name":"keyring"},"content":"c2VhbGVk"}"#,
-            r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"k"}},"content":"c2VhbGVk"}"#,
+            header,
+            &format!("{header}sealed"),
+            &format!("{header}\r\nsealed"),
+            &format!("{header}\nseal"),
+            &format!("{header}\nsealed\n"),
+            &format!("{}\nsealed", header.replace(",\"length\":6", "")),
+            &format!("{}\nsealed", header.replace(",\"nonce\":\"n\"", "")),
+            &format!("{},\"content\":{{}}}}\nsealed", &header[..header.len() - 1]),
+            &padded,
             "\0\0\0\0",
         ] {
-            let loaded = decode(damaged.as_bytes(), Path::new("x"), &mut nothing);
+            let mut bytes = damaged.as_bytes().to_vec();
+            let loaded = decode(&mut bytes, Path::new("x"), &mut nothing);
             assert!(matches!(loaded, Ok(Loaded::Damaged(_))), "{damaged}");
         }
         for foreign in [
             r#"{"version":2,"anything":"else"}"#,
             r#"{"version":2,"seal":{"name":"none"},"content":{}}"#,
+            "{\"version\":2,\"seal\":{\"name\":\"keyring\"}}\nsealed",
             r#"{"version":1,"seal":{"name":"tpm"},"content":"c2VhbGVk"}"#,
-            r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"k","nonce":"n"}},"content":"c2VhbGVk"}"#,
+            "{\"version\":1,\"seal\":{\"name\":\"tpm\"}}\nsealed",
+            &format!("{header}\nsealed"),
+            &padded[header.len()..],
         ] {
-            let error = decode(foreign.as_bytes(), Path::new("x"), &mut nothing).unwrap_err();
+            let mut bytes = foreign.as_bytes().to_vec();
+            let error = decode(&mut bytes, Path::new("x"), &mut nothing).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Store, "{foreign}");
         }
     }
@@ -714,20 +757,24 @@ mod tests {
         session.identity.push(("client_id".into(), "canary".into()));
         let text = content(&session).unwrap();
         let written = encode(&text, &sealed(&key), "one", &Same).unwrap();
-        assert!(!written.contains("canary"));
         // Files that were sealed are opened by later versions. libsodium opens this one.
+        let expected = concat!(
+            r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"PFPkxFIWEHzFudPodlk9FQ","#,
+            r#""nonce":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH","length":184}}}"#,
+            "\n"
+        );
+        let (header, sealed_content) = written.split_at(expected.len());
+        assert_eq!(str::from_utf8(header), Ok(expected));
         assert_eq!(
-            written.as_str(),
+            to_base64url(sealed_content),
             concat!(
-                r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"PFPkxFIWEHzFudPodlk9FQ","#,
-                r#""nonce":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"}},"content":"VkO1hiJtkg_Gl7QWLCL_6JOb1G"#,
-                "6CP-tOysoK9Jb4TQi1_ryM_E9XIxN01Jxqs-KsFhRjWwHWIZu4cw3JodFItfy9VWh1GQuXcjwYbIu_2G6ocxoI",
-                "dyxp8r1o_znF1ga4wRE7Ngf6NCfV8uQAOOlvAABzKxSJ3lvRv1cxAfyz1ff4o-LsSQQLF2D376CRu_nhgFeMZz",
-                "0R2Du5B693JlJ8y2dHqMkcSSCJ2LiyhKa_feYD55t9sajMFQ\"}\n"
+                "VkO1hiJtkg_Gl7QWLCL_6JOb1G6CP-tOysoK9Jb4TQi1_ryM_E9XIxN01Jxqs-KsFhRjWwHWIZu4cw3Jod",
+                "FItfy9VWh1GQuXcjwYbIu_2G6ocxoIdyxp8r1o_znF1ga4wRE7Ngf6NCfV8uQAOOlvAABzKxSJ3lvRv1cx",
+                "Afyz1ff4o-LsSQQLF2D376CRu_nhgFeMZz0R2Du5B693JlJ8y2dHqMkcSSCJ2LiyhKa_feYD55t9sajMFQ"
             )
         );
-        let opened = |text: &str, name: &str, key: &Key| {
-            decode(text.as_bytes(), Path::new(name), &mut only(key))
+        let opened = |bytes: &[u8], name: &str, key: &Key| {
+            decode(&mut bytes.to_vec(), Path::new(name), &mut only(key))
         };
         for name in ["one.json", "/elsewhere/one.json"] {
             assert!(matches!(
@@ -737,29 +784,45 @@ mod tests {
         }
         let other = super::tests::key("another key of such files");
         let mut mistaken = |_: &'static Seal, _: &str| Ok(Some(other.clone()));
-        let error = decode(written.as_bytes(), Path::new("one.json"), &mut mistaken).unwrap_err();
+        let mut lying = written.to_vec();
+        let error = decode(&mut lying, Path::new("one.json"), &mut mistaken).unwrap_err();
         let hint = error.hint_text().unwrap_or_default();
         assert!(hint.contains("cred-helper store lock"), "{error:?}");
+        assert_eq!(lying, *written, "what is not ours is not deciphered");
         let anew = encode(&text, &sealed(&key), "one", &SystemRandomness).unwrap();
         assert_ne!(anew, written, "a nonce is drawn for each");
-        let flip = |needle: &str| {
-            let end = written.find(needle).expect("it is there") + needle.len();
-            let mut bytes = written.as_bytes().to_vec();
-            bytes[end] = if bytes[end] == b'A' { b'B' } else { b'A' };
-            String::from_utf8(bytes).unwrap()
+        let replaced = |from: &str, to: &str| {
+            let header = str::from_utf8(header).unwrap();
+            assert!(header.contains(from), "{header}");
+            [header.replace(from, to).as_bytes(), sealed_content].concat()
         };
-        let as_other = written.replace(key.id(), other.id());
-        for (text, name, key) in [
-            (written.as_str(), "two.json", &key),
-            (&written, "one.json", &other),
-            (&as_other, "one.json", &other),
-            (&flip("nonce\":\""), "one.json", &key),
-            (&flip("content\":\""), "one.json", &key),
-            (&written.replace("keyring", "command"), "one.json", &key),
+        let flipped = |index: usize| {
+            let mut bytes = written.to_vec();
+            bytes[index] ^= 1;
+            bytes
+        };
+        let as_other = replaced(key.id(), other.id());
+        for (bytes, name, key) in [
+            (written.to_vec(), "two.json", &key),
+            (written.to_vec(), "one.json", &other),
+            (as_other, "one.json", &other),
+            (replaced("nonce\":\"B", "nonce\":\"A"), "one.json", &key),
+            (flipped(header.len()), "one.json", &key),
+            (flipped(written.len() - 1), "one.json", &key),
+            (replaced("keyring", "command"), "one.json", &key),
         ] {
-            let error = opened(text, name, key).unwrap_err();
+            let error = opened(&bytes, name, key).unwrap_err();
+            let text = String::from_utf8_lossy(&bytes);
             assert_eq!(error.kind(), ErrorKind::Store, "{text}");
             assert!(error.hint_text().is_some(), "{text}");
+        }
+        // What was cut off is damaged, wherever.
+        for end in 0..written.len() {
+            let loaded = opened(&written[..end], "one.json", &key);
+            assert!(
+                matches!(loaded, Ok(Loaded::Damaged(_))),
+                "{end}: {loaded:?}"
+            );
         }
     }
 }

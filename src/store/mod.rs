@@ -513,7 +513,7 @@ fn name(identity: &[(String, String)]) -> String {
 /// # Errors
 /// `store`, for a file that is not ours to touch.
 pub fn decodes(bytes: &[u8]) -> Result<Loaded, Error> {
-    file::decode(bytes, Path::new("fuzz"), &mut |_, _| Ok(None))
+    file::decode(&mut bytes.to_vec(), Path::new("fuzz"), &mut |_, _| Ok(None))
 }
 
 /// The error for a session that a command was told of and that is not there.

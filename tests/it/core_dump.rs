@@ -109,8 +109,10 @@ pub(crate) fn seal(scene: &Scene) -> Option<Secret> {
     scene.sandbox.write_profiles(&sealing(echo));
     scene.run(&["store", "migrate", "--to", "command"]).ok();
     scene.sandbox.write_profiles(&sealing(json!(["false"])));
-    let session: Value = serde_json::from_slice(&scene.session()).expect("it is JSON");
-    let id = session["seal"]["parameters"]["key"].as_str();
+    let session = scene.session();
+    let header = session.split(|byte| *byte == b'\n').next();
+    let header = serde_json::from_slice::<Value>(header.unwrap_or_default()).expect("it is JSON");
+    let id = header["seal"]["parameters"]["key"].as_str();
     let key = SystemKeyCache.read(id.expect("it is sealed"));
     if key.is_none() {
         note_missing(&KERNEL_KEYRING);

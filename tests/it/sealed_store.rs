@@ -421,17 +421,21 @@ fn what_was_changed_by_others_is_never_opened_nor_overwritten() {
         .expect("there are two");
     fs::copy(others, &own).expect("it can be copied");
     refused("it was changed, or is the file of another session");
-    for needle in ["\"nonce\":\"", "\"content\":\""] {
-        let text = String::from_utf8(session.clone()).expect("it is text");
-        let place = text.find(needle).expect("it is there") + needle.len();
+    let nonce = b"\"nonce\":\"";
+    let mut places = session.windows(nonce.len());
+    let nonce = places
+        .position(|place| place == nonce)
+        .expect("it is there")
+        + nonce.len();
+    for place in [nonce, session.len() - 1] {
         let mut bytes = session.clone();
         bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
         fs::write(&own, bytes).expect("it can be written");
         refused("it was changed, or is the file of another session");
     }
     // The seal is bound to the content, too.
-    let bare = String::from_utf8(session.clone()).expect("it is text");
-    fs::write(&own, bare.replace("\"keyring\"", "\"tpm\"")).expect("it can be written");
+    let other = String::from_utf8_lossy(&session);
+    fs::write(&own, other.replace("\"keyring\"", "\"tpm\"")).expect("it can be written");
     refused("is sealed by `tpm`, which this program does not know");
 
     // Another key under the right name.

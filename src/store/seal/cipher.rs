@@ -2,16 +2,16 @@
 //! (draft-irtf-cfrg-xchacha). What is sealed is bound to the file's name and format, so that a file
 //! in another's place does not open.
 
+use std::borrow::Cow;
+
 use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::Key;
 use crate::context::Random;
 use crate::encoding::{from_base64url, to_base64url};
 use crate::error::Error;
-use crate::secret::SecretBytes;
 
 /// How long is a nonce?
 const NONCE: usize = 24;
@@ -23,13 +23,26 @@ const TAG: usize = 16;
 pub(in crate::store) struct Sealed<'a> {
     /// The key's id.
     #[serde(borrow)]
-    pub(in crate::store) key: std::borrow::Cow<'a, str>,
+    pub(in crate::store) key: Cow<'a, str>,
     /// The nonce in base64url.
     #[serde(borrow)]
-    pub(in crate::store) nonce: std::borrow::Cow<'a, str>,
+    pub(in crate::store) nonce: Cow<'a, str>,
+    /// How many bytes the sealed content has: what was cut off is told from what was changed.
+    pub(in crate::store) length: usize,
 }
 
-/// Seals `content` for the place `bound`: its parameters, and the sealed content in base64url.
+impl Sealed<'_> {
+    /// The same, for whoever changes the buffer that it was read from.
+    pub(in crate::store) fn into_owned(self) -> Sealed<'static> {
+        Sealed {
+            key: self.key.into_owned().into(),
+            nonce: self.nonce.into_owned().into(),
+            length: self.length,
+        }
+    }
+}
+
+/// Seals `content` for the place `bound`: its parameters, and the sealed content.
 ///
 /// # Errors
 /// `internal`, if the operating system gives no chance.
@@ -38,42 +51,45 @@ pub(in crate::store) fn seal<'k>(
     bound: &str,
     content: &str,
     random: &dyn Random,
-) -> Result<(Sealed<'k>, String), Error> {
+) -> Result<(Sealed<'k>, Vec<u8>), Error> {
     let drawn = random.bytes()?;
     let nonce: [u8; NONCE] = std::array::from_fn(|index| drawn[index]);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(content.len() + TAG));
+    let mut bytes = Vec::with_capacity(content.len() + TAG);
     bytes.extend_from_slice(content.as_bytes());
     XChaCha20Poly1305::new(key.bytes().into())
         .encrypt_in_place(
             &XNonce::from(nonce),
             &associated(bound, key.id()),
-            &mut *bytes,
+            &mut bytes,
         )
         .expect("a session is shorter than 256 GB");
     let parameters = Sealed {
         key: key.id().into(),
         nonce: to_base64url(&nonce).into(),
+        length: bytes.len(),
     };
-    Ok((parameters, to_base64url(&bytes)))
+    Ok((parameters, bytes))
 }
 
-/// Opens what was sealed for the place `bound`; `None` if it was not, or not with this key.
-pub(in crate::store) fn open(
+/// Opens in its place what was sealed for the place `bound`; `None` if it was not, or not with this
+/// key, and it is left as it was.
+pub(in crate::store) fn open<'b>(
     key: &Key,
     bound: &str,
     parameters: &Sealed<'_>,
-    text: &str,
-) -> Option<SecretBytes> {
+    bytes: &'b mut [u8],
+) -> Option<&'b [u8]> {
     let nonce: [u8; NONCE] = from_base64url(&parameters.nonce)?.try_into().ok()?;
-    let mut bytes = SecretBytes(from_base64url(text)?);
+    let (content, tag) = bytes.split_last_chunk_mut::<TAG>()?;
     XChaCha20Poly1305::new(key.bytes().into())
-        .decrypt_in_place(
+        .decrypt_inout_detached(
             &XNonce::from(nonce),
             &associated(bound, &parameters.key),
-            &mut bytes.0,
+            (&mut *content).into(),
+            &Tag::from(*tag),
         )
         .ok()?;
-    Some(bytes)
+    Some(content)
 }
 
 /// What is bound to the content without being in it.
