@@ -109,9 +109,7 @@ pub(crate) fn seal(scene: &Scene) -> Option<Secret> {
     scene.sandbox.write_profiles(&sealing(echo));
     scene.run(&["store", "migrate", "--to", "command"]).ok();
     scene.sandbox.write_profiles(&sealing(json!(["false"])));
-    let session = scene.session();
-    let header = session.split(|byte| *byte == b'\n').next();
-    let header = serde_json::from_slice::<Value>(header.unwrap_or_default()).expect("it is JSON");
+    let header = scene.header();
     let id = header["seal"]["parameters"]["key"].as_str();
     let key = SystemKeyCache.read(id.expect("it is sealed"));
     if key.is_none() {

@@ -79,6 +79,13 @@ impl Scene {
         fs::read(self.sandbox.session()).expect("the session can be read")
     }
 
+    /// What of the only session lies open if it is sealed: its first line.
+    pub(crate) fn header(&self) -> Value {
+        let session = self.session();
+        let line = session.split(|byte| *byte == b'\n').next();
+        serde_json::from_slice(line.unwrap_or_default()).expect("it is JSON")
+    }
+
     /// Changes the only session, in place.
     pub(crate) fn edit_session(&self, edit: impl FnOnce(&mut Value)) {
         let mut session = serde_json::from_slice(&self.session()).expect("the session is JSON");

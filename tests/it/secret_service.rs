@@ -323,9 +323,8 @@ impl Ground {
 
     /// How the only session lies.
     pub(crate) fn seal(&self) -> String {
-        let session: serde_json::Value =
-            serde_json::from_slice(&self.scene.session()).expect("the session is JSON");
-        let name = session["seal"]["name"].as_str();
+        let header = self.scene.header();
+        let name = header["seal"]["name"].as_str();
         name.expect("it names its seal").to_owned()
     }
 }
