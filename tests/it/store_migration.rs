@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::oidc_ground::eventually;
+use crate::secret_service::{self, lacks_tools};
 use crate::store_ground::Ground;
 
 /// How many calls run at the same time?
@@ -273,4 +274,184 @@ fn of_two_that_contradict_each_other_one_waits_for_the_other() {
         ground.sign_in("new");
         ground.assert_all_lie(&seal);
     }
+}
+
+#[test]
+fn a_rekey_that_dies_leaves_no_key_in_the_keyring_that_the_next_one_does_not_forget() {
+    if lacks_tools() {
+        return;
+    }
+    let ground = secret_service::Ground::sealed();
+    let token = ground.run(&["get"]).ok();
+    // That a key will be made, which was chosen, the session, and what is forgotten, are written so.
+    for nth in 1..=4 {
+        let calls = "rename,renameat,renameat2";
+        let (trace, kill) = (
+            format!("trace={calls}"),
+            format!("inject={calls}:signal=SIGKILL:when={nth}"),
+        );
+        let wrapper = [
+            "strace",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &trace,
+            "-e",
+            &kill,
+        ];
+        let command = ground.scene.wrapped(&wrapper, &["store", "rekey"]);
+        assert_eq!(
+            ground.run_command(command).code,
+            None,
+            "{nth}: it is killed"
+        );
+        assert_eq!(ground.run(&["get"]).ok(), token, "{nth}");
+        ground.run(&["store", "rekey"]).ok();
+        assert_eq!(ground.run(&["get"]).ok(), token, "{nth}");
+        let found = ground.bus.found();
+        assert_eq!(found.matches("label = ").count(), 1, "{nth}: {found}");
+    }
+    // The way back forgets the last one.
+    ground.run(&["store", "migrate", "--to", "none"]).ok();
+    assert_eq!(ground.bus.found().matches("label = ").count(), 0);
+    assert_eq!(ground.run(&["get"]).ok(), token);
+    ground.run(&["store", "migrate", "--to", "keyring"]).ok();
+    assert_eq!(ground.bus.found().matches("label = ").count(), 1);
+    ground.assert_nothing_readable();
+}
+
+#[test]
+fn whoever_is_configured_otherwise_meanwhile_does_not_undo_a_migration() {
+    if lacks_tools() {
+        return;
+    }
+    let ground = secret_service::Ground::with_keyring("seal = \"none\"");
+    ground.run(&["login"]).ok();
+    let token = ground.run(&["get"]).ok();
+    ground.configure("key_cache = \"0s\"");
+    let path = ground.scene.sandbox.session().with_extension("lock");
+    let lock = fs::File::options()
+        .write(true)
+        .open(path)
+        .expect("it was locked before");
+    lock.lock().expect("it is free");
+    let choice = ground.scene.sandbox.state().join("sessions/store.json");
+    let told = thread::scope(|scope| {
+        let migration = scope.spawn(|| ground.run(&["store", "migrate", "--to", "keyring"]));
+        eventually("it has chosen, and waits", || {
+            fs::read_to_string(&choice).is_ok_and(|text| text.contains("\"is_migrated\":true"))
+        });
+        // Another configuration has another seal, and signs in for another client.
+        let key = ground.scene.file("key");
+        fs::write(&key, "a key that a command prints").expect("it can be written");
+        let other = ground.scene.file("other.toml");
+        let profiles = fs::read_to_string(ground.scene.sandbox.config()).expect("it is there");
+        let command = format!(
+            "seal = \"command\"\ncommand = [\"cat\", \"{}\"]\nkey_cache",
+            key.display()
+        );
+        let profiles = profiles
+            .replace("key_cache", &command)
+            .replace("\"cli\"", "\"other\"");
+        fs::write(&other, profiles).expect("it can be written");
+        let mut login = ground.scene.sandbox.command(&["login"]);
+        login.env("CRED_HELPER_CONFIG", &other);
+        ground.run_command(login).ok();
+        drop(lock);
+        migration.join().expect("it ends").ok()
+    });
+    assert!(told.starts_with("1 sealed anew, "), "{told}");
+    ground.assert_nothing_readable();
+    assert_eq!(ground.run(&["get"]).ok(), token);
+    let list = ground.run(&["store", "list", "-o", "json"]).json();
+    let seals = list["sessions"].as_array().expect("it is a list").iter();
+    let seals: BTreeSet<_> = seals.map(|row| row["seal"].as_str()).collect();
+    assert_eq!(seals, [Some("keyring"), Some("command")].into());
+    // What is new lies as the migration said.
+    ground.run(&["logout"]).ok();
+    ground.run(&["login"]).ok();
+    let list = ground.run(&["store", "list", "-o", "json"]).json();
+    assert_eq!(
+        list.to_string().matches("\"seal\":\"keyring\"").count(),
+        1,
+        "{list}"
+    );
+}
+
+#[test]
+fn a_keyring_that_is_started_anew_under_many_costs_no_sign_in() {
+    if lacks_tools() {
+        return;
+    }
+    let mut ground = secret_service::Ground::sealed();
+    let token = ground.run(&["get"]).ok();
+    let is_over = AtomicBool::new(false);
+    let address = ground.bus.address();
+    let [answered, refused] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    let (scene, bus) = (&ground.scene, &mut ground.bus);
+    let ask = || {
+        let mut command = scene.sandbox.command(&["get", "--interactive", "never"]);
+        command
+            .env("DBUS_SESSION_BUS_ADDRESS", &address)
+            .env_remove("CRED_HELPER_LOG");
+        let output = command.output().expect("the binary starts");
+        let said = String::from_utf8(output.stdout).expect("it is text");
+        match output.status.code() {
+            Some(0) => {
+                assert_eq!(said, token);
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+            code => {
+                assert_eq!((code, said.as_str()), (Some(9), ""), "{:?}", output.stderr);
+                refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let over = Over(&is_over);
+        for _ in 0..PROCESSES {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    ask();
+                }
+            });
+        }
+        for _ in 0..2 {
+            bus.end_service();
+            let before = refused.load(Ordering::Relaxed);
+            eventually("somebody was told that there is none", || {
+                refused.load(Ordering::Relaxed) > before
+            });
+            bus.open_keyring();
+            let before = answered.load(Ordering::Relaxed);
+            eventually("somebody was answered", || {
+                answered.load(Ordering::Relaxed) > before
+            });
+        }
+        // The key is replaced under them as well.
+        let mut rekey = scene.sandbox.command(&["store", "rekey"]);
+        rekey.env("DBUS_SESSION_BUS_ADDRESS", &address);
+        let told = scene.sandbox.run_command(rekey).ok();
+        assert_eq!(told, "1 sealed anew, 0 as before, 0 not possible\n");
+        let before = refused.load(Ordering::Relaxed);
+        let after = answered.load(Ordering::Relaxed) + PROCESSES;
+        eventually("many were answered", || {
+            answered.load(Ordering::Relaxed) > after
+        });
+        assert_eq!(
+            refused.load(Ordering::Relaxed),
+            before,
+            "nobody meets a key that is gone"
+        );
+        drop(over);
+    });
+    assert_eq!(ground.run(&["get"]).ok(), token);
+    let answer = ground.run(&["get", "--force-refresh", "-o", "json"]).json();
+    assert_eq!(answer["source"], "refresh");
+    assert_eq!(
+        ground.scene.authority.count("/device_authorization", None),
+        1
+    );
+    assert_eq!(ground.bus.found().matches("label = ").count(), 1);
 }
