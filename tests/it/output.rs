@@ -16,7 +16,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
     for (arguments, redirections) in [
         (&["get", "-p", "api"][..], ">/dev/full"),
         (&["get", "-p", "api", "-o", "json"], ">/dev/full"),
-        (&["status"], ">/dev/full"),
+        (&["-q", "status"], ">/dev/full"),
         (&["profile", "list"], ">/dev/full"),
         (&["completions", "bash"], ">/dev/full"),
         (&["--help"], ">/dev/full"),

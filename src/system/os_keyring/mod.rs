@@ -18,12 +18,13 @@ mod place;
 /// What stands before the names of our secrets, and beside them, for people who look into the keyring.
 const SERVICE: &str = "cred-helper";
 
-/// How long something may take.
-#[derive(Clone, Copy)]
-struct Limits {
-    whole: Duration,
+/// How long something may take, for keyrings that can be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// All of it.
+    pub whole: Duration,
     /// How much of it a person may be asked to unlock it; zero where nobody may be.
-    prompt: Duration,
+    pub prompt: Duration,
 }
 
 /// The keyring of this user.
