@@ -7,7 +7,7 @@ use crate::doctor_ground::{OPEN, Said, assert_says, complaints, doctor, path, si
 use crate::refresh_trouble::{Certificates, FAST, Presented};
 use crate::scene::{Scene, at_once, discoveries, profile};
 use crate::tls::Front;
-use crate::tool::{GIT_FROM_2_46, needs};
+use crate::tool::{GIT, needs};
 
 /// What is said of the way to the profile's authority.
 fn told(scene: &Scene, wrapper: &[&str]) -> Vec<[String; 4]> {
@@ -310,7 +310,7 @@ fn what_the_environment_says_of_the_network_and_of_people_is_checked() {
 
 #[test]
 fn a_tool_is_told_with_who_is_asked_before_us() {
-    needs!(GIT_FROM_2_46);
+    needs!(GIT);
     let scene = signed_in(OPEN);
     let urls = "urls = [\"https://code.example.test/\"]\n";
     let own = profile("api", &scene.authority.issuer());

@@ -27,6 +27,12 @@ pub(crate) const GLEWLWYD: Tool = Tool {
     install: "apt-get install --no-install-recommends glewlwyd",
 };
 
+/// git, of any version.
+pub(crate) const GIT: Tool = Tool {
+    command: "git",
+    install: "https://git-scm.com/downloads",
+};
+
 /// A git that hands `authtype` and `credential` to its helpers.
 pub(crate) const GIT_FROM_2_46: Tool = Tool {
     command: "git 2.46 or newer",
