@@ -30,18 +30,8 @@ impl Drop for Secret {
     }
 }
 
-/// Bytes that are wiped when they are dropped.
-#[derive(Default)]
-pub struct SecretBytes(pub Vec<u8>);
-
-impl Drop for SecretBytes {
-    fn drop(&mut self) {
-        wipe(&mut self.0);
-    }
-}
-
 /// Overwrites all that was ever in there: at once, where `zeroize` takes byte after byte.
-fn wipe(bytes: &mut Vec<u8>) {
+pub fn wipe(bytes: &mut Vec<u8>) {
     // In parts: what is taken for long ones is slow to begin.
     for part in bytes.chunks_mut(1024) {
         part.fill(0);

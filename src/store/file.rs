@@ -14,7 +14,7 @@ use super::seal::{self, Key, Seal, Sealed};
 use super::session::Session;
 use crate::context::Random;
 use crate::error::{Error, ErrorKind};
-use crate::secret::SecretBytes;
+use crate::secret::wipe;
 use crate::system::platform;
 use crate::text::printable;
 use crate::token::Timestamp;
@@ -70,6 +70,16 @@ enum Held<'a> {
     Bare(&'a str),
     /// What opens it, and where it begins.
     Sealed(Sealed<'a>, usize),
+}
+
+/// A file's bytes, which are wiped when they are dropped.
+#[derive(Default)]
+struct SecretBytes(Vec<u8>);
+
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
 }
 
 /// What lies in a session's place.
