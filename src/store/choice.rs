@@ -259,7 +259,7 @@ pub(super) fn key(
     let before = before.filter(|before| before.seal == seal);
     let before = before.and_then(|before| before.key.as_deref());
     for id in [chosen, before].into_iter().flatten() {
-        if let Some(key) = seal.find(id, room)? {
+        if let Some(key) = seal.find_to_seal(id, room)? {
             return Ok(Some(key));
         }
     }
@@ -274,7 +274,7 @@ pub(super) fn key(
     }
     change(room.directory, room.context, |change| {
         if let Some(id) = change.choice.key(seal).filter(|id| Some(*id) != chosen)
-            && let Some(key) = seal.find(id, room)?
+            && let Some(key) = seal.find_to_seal(id, room)?
         {
             // Another process was quicker.
             return Ok(Some(key));

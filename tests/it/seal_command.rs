@@ -13,7 +13,7 @@ use cred_helper::store::session::Session;
 use crate::fake::World;
 use crate::scene::{Scene, at_once, profile};
 use crate::support::{Sandbox, visit};
-use crate::tool::{PASS, SYSTEMD_CREDS, needs};
+use crate::tool::{KEYCTL, PASS, SYSTEMD_CREDS, needs};
 
 /// What the command prints where a test does not say otherwise.
 const KEY: &str = "canary-of-a-key-in-some-manager";
@@ -283,6 +283,8 @@ fn the_command_is_not_run_while_the_kernel_holds_the_key() {
     ran(&["get"], 1);
     ran(&["get", "--force-refresh"], 1);
     scene.sandbox.write_profiles(&config);
+    // That has dropped it.
+    ran(&["get"], 1);
     // The key that is held opens what it sealed, also where the command prints another one by now.
     fs::write(scene.file("key"), key_of_one_s_own()).expect("it is ours");
     ran(&["get"], 0);
@@ -302,6 +304,30 @@ fn the_command_is_not_run_while_the_kernel_holds_the_key() {
             .stderr
             .contains("no key was held")
     );
+}
+
+#[test]
+fn a_sign_in_is_not_sealed_with_what_somebody_put_in_the_key_s_place_in_the_kernel() {
+    needs!(KEYCTL);
+    let scene = kept(&key_of_one_s_own(), "1m");
+    let config = fs::read_to_string(scene.sandbox.config()).expect("it is ours");
+    let other = profile("other", &scene.authority.issuer()).replace("\"cli\"", "\"other\"");
+    scene.sandbox.write_profiles(&format!("{config}{other}"));
+    scene.run(&["login", "-p", "api"]).ok();
+    let listed = scene.run(&["store", "list", "-o", "json"]).json();
+    let id = listed["sessions"][0]["key"].as_str().expect("it has a key");
+    let strange = "A".repeat(43);
+    work(
+        &scene.sandbox,
+        &format!("keyctl add user cred-helper:{id} {strange} @u"),
+    );
+    scene.run(&["login", "-p", "other"]).ok();
+    scene.run(&["store", "lock"]).ok();
+    for name in ["api", "other"] {
+        let answer = scene.run(&["get", "-p", name, "-o", "json"]).json();
+        assert_eq!(answer["source"], "cache", "{name}");
+    }
+    scene.run(&["store", "lock"]).ok();
 }
 
 #[test]

@@ -77,6 +77,11 @@ impl Key {
         Self::of_bytes(self.bytes)
     }
 
+    /// Whether the id that it was found by is its own.
+    pub(super) fn is_own_id(&self) -> bool {
+        self.clone().checked().id == self.id
+    }
+
     /// What files name it by.
     pub(in crate::store) fn id(&self) -> &str {
         &self.id

@@ -138,7 +138,9 @@ impl KeysAtHand {
     }
 
     fn add(&self, key: &Key) {
-        self.keys().push(key.clone());
+        let mut keys = self.keys();
+        keys.retain(|other| other.id() != key.id());
+        keys.push(key.clone());
     }
 }
 
@@ -217,6 +219,15 @@ impl Seal {
         self.find_anew(id, room)
     }
 
+    /// The same for what is written: what is sealed with another key than its file says is lost, and
+    /// whoever runs as this user can change what the memory holds.
+    pub(super) fn find_to_seal(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
+        match self.find(id, room)? {
+            Some(key) if !key.is_own_id() => self.find_anew(id, room),
+            found => Ok(found),
+        }
+    }
+
     /// The same from where it comes from, whatever the memory holds.
     pub(super) fn find_anew(&self, id: &str, room: &Room<'_>) -> Result<Option<Key>, Error> {
         let Some(keys) = self.keys else {
@@ -248,11 +259,12 @@ impl Seal {
 
 fn remember(key: &Key, room: &Room<'_>) {
     room.at_hand.add(key);
-    let lifetime = room.key_cache();
-    if !lifetime.is_zero() {
-        room.context
-            .key_cache
-            .keep(key.id(), &key.to_text(), lifetime);
+    let (cache, lifetime) = (room.context.key_cache, room.key_cache());
+    if lifetime.is_zero() {
+        // What was kept before that was said.
+        cache.forget(key.id());
+    } else {
+        cache.keep(key.id(), &key.to_text(), lifetime);
     }
 }
 
