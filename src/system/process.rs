@@ -39,6 +39,27 @@ pub fn is_running(id: u32) -> bool {
     platform::is_running(id)
 }
 
+/// What can be told of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// There is none of that id.
+    Gone,
+    /// There is one.
+    Here {
+        /// How long ago it was started.
+        age: Option<Duration>,
+        /// The number of the user as whom it makes files.
+        user: Option<u32>,
+    },
+    /// Nothing.
+    Unknown,
+}
+
+/// What can be told of a process, by the ids that are seen from here: a container has its own.
+pub fn life(id: u32) -> Life {
+    platform::life(id)
+}
+
 /// The process that started this one, and its program, where that can be told.
 pub fn parent() -> Option<(u32, Option<String>)> {
     let id = platform::parent()?;

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
+use super::process::Life;
 use super::terminal::Echo;
 use crate::context::Environment;
 use crate::text::shell_word;
@@ -213,6 +214,74 @@ pub fn is_running(id: u32) -> bool {
     id.is_some_and(|id| rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH))
 }
 
+/// What can be told of a process. Linux has it in files, others have a program that tells it.
+pub fn life(id: u32) -> Life {
+    if !is_running(id) {
+        return Life::Gone;
+    }
+    life_of_files(id)
+        .or_else(|| life_of_program(id))
+        .unwrap_or(Life::Here {
+            age: None,
+            user: None,
+        })
+}
+
+/// As proc(5) has it.
+fn life_of_files(id: u32) -> Option<Life> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The program's name may hold anything, and is in parentheses.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    // A process that has ended and was not waited for yet still has its id.
+    if matches!(fields.first(), Some(&("Z" | "X"))) {
+        return Some(Life::Gone);
+    }
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    // The real, the effective, the saved one, and that of files.
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let user = users.split_whitespace().nth(3)?.parse().ok();
+    let started: u64 = fields.get(19)?.parse().ok()?;
+    let started = Duration::from_secs(started / rustix::param::clock_ticks_per_second());
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: u64 = uptime.split('.').next()?.parse().ok()?;
+    // In a container that is told a time of its own, they may not fit together.
+    let age = Duration::from_secs(uptime).checked_sub(started);
+    Some(Life::Here { age, user })
+}
+
+/// As ps(1) has it.
+fn life_of_program(id: u32) -> Option<Life> {
+    /// How long may it take to say three words?
+    const LIMIT: Duration = Duration::from_secs(5);
+    let id = id.to_string();
+    let columns = ["-o", "stat=", "-o", "uid=", "-o", "etime=", "-p", &id];
+    let said = super::process::ask(Path::new("/bin/ps"), &columns, Path::new("/"), LIMIT).ok()?;
+    let words: Vec<&str> = said.expose().split_whitespace().collect();
+    let [state, user, elapsed] = words[..] else {
+        return None;
+    };
+    if state.starts_with('Z') {
+        return Some(Life::Gone);
+    }
+    Some(Life::Here {
+        age: read_elapsed(elapsed),
+        user: user.parse().ok(),
+    })
+}
+
+/// Reads `[[days-]hours:]minutes:seconds`.
+fn read_elapsed(text: &str) -> Option<Duration> {
+    let (days, time) = text.split_once('-').unwrap_or(("0", text));
+    let mut seconds = 0;
+    for part in time.split(':') {
+        seconds = seconds * 60 + part.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_secs(
+        days.parse::<u64>().ok()? * 86_400 + seconds,
+    ))
+}
+
 /// The name of the program that started this one.
 pub fn parent_name() -> Option<String> {
     /// How long may it take to say one name?
@@ -290,6 +359,38 @@ pub fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
+}
+
+/// Options that open a file to lock it, which whoever has it open can read and write all the same.
+pub fn lockable_file() -> OpenOptions {
+    let mut options = private_file();
+    options.read(true).write(true);
+    options
+}
+
+/// The same for a file that is made for the time it is open: whoever makes it removes it.
+pub fn passing_file() -> OpenOptions {
+    let mut options = lockable_file();
+    options.create_new(true);
+    options
+}
+
+/// Whether a file could not be opened since another process has it open: that is no reason here.
+pub fn is_in_use(_error: &io::Error) -> bool {
+    false
+}
+
+/// Whether a path names an open file, and is no link to it.
+pub fn is_named(path: &Path, file: &File) -> bool {
+    let (Ok(named), Ok(open)) = (fs::symlink_metadata(path), file.metadata()) else {
+        return false;
+    };
+    named.dev() == open.dev() && named.ino() == open.ino()
+}
+
+/// The number of the user who owns a file.
+pub fn owner(metadata: &Metadata) -> Option<u32> {
+    Some(metadata.uid())
 }
 
 /// Creates a directory, and those above it, which only the owner can enter.
@@ -403,7 +504,59 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
-    use super::is_own_socket;
+    use std::time::Duration;
+
+    use super::{Life, is_own_socket, life_of_files, life_of_program, read_elapsed};
+
+    #[test]
+    fn a_process_is_told_of_alike_by_files_and_by_ps() {
+        let own = std::process::id();
+        let age = |life| match life {
+            Some(Life::Here {
+                age: Some(age),
+                user,
+            }) => {
+                assert_eq!(user, Some(rustix::process::geteuid().as_raw()));
+                age
+            }
+            other => panic!("{other:?}"),
+        };
+        // Where there are no such files, there is nothing to compare.
+        let is_told = std::env::consts::OS == "linux";
+        let told = if is_told {
+            life_of_files
+        } else {
+            life_of_program
+        };
+        let (files, program) = (age(told(own)), age(life_of_program(own)));
+        assert!(files.abs_diff(program) <= Duration::from_secs(2));
+        assert!(files < Duration::from_secs(3600), "{files:?}");
+
+        for (text, seconds) in [
+            ("00:07", Some(7)),
+            ("02:03:04", Some(7384)),
+            ("1-02:03:04", Some(93_784)),
+            ("-", None),
+            ("1-", None),
+        ] {
+            let read = read_elapsed(text);
+            assert_eq!(read, seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_nobody_has_waited_for_is_gone() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        while !super::has_ended(&mut child) {
+            std::thread::yield_now();
+        }
+        let id = child.id();
+        assert!(super::is_running(id));
+        assert_eq!(super::life(id), Life::Gone);
+        assert_eq!(life_of_program(id), Some(Life::Gone));
+        child.wait().unwrap();
+        assert_eq!(super::life(id), Life::Gone);
+    }
 
     #[test]
     fn a_socket_is_no_file_and_no_link_to_one() {

@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,7 +10,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::clock::SystemClock;
-use super::process;
+use super::process::{self, Life};
 use super::terminal::Echo;
 use crate::context::{Clock, Environment};
 
@@ -148,6 +149,11 @@ pub fn is_running(_id: u32) -> bool {
     true
 }
 
+/// What can be told of a process: the same.
+pub fn life(_id: u32) -> Life {
+    Life::Unknown
+}
+
 /// The name of the program that started this one: not to be told without code that is not safe.
 pub fn parent_name() -> Option<String> {
     None
@@ -233,6 +239,49 @@ pub fn private_file() -> OpenOptions {
     OpenOptions::new()
 }
 
+/// Options that open a file which nobody else has open, and which nobody else can open until it is
+/// closed; it can be removed.
+pub fn lockable_file() -> OpenOptions {
+    /// `GENERIC_READ`, `GENERIC_WRITE`, and `DELETE`, for a file that is to go when it is closed.
+    const ACCESS: u32 = 0x8000_0000 | 0x4000_0000 | 0x0001_0000;
+    /// `FILE_SHARE_DELETE`.
+    const SHARED: u32 = 4;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options.access_mode(ACCESS).share_mode(SHARED);
+    options
+}
+
+/// The same for a file that is made for the time it is open: it goes with the process as well.
+pub fn passing_file() -> OpenOptions {
+    /// `FILE_FLAG_DELETE_ON_CLOSE`.
+    const DELETE_ON_CLOSE: u32 = 0x0400_0000;
+    let mut options = lockable_file();
+    options.create_new(true).custom_flags(DELETE_ON_CLOSE);
+    options
+}
+
+/// What may pass when others close a file: `ERROR_ACCESS_DENIED`, which may be for good too, and
+/// `ERROR_SHARING_VIOLATION`.
+const PASSING: [i32; 2] = [5, 32];
+
+/// Whether a file could not be opened since another process has it open.
+pub fn is_in_use(error: &io::Error) -> bool {
+    error
+        .raw_os_error()
+        .is_some_and(|code| PASSING.contains(&code))
+}
+
+/// Whether a path still names an open file: files have no numbers that could be compared.
+pub fn is_named(path: &Path, _file: &File) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// The number of the user who owns a file: users have none.
+pub fn owner(_metadata: &Metadata) -> Option<u32> {
+    None
+}
+
 /// Creates a directory and those above it.
 ///
 /// # Errors
@@ -281,18 +330,11 @@ pub fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     const ATTEMPTS: u32 = 40;
     /// How long is waited before the next attempt? Together some half a second.
     const LONGEST_PAUSE: Duration = Duration::from_millis(16);
-    /// `ERROR_ACCESS_DENIED`, which may be for good too, and `ERROR_SHARING_VIOLATION`.
-    const PASSING: [i32; 2] = [5, 32];
-    let is_passing = |error: &io::Error| {
-        error
-            .raw_os_error()
-            .is_some_and(|code| PASSING.contains(&code))
-    };
     let clock = SystemClock::new();
     let mut pause = Duration::from_millis(1);
     for _ in 0..ATTEMPTS {
         match work() {
-            Err(error) if is_passing(&error) => {}
+            Err(error) if is_in_use(&error) => {}
             result => return result,
         }
         // Ctrl-C only shortens the pauses.
