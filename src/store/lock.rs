@@ -16,7 +16,8 @@ use crate::system::platform;
 /// A held lock. Dropping it releases it.
 #[derive(Debug)]
 pub(super) struct Guard {
-    file: File,
+    /// What is locked.
+    pub(super) file: File,
 }
 
 impl Drop for Guard {
@@ -79,6 +80,60 @@ pub(super) struct Patience<'a> {
     pub(super) hint: &'a str,
 }
 
+/// A wait that goes on, aloud and within its limit.
+pub(super) struct Wait {
+    began: Duration,
+    said: bool,
+}
+
+impl Wait {
+    /// It begins now.
+    pub(super) fn begin(context: &Context<'_>) -> Self {
+        Self {
+            began: context.clock.monotonic(),
+            said: false,
+        }
+    }
+
+    /// How long it has gone on. Says once what is waited for, and the process that `holder` finds.
+    ///
+    /// # Errors
+    /// `busy` when the limit is reached.
+    pub(super) fn check(
+        &mut self,
+        patience: &Patience<'_>,
+        context: &Context<'_>,
+        holder: impl FnOnce() -> Option<u32>,
+    ) -> Result<Duration, Error> {
+        /// How long is waited in silence?
+        const SILENT: Duration = Duration::from_secs(2);
+        let waited = context.clock.monotonic().saturating_sub(self.began);
+        if waited >= patience.limit {
+            // Fractions of a second matter only where there is nothing else.
+            let shown = match patience.limit.as_secs() {
+                0 => patience.limit,
+                seconds => Duration::from_secs(seconds),
+            };
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!(
+                    "{} took longer than {}",
+                    patience.waiting_for,
+                    humantime::format_duration(shown)
+                ),
+            )
+            .hint(patience.hint));
+        }
+        if !self.said && waited >= SILENT {
+            let holder =
+                holder().map_or_else(String::new, |process| format!(" (process {process})"));
+            context.inform(&format!("waiting for {}{holder}", patience.waiting_for));
+            self.said = true;
+        }
+        Ok(waited)
+    }
+}
+
 /// Takes the lock if it is free.
 ///
 /// # Errors
@@ -103,8 +158,12 @@ fn open(path: &Path) -> Result<File, Error> {
     })
 }
 
+/// Locks an open file, if nobody else has it locked: whether that was so.
+///
+/// # Errors
+/// If the file system has no locks.
 #[expect(clippy::disallowed_methods, reason = "this is where locks are taken")]
-fn try_lock(file: &File) -> io::Result<bool> {
+pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     match fs2::FileExt::try_lock_exclusive(file) {
         Ok(()) => Ok(true),
         Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
@@ -129,12 +188,8 @@ pub(super) fn acquire(
     const SHORTEST: Duration = Duration::from_millis(5);
     /// How late may a waiter notice that it is free?
     const LONGEST: Duration = Duration::from_millis(16);
-    /// How long is waited in silence?
-    const SILENT: Duration = Duration::from_secs(2);
-
     let file = open(path)?;
-    let started = context.clock.monotonic();
-    let mut said = false;
+    let mut wait = Wait::begin(context);
     loop {
         match try_lock(&file) {
             Ok(true) => return Ok(Some(Guard { file })),
@@ -149,29 +204,7 @@ pub(super) fn acquire(
                 return Ok(Some(Guard { file }));
             }
         }
-        let waited = context.clock.monotonic().saturating_sub(started);
-        if waited >= patience.limit {
-            // Fractions of a second matter only where there is nothing else.
-            let shown = match patience.limit.as_secs() {
-                0 => patience.limit,
-                seconds => Duration::from_secs(seconds),
-            };
-            return Err(Error::new(
-                ErrorKind::Busy,
-                format!(
-                    "{} took longer than {}",
-                    patience.waiting_for,
-                    humantime::format_duration(shown)
-                ),
-            )
-            .hint(patience.hint));
-        }
-        if !said && waited >= SILENT {
-            let holder = platform::lock_holder(&file);
-            let holder = holder.map_or_else(String::new, |process| format!(" (process {process})"));
-            context.inform(&format!("waiting for {}{holder}", patience.waiting_for));
-            said = true;
-        }
+        let waited = wait.check(patience, context, || platform::lock_holder(&file))?;
         // Late by a sixteenth of the wait, so that many who wait for one refresh do not draw it out.
         context
             .clock
