@@ -10,6 +10,7 @@ mod file;
 mod json_string;
 mod lock;
 pub mod maintenance;
+pub mod msal;
 pub mod seal;
 pub mod session;
 

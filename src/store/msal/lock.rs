@@ -1,0 +1,423 @@
+//! The lock that the extensions of the MSAL libraries take beside a cache: the file `CACHE.lockfile`,
+//! which holds a process id and a program's name.
+//!
+//! They do not take it alike. Some have it whose call made the file, and never open it again
+//! (Python); some who lock it with flock(2), whoever made it (Go, .NET; on Windows: who has it
+//! open); some want both (Python with portalocker). So both are done here, and nobody of them gets
+//! in. Who has it removes the file at last; here while it is still locked, so that nobody has it in
+//! between.
+//!
+//! The file outlives a process that is killed. Those who go by flock do not mind. Those who go by its
+//! being there wait for ever, and so would we: a file that nobody has locked is either theirs, and they
+//! live, or nobody's. [`needed`] decides.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::store::lock::{self, Guard, Patience, Wait};
+use crate::system::platform;
+use crate::system::process::{self, Life};
+use crate::text::printable;
+use crate::token::Timestamp;
+
+/// What our own files say of the program.
+const OWN_NAME: &str = "cred-helper";
+
+/// The lock is held. Dropping it releases it.
+///
+/// The libraries give up after five seconds (.NET after a minute), and forget what they were about to
+/// save: it is not to be held for long.
+#[derive(Debug)]
+pub struct MsalGuard {
+    path: PathBuf,
+    guard: Guard,
+}
+
+impl MsalGuard {
+    /// Whether it is still held: a library that had lost the lock to another one may have removed a
+    /// file that was not its own any more.
+    pub fn is_intact(&self) -> bool {
+        platform::is_named(&self.path, &self.guard.file)
+    }
+
+    /// Says who has it.
+    fn sign(&mut self) -> io::Result<()> {
+        let file = &mut self.guard.file;
+        file.rewind()?;
+        file.set_len(0)?;
+        write!(file, "{} {OWN_NAME}", std::process::id())
+    }
+}
+
+impl Drop for MsalGuard {
+    fn drop(&mut self) {
+        if self.is_intact() {
+            // Where it stays, the next of ours takes it over.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Takes the lock of a cache, waiting for it within the limit, and what is left of the call. A lock that
+/// was left behind is taken over, and said so.
+///
+/// # Errors
+/// `busy` when the limit is reached, `interrupted`, or `store`.
+pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<MsalGuard, Error> {
+    let mut path = cache.as_os_str().to_owned();
+    path.push(".lockfile");
+    let path = PathBuf::from(path);
+    let hint = format!(
+        "try again later; if no program is at work with that cache, remove `{}`",
+        path.display()
+    );
+    let limit = context
+        .time_left()
+        .map_or(limit, |time_left| time_left.min(limit));
+    let mut wait = Wait::begin(context);
+    let mut attempt = Attempt {
+        path: &path,
+        context,
+        made: None,
+        seen: None,
+    };
+    loop {
+        let obstacle = match attempt.make()? {
+            Outcome::Taken(guard) => return Ok(guard),
+            Outcome::Blocked(obstacle) => obstacle,
+        };
+        let patience = Patience {
+            limit,
+            waiting_for: &format!("MSAL's lock `{}` ({})", path.display(), obstacle.reason),
+            hint: &hint,
+        };
+        let waited = wait.check(&patience, context, || None)?;
+        context.clock.sleep(obstacle.pause(waited, context)?)?;
+    }
+}
+
+/// What an attempt led to.
+enum Outcome {
+    Taken(MsalGuard),
+    Blocked(Obstacle),
+}
+
+/// Why the lock was not taken.
+struct Obstacle {
+    /// In words.
+    reason: String,
+    /// Whether it can be over at once.
+    is_brief: bool,
+}
+
+impl Obstacle {
+    /// How long to wait before the next attempt.
+    fn pause(&self, waited: Duration, context: &Context<'_>) -> Result<Duration, Error> {
+        /// How soon is it looked at again? Python does each 250 ms, and is to have its turn.
+        const SHORTEST: Duration = Duration::from_millis(50);
+        /// By how much may that differ, so that those who wait do not come at the same time?
+        const SPREAD: Duration = Duration::from_millis(200);
+        /// How long does it take two processes to pass each other?
+        const PASSING: Duration = Duration::from_millis(2);
+        if self.is_brief {
+            return Ok((waited / 16).clamp(PASSING, SHORTEST));
+        }
+        let chance = context.random.bytes()?[0];
+        Ok(SHORTEST + SPREAD * u32::from(chance) / u32::from(u8::MAX))
+    }
+}
+
+/// Somebody else has it.
+fn held(reason: String) -> Outcome {
+    Outcome::Blocked(Obstacle {
+        reason,
+        is_brief: false,
+    })
+}
+
+/// Somebody else is taking, or releasing it at this moment.
+fn changing() -> Outcome {
+    Outcome::Blocked(Obstacle {
+        reason: "it changes hands".to_owned(),
+        is_brief: true,
+    })
+}
+
+/// The file that is there.
+enum Opened {
+    File { file: File, is_writable: bool },
+    Not(Outcome),
+}
+
+/// One call's attempts, and what it knows of those before.
+struct Attempt<'a> {
+    path: &'a Path,
+    context: &'a Context<'a>,
+    /// The file, if this call has made it, and somebody else has it locked.
+    made: Option<File>,
+    /// What was found last, and since when.
+    seen: Option<(Look, Duration)>,
+}
+
+impl Attempt<'_> {
+    fn make(&mut self) -> Result<Outcome, Error> {
+        let made = match self.made.take() {
+            Some(file) => Ok(file),
+            None => platform::passing_file().open(self.path),
+        };
+        match made {
+            Ok(file) => self.take_made(file),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.take_found(),
+            Err(error) if platform::is_in_use(&error) => Ok(held(error.to_string())),
+            Err(error) => Err(self
+                .failure("cannot be made", error)
+                .hint("see that its directory is there, and can be written")),
+        }
+    }
+
+    /// Whoever made the file has it, unless one of those was quicker who go by flock alone. Or somebody
+    /// is just looking.
+    fn take_made(&mut self, file: File) -> Result<Outcome, Error> {
+        match lock::try_lock(&file) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.made = platform::is_named(self.path, &file).then_some(file);
+                return Ok(changing());
+            }
+            Err(reason) => self.context.warn(&format!(
+                "`{}` cannot be locked ({reason}): programs with MSAL for Go or .NET could change \
+                 the cache at the same time",
+                self.path.display()
+            )),
+        }
+        self.finish(Guard { file })
+    }
+
+    /// Somebody has it, or has left it behind.
+    fn take_found(&mut self) -> Result<Outcome, Error> {
+        let (file, is_writable) = match self.open()? {
+            Opened::File { file, is_writable } => (file, is_writable),
+            Opened::Not(outcome) => return Ok(outcome),
+        };
+        let is_locked = lock::try_lock(&file);
+        // From here on it is unlocked, whatever comes.
+        let guard = Guard { file };
+        let look = Look::at(&guard.file).map_err(|error| self.failure("cannot be read", error))?;
+        let holder = Holder::read(&look.content);
+        match is_locked {
+            Ok(true) if platform::is_named(self.path, &guard.file) => {}
+            Ok(true) => return Ok(changing()),
+            Ok(false) => return Ok(held(format!("held by {holder}"))),
+            // Two could take it over at once.
+            Err(reason) => {
+                return Ok(held(format!(
+                    "held by {holder}; it cannot be locked: {reason}"
+                )));
+            }
+        }
+        let watched = self.watch(&look);
+        let age = look.age(self.context.clock.now()).max(watched);
+        let life = holder.process.map(process::life);
+        let is_contained = platform::is_in_a_namespace_of_its_own();
+        let needed = needed(&holder, life, &look, age, is_contained);
+        if age < needed.age || watched < needed.watched {
+            return Ok(held(format!("held by {holder}")));
+        }
+        let outcome = match is_writable {
+            true => self.finish(guard)?,
+            // Another user's, as of a program that ran with sudo: made anew.
+            false => {
+                fs::remove_file(self.path)
+                    .map_err(|error| self.failure("cannot be removed", error))?;
+                changing()
+            }
+        };
+        if !is_writable || matches!(outcome, Outcome::Taken(_)) {
+            self.context.warn(&format!(
+                "`{}` was left behind by {holder}, and was taken over",
+                self.path.display()
+            ));
+        }
+        Ok(outcome)
+    }
+
+    fn open(&self) -> Result<Opened, Error> {
+        let is_file = match fs::symlink_metadata(self.path) {
+            Ok(metadata) => metadata.is_file(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Opened::Not(changing()));
+            }
+            Err(error) => return Err(self.failure("cannot be read", error)),
+        };
+        if !is_file {
+            let message = format!("MSAL's lock `{}` is no file", self.path.display());
+            let hint = format!("remove `{}`", self.path.display());
+            return Err(Error::new(ErrorKind::Store, message).hint(hint));
+        }
+        let mut is_writable = true;
+        let mut opened = platform::lockable_file().open(self.path);
+        if matches!(&opened, Err(error) if error.kind() == io::ErrorKind::PermissionDenied) {
+            is_writable = false;
+            opened = File::open(self.path);
+        }
+        match opened {
+            Ok(file) => Ok(Opened::File { file, is_writable }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Opened::Not(changing())),
+            // Whoever has it may be gone in a moment.
+            Err(error) => Ok(Opened::Not(held(format!("it cannot be opened: {error}")))),
+        }
+    }
+
+    /// For how long it has been as it is.
+    fn watch(&mut self, look: &Look) -> Duration {
+        let now = self.context.clock.monotonic();
+        match &self.seen {
+            Some((seen, since)) if seen == look => now.saturating_sub(*since),
+            _ => {
+                self.seen = Some((look.clone(), now));
+                Duration::ZERO
+            }
+        }
+    }
+
+    fn finish(&self, guard: Guard) -> Result<Outcome, Error> {
+        let path = self.path.to_owned();
+        let mut guard = MsalGuard { path, guard };
+        guard
+            .sign()
+            .map_err(|error| self.failure("cannot be written", error))?;
+        Ok(match guard.is_intact() {
+            true => Outcome::Taken(guard),
+            // A library has removed it, which released its own lock before.
+            false => changing(),
+        })
+    }
+
+    fn failure(&self, what: &str, error: io::Error) -> Error {
+        let message = format!("MSAL's lock `{}` {what}", self.path.display());
+        Error::new(ErrorKind::Store, message).because(error)
+    }
+}
+
+/// A file as it was found.
+#[derive(Clone, PartialEq, Eq)]
+struct Look {
+    content: Vec<u8>,
+    modified: Option<SystemTime>,
+    owner: Option<u32>,
+}
+
+impl Look {
+    fn at(file: &File) -> io::Result<Self> {
+        /// How long can a line of a process id and a program be? More is not read.
+        const LONGEST: u64 = 4096;
+        let metadata = file.metadata()?;
+        let mut content = Vec::new();
+        file.take(LONGEST).read_to_end(&mut content)?;
+        Ok(Self {
+            content,
+            modified: metadata.modified().ok(),
+            owner: platform::owner(&metadata),
+        })
+    }
+
+    /// How long ago it was written, as far as clocks tell it.
+    fn age(&self, now: Timestamp) -> Duration {
+        let written = self.modified.map_or(now, Timestamp::from);
+        Duration::from_secs(now.since(written).try_into().unwrap_or_default())
+    }
+}
+
+/// Who has the lock, as the file says.
+#[derive(Debug, PartialEq, Eq)]
+struct Holder {
+    /// `None`, if it says nothing: Go writes none, and others do so a moment after it was made.
+    process: Option<u32>,
+    program: String,
+}
+
+impl Holder {
+    /// Reads `12 /usr/bin/az`, also behind the byte order mark of .NET.
+    fn read(content: &[u8]) -> Self {
+        /// How much of a program's name is shown?
+        const SHOWN: usize = 200;
+        let text = String::from_utf8_lossy(content);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let (process, program) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let program: String = program.trim().chars().take(SHOWN).collect();
+        Self {
+            process: process.parse().ok().filter(|process| *process > 0),
+            program: printable(&program),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.process {
+            Some(process) if self.program.is_empty() => write!(formatter, "process {process}"),
+            Some(process) => write!(formatter, "process {process}, `{}`", self.program),
+            None => formatter.write_str("a process that does not say its name"),
+        }
+    }
+}
+
+/// What has to be so before a file that nobody has locked is taken for left behind.
+#[derive(Debug, PartialEq, Eq)]
+struct Needed {
+    /// How long ago it was written. That is of two clocks: one that was set in between makes it wrong.
+    age: Duration,
+    /// How long this call has seen it as it is.
+    watched: Duration,
+}
+
+/// What is needed before a file that nobody has locked, and that is so old, counts as left behind.
+///
+/// The libraries have the lock for milliseconds, while they read and write a file. An id says nothing
+/// for sure where another machine or another container made the file, which have ids of their own: all
+/// but our own files has to be some seconds old, and after the longest time nobody has it.
+fn needed(
+    holder: &Holder,
+    life: Option<Life>,
+    look: &Look,
+    age: Duration,
+    is_contained: bool,
+) -> Needed {
+    /// How long could a process have it that is not seen from here, although it lives?
+    const UNSEEN: Duration = Duration::from_secs(2);
+    /// The same where we are in a container ourselves. And how long could a process take from making
+    /// the file to writing into it?
+    const SLOW: Duration = Duration::from_secs(10);
+    /// How long could one have it of which nothing is known?
+    const UNKNOWN: Duration = Duration::from_secs(60);
+    /// How long could one have it that waits for a person who unlocks a keyring?
+    const LONGEST: Duration = Duration::from_secs(600);
+    /// How long does one still need it that goes on after the machine has slept, or its clock was set?
+    const AWAKE: Duration = Duration::from_secs(3);
+    /// How exactly are the ages of a process and of a file known?
+    const PRECISION: Duration = Duration::from_secs(3);
+
+    let (age, watched) = match life {
+        // It would be locked.
+        _ if holder.program == OWN_NAME => (Duration::ZERO, Duration::ZERO),
+        None => (SLOW, Duration::ZERO),
+        Some(Life::Gone) if is_contained => (SLOW, Duration::ZERO),
+        Some(Life::Gone) => (UNSEEN, Duration::ZERO),
+        Some(Life::Unknown) => (UNKNOWN, AWAKE),
+        Some(Life::Here { age: lived, user }) => {
+            // Its id is that of another process by now.
+            let is_younger = lived.is_some_and(|lived| lived + PRECISION < age);
+            let is_others = user.is_some() && look.owner.is_some() && user != look.owner;
+            match is_younger || is_others {
+                true => (SLOW, AWAKE),
+                false => (LONGEST, AWAKE),
+            }
+        }
+    };
+    Needed { age, watched }
+}
