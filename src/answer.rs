@@ -282,12 +282,7 @@ impl Answerer<'_> {
     }
 
     fn store(&self, configuration: &Configuration<'_>, profile: &Profile) -> SessionStore {
-        SessionStore::own(
-            self.state,
-            profile.identity(),
-            configuration.sealing().clone(),
-            configuration.lock_timeout(),
-        )
+        profile.store(self.state, configuration)
     }
 
     /// The keyring, which asks somebody to unlock it where they may be asked.

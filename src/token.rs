@@ -98,6 +98,19 @@ pub struct Account {
     pub name: Option<String>,
     /// What does not change when somebody is renamed: Entra's `oid.tid`, else `sub`.
     pub subject: Option<String>,
+    /// The same in MSAL's words.
+    pub home: Option<Home>,
+}
+
+/// Who somebody is, as MSAL names them in its caches: the same person in every tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    /// `home_account_id`: `uid.utid` of Entra's `client_info`, else `sub`.
+    pub id: String,
+    /// `local_account_id`: `oid`, else `sub`.
+    pub local_id: String,
+    /// The tenant whose token it is, where there is one.
+    pub tenant: Option<String>,
 }
 
 impl Account {
@@ -110,7 +123,17 @@ impl Account {
         Self {
             name: shown(name),
             subject: shown(subject),
+            home: None,
         }
+    }
+
+    /// The same, where it is known who it is at home: a guest has another object in each tenant.
+    #[must_use]
+    pub fn at_home(mut self, home: Option<Self>) -> Self {
+        if let (Some(own), Some(home)) = (&mut self.home, home.and_then(|account| account.home)) {
+            own.id = home.id;
+        }
+        self
     }
 
     /// The sign-in name, else the subject.
@@ -147,6 +170,8 @@ pub struct TokenSet {
     pub scopes: Option<Vec<String>>,
     /// Who signed in.
     pub account: Account,
+    /// The family of clients that can redeem the refresh token (Entra's `foci`).
+    pub family: Option<String>,
     /// The key that the access token, and a public client's refresh token, are bound to.
     pub proof_key: Option<Secret>,
 }

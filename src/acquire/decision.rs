@@ -315,6 +315,7 @@ mod tests {
             expires_at: expires.map(|seconds| NOW.plus(seconds)),
             refresh_at: refresh.map(|seconds| NOW.plus(seconds)),
             scopes: vec![],
+            is_shared: false,
         }
     }
 
@@ -333,6 +334,7 @@ mod tests {
                 last_refreshed_at: None,
                 access_tokens: token.into_iter().collect(),
                 failed_refresh: None,
+                msal: None,
             }],
             ..Session::default()
         }
@@ -594,6 +596,7 @@ mod tests {
                 at: NOW,
                 until: NOW.plus(60),
                 error: Error::new(kind, "no"),
+                refresh_token: None,
             });
             let step = next(&kept, &wanted, NOW.plus(after));
             assert_eq!(step_name(&step), expected, "line {line}");
@@ -608,6 +611,7 @@ mod tests {
             at: NOW,
             until: NOW.plus(10),
             error: Error::new(kind, "no"),
+            refresh_token: None,
         };
         let machine = Wanted {
             asks: Asks::Nobody,
@@ -637,6 +641,7 @@ mod tests {
             at: NOW,
             until: NOW.plus(60),
             error: Error::new(ErrorKind::LoginRequired, "no"),
+            refresh_token: None,
         });
         assert_eq!(step_name(&next(&kept, &wanted(&key), NOW)), "refused");
     }

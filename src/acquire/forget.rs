@@ -72,7 +72,7 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     }
     // What was imported once must not be sent again, and its source may have it still.
     if staying.is_empty() && session.imported.is_empty() {
-        call.store.remove(&guard)?;
+        call.store.remove(&guard, context)?;
     } else {
         session = Session {
             accounts: staying,

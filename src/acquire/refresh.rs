@@ -9,6 +9,7 @@ use super::decision::Wanted;
 use super::{Call, claims_of};
 use crate::context::Context;
 use crate::credential::Credential;
+use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::EndpointName;
 use crate::oauth::metadata::{self, Server};
@@ -55,7 +56,8 @@ pub(super) fn refresh(
             // Its token may be gone meanwhile.
             let row = account.filter(|row| sent.is_some() && row.refresh_token == sent);
             if let Some(row) = row {
-                row.failed_refresh = Some(failed(call, wanted.asked, error, seconds));
+                row.failed_refresh =
+                    Some(failed(call, wanted.asked, sent.as_ref(), error, seconds));
             }
         });
     }
@@ -73,13 +75,20 @@ pub(super) fn has_taken_long(context: &Context<'_>, began: Duration) -> bool {
 }
 
 /// What is kept of a request that failed.
-pub(super) fn failed(call: &Call<'_>, asked: &RowKey, error: Error, seconds: i64) -> Failed {
+pub(super) fn failed(
+    call: &Call<'_>,
+    asked: &RowKey,
+    sent: Option<&Secret>,
+    error: Error,
+    seconds: i64,
+) -> Failed {
     let at = call.context.clock.now();
     Failed {
         key: asked.clone(),
         at,
         until: at.plus(seconds),
         error,
+        refresh_token: sent.map(|sent| digest(sent.expose().as_bytes())),
     }
 }
 
@@ -205,7 +214,16 @@ fn attempt(
                     ..
                 }
             );
+            let is_refused = matches!(failure, Failure::Refused { .. });
             let error = with_scope_hint(call, failure.into_error(DOING));
+            if is_refused
+                && session
+                    .account_mut(wanted.account)
+                    .is_some_and(AccountRow::try_another)
+            {
+                // A client may have left its family, or never have been of it.
+                return Ok(Refreshed::Refused { error, claims });
+            }
             if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
                 let is_uncertain = lost || may_have_happened;
                 return Err(if is_uncertain && error.kind() == ErrorKind::Unavailable {

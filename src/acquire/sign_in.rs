@@ -478,7 +478,7 @@ pub(super) fn run_silently(
     {
         // Jobs that were started together would wait for it one after the other.
         refresh::note(call, session, guard, |session| {
-            let failed = refresh::failed(call, &asked, error.clone(), refresh::TROUBLE);
+            let failed = refresh::failed(call, &asked, None, error.clone(), refresh::TROUBLE);
             session.failed_grant = Some(failed);
         });
     }

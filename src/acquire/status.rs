@@ -27,6 +27,8 @@ pub struct StatusRow {
     pub seal: Option<String>,
     /// Why it is not sealed, where that is for want of a keyring.
     pub unsealed_because: Option<String>,
+    /// The cache of MSAL that its sign-in lives in; null for our own store.
+    pub msal: Option<String>,
     /// What it answers for.
     pub urls: Vec<String>,
     /// The user name that goes with its tokens.
@@ -94,6 +96,7 @@ pub fn status(
         grant: profile.grant_name.to_owned(),
         seal: None,
         unsealed_because: None,
+        msal: store.shared_cache().map(|path| path.display().to_string()),
         urls: profile
             .urls
             .iter()
@@ -120,8 +123,10 @@ fn read(
     let (seal, reason) = store.seal(context)?;
     row.seal = Some(seal.name.to_owned());
     row.unsealed_because = reason;
-    let Loaded::Session(session, _) = store.load(context)? else {
-        return Ok(());
+    let session = match store.load(context)? {
+        Loaded::Session(session, _) => session,
+        Loaded::Absent => return Ok(()),
+        Loaded::Damaged(reason) => return store.refuse_damaged(&reason),
     };
     let text = |time: Option<Timestamp>| time.map(Timestamp::rfc3339);
     let sign_in = &session.sign_in;

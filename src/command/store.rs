@@ -9,7 +9,6 @@ use super::{Entry, Shell, columns, output_argument, text};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
-use crate::store::SessionStore;
 use crate::store::maintenance::{Done, Listed, Maintenance};
 use crate::store::seal::{self, SEALS, Sealing};
 use crate::system::directories;
@@ -113,8 +112,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
                 .profiles()
                 .filter_map(|(name, _)| {
                     let profile = configuration.profile(name).ok()?;
-                    let store =
-                        SessionStore::own(&state, profile.identity(), sealing.clone(), None);
+                    let store = profile.store(&state, &configuration);
                     Some((name.to_owned(), store.path()))
                 })
                 .collect();

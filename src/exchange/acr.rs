@@ -156,6 +156,7 @@ fn read(response: &HttpResponse, doing: &str, context: &Context<'_>) -> Result<T
         id_token_expires_at: None,
         scopes: None,
         account: Account::default(),
+        family: None,
         proof_key: None,
     })
 }

@@ -304,6 +304,7 @@ impl Aws {
             id_token_expires_at: None,
             scopes: None,
             account: Account::default(),
+            family: None,
             proof_key: None,
         })
     }

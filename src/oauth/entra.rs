@@ -99,6 +99,25 @@ fn is_policy_of_b2c(host: &str, path: &[String]) -> bool {
     is_named_so || (is_host_of_b2c(host) && before.len() == 1)
 }
 
+/// The host of an authority, without its port, and every other name that it has.
+pub fn hosts(authority: &Endpoint) -> Vec<String> {
+    let host = parts(authority).map(|(host, _)| host).unwrap_or_default();
+    // The port is told from what belongs to an address in brackets.
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
+        _ => host,
+    };
+    let others = CLOUDS.iter().find(|names| names.contains(&host.as_str()));
+    let others = others.into_iter().flat_map(|names| names.iter());
+    let mut hosts = vec![host.clone()];
+    hosts.extend(
+        others
+            .filter(|name| **name != host)
+            .map(|name| (*name).to_owned()),
+    );
+    hosts
+}
+
 /// The authority under the name that all its aliases share.
 pub fn canonical(authority: &Endpoint) -> String {
     match parts(authority) {

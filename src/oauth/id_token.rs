@@ -10,7 +10,7 @@ use crate::encoding::from_base64;
 use crate::oauth::metadata::TENANT_TEMPLATE;
 use crate::oauth::response::{text, whole_seconds};
 use crate::text::printable;
-use crate::token::{Account, Timestamp};
+use crate::token::{Account, Home, Timestamp};
 
 /// The claims that say who it is and for whom.
 #[derive(Debug, Default, Deserialize)]
@@ -85,11 +85,19 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
         ));
     }
     let name = claims.preferred_username.or(claims.upn).or(claims.email);
-    let subject = match (claims.oid, claims.tid) {
+    let subject = match (&claims.oid, &claims.tid) {
         (Some(oid), Some(tid)) => Some(format!("{oid}.{tid}")),
-        _ => claims.sub,
+        _ => claims.sub.clone(),
     };
-    Ok(Account::told(name, subject))
+    let home = claims.sub.map(|id| Home {
+        local_id: claims.oid.unwrap_or_else(|| id.clone()),
+        id,
+        tenant: claims.tid,
+    });
+    Ok(Account {
+        home,
+        ..Account::told(name, subject)
+    })
 }
 
 /// When the token ends by this clock, if it was issued at `now`: the authority's clock may be
@@ -146,9 +154,15 @@ pub fn account_of_client_info(client_info: &str) -> Option<Account> {
         utid: String,
     }
     let info: ClientInfo = decode(client_info)?;
+    let id = printable(&format!("{}.{}", info.uid, info.utid));
     Some(Account {
         name: None,
-        subject: Some(printable(&format!("{}.{}", info.uid, info.utid))),
+        subject: Some(id.clone()),
+        home: Some(Home {
+            id,
+            local_id: info.uid,
+            tenant: Some(info.utid),
+        }),
     })
 }
 
@@ -162,8 +176,8 @@ mod tests {
 
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    use super::{account, expires_at};
-    use crate::token::{Account, Timestamp};
+    use super::{account, account_of_client_info, expires_at};
+    use crate::token::{Home, Timestamp};
 
     fn token(claims: &str) -> String {
         format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims))
@@ -195,11 +209,38 @@ mod tests {
                 Some("s"),
             ),
         ] {
-            let expected = Account {
-                name: name.map(String::from),
-                subject: subject.map(String::from),
-            };
-            assert_eq!(account(&token(claims), "c", None), Ok(expected), "{claims}");
+            let read = account(&token(claims), "c", None).expect(claims);
+            assert_eq!(read.name.as_deref(), name, "{claims}");
+            assert_eq!(read.subject.as_deref(), subject, "{claims}");
+        }
+    }
+
+    #[test]
+    fn who_it_is_at_home_is_read_as_msal_does() {
+        let home = |id: &str, local_id: &str, tenant: Option<&str>| Home {
+            id: id.to_owned(),
+            local_id: local_id.to_owned(),
+            tenant: tenant.map(String::from),
+        };
+        let of_token = |claims: &str| account(&token(claims), "c", None).expect(claims);
+        let info = URL_SAFE_NO_PAD.encode(r#"{"uid":"u","utid":"h"}"#);
+        let info = || account_of_client_info(&info);
+        for (account, expected) in [
+            (
+                of_token(r#"{"aud":"c","sub":"s"}"#),
+                Some(home("s", "s", None)),
+            ),
+            (
+                of_token(r#"{"aud":"c","sub":"s","oid":"o","tid":"t"}"#).at_home(info()),
+                Some(home("u.h", "o", Some("t"))),
+            ),
+            (
+                info().expect("it is one"),
+                Some(home("u.h", "u", Some("h"))),
+            ),
+            (of_token(r#"{"aud":"c"}"#), None),
+        ] {
+            assert_eq!(account.home, expected);
         }
     }
 

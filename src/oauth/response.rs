@@ -14,7 +14,7 @@ use crate::oauth::id_token;
 use crate::oauth::metadata::Server;
 use crate::secret::Secret;
 use crate::text::printable;
-use crate::token::{Account, NOT_APPLICABLE, Timestamp, TokenSet};
+use crate::token::{NOT_APPLICABLE, Timestamp, TokenSet};
 
 /// `token_type` of usual tokens (RFC 6750 §4).
 pub const BEARER: &str = "Bearer";
@@ -214,6 +214,8 @@ struct Members {
     scope: Option<String>,
     #[serde(deserialize_with = "text")]
     client_info: Option<String>,
+    #[serde(deserialize_with = "text")]
+    foci: Option<String>,
     #[serde(deserialize_with = "text")]
     issued_token_type: Option<String>,
 }
@@ -499,17 +501,17 @@ fn read(
             )));
         }
     }
-    let account = match (&members.id_token, &members.client_info) {
-        (Some(id_token), _) => id_token::account(
+    let of_client_info = members.client_info.as_deref();
+    let of_client_info = of_client_info.and_then(id_token::account_of_client_info);
+    let account = match &members.id_token {
+        Some(id_token) => id_token::account(
             id_token.expose(),
             &client.client_id,
             server.issuer.as_deref(),
         )
-        .map_err(&unusable)?,
-        (None, Some(client_info)) => {
-            id_token::account_of_client_info(client_info).unwrap_or_default()
-        }
-        (None, None) => Account::default(),
+        .map_err(&unusable)?
+        .at_home(of_client_info),
+        None => of_client_info.unwrap_or_default(),
     };
     Ok(TokenSet {
         access_token,
@@ -537,6 +539,7 @@ fn read(
         id_token: members.id_token,
         scopes: members.scope.map(|scope| words(&scope)),
         account,
+        family: members.foci.filter(|family| !family.is_empty()),
         proof_key: client.proof_key.as_ref().map(|key| key.kept().clone()),
     })
 }

@@ -153,6 +153,7 @@ mod tests {
         let subject = |subject: &str| Account {
             name: None,
             subject: Some(subject.to_owned()),
+            home: None,
         };
         for (body, known, expected) in [
             (
@@ -184,6 +185,7 @@ mod tests {
             let expected = expected.map(|(name, subject)| Account {
                 name: name.map(String::from),
                 subject: subject.map(String::from),
+                home: None,
             });
             assert_eq!(found, expected, "{body}");
         }

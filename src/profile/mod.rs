@@ -10,6 +10,7 @@ pub mod narrow;
 pub mod preset;
 pub mod resource;
 pub mod route;
+mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,6 +34,7 @@ use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use crate::oauth::entra;
 use crate::protocol;
 use crate::secret_source::SecretSource;
+use crate::store::SessionStore;
 use crate::store::seal::{SEALS, Sealing};
 use crate::text::{nearest, printable, printable_url};
 
@@ -131,6 +133,10 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
         "role_arn, region, session_name, duration: the role whose credentials AWS gives for the token",
     ),
     (
+        "session",
+        "msal: the cache of MSAL in which the sign-in lives, shared with the programs that use it",
+    ),
+    (
         "tls",
         "ca_file: certificate authorities instead of the system's; client_certificate, client_key: \
          what the client presents",
@@ -178,6 +184,8 @@ pub struct Profile {
     pub exchanges: Vec<ToolExchange>,
     /// The tools that may use it.
     pub tools: Option<Vec<String>>,
+    /// The cache of MSAL that the sign-in lives in.
+    pub msal: Option<PathBuf>,
 }
 
 /// What a tool gets for a profile's token.
@@ -282,7 +290,29 @@ impl Profile {
         if self.grant.knows_profile() {
             identity.push(("profile", self.name.clone()));
         }
+        if let Some(file) = &self.msal {
+            identity.push(("msal", file.display().to_string()));
+        }
         identity
+    }
+
+    /// Where the profile's session lives.
+    pub fn store(&self, state: &Path, configuration: &Configuration<'_>) -> SessionStore {
+        let sealing = configuration.sealing().clone();
+        let own = SessionStore::own(
+            state,
+            self.identity(),
+            sealing,
+            configuration.lock_timeout(),
+        );
+        let sharing = self
+            .msal
+            .as_ref()
+            .and_then(|file| session::sharing(self, file));
+        match sharing {
+            Some(sharing) => own.shared(sharing),
+            None => own,
+        }
     }
 
     /// The profile as TOML, secrets named by their source.
@@ -307,6 +337,7 @@ impl Profile {
             refresh_ends_tokens: _,
             exchanges,
             tools,
+            msal,
         } = self;
         let mut table = toml::Table::new();
         let mut put = |key: &str, value: Option<toml::Value>| {
@@ -389,6 +420,12 @@ impl Profile {
         .filter_map(|(key, path)| Some((key.to_owned(), path?.display().to_string().into())))
         .collect();
         put("tls", (!tls.is_empty()).then(|| tls.into()));
+        let session = msal.iter().map(|file| {
+            let file = file.display().to_string();
+            ("msal".to_owned(), file.into())
+        });
+        let session: toml::Table = session.collect();
+        put("session", (!session.is_empty()).then(|| session.into()));
         table
     }
 }
@@ -1231,6 +1268,8 @@ fn read_profile(
     let authentication = client_authentication::read(keys, preset, authority.as_ref(), &tls);
     let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
     let dpop = keys.boolean("dpop").unwrap_or(false);
+    let msal = session::read(keys);
+    session::check(keys, asks, authority.as_ref());
     let urls = read_urls(keys);
     let account = keys.text("account").map(|(account, _)| account);
     let audience = keys.text("audience").map(|(audience, _)| audience);
@@ -1305,6 +1344,7 @@ fn read_profile(
         refresh_ends_tokens: preset.is_some_and(|preset| preset.refresh_ends_tokens),
         exchanges,
         tools,
+        msal,
     })
 }
 

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::replacement::{Replaceable, Reservation};
 use super::seal::{self, Key, Seal, Sealed};
 use super::session::Session;
 use crate::context::Random;
@@ -74,7 +74,7 @@ enum Held<'a> {
 
 /// A file's bytes, which are wiped when they are dropped.
 #[derive(Default)]
-struct SecretBytes(Vec<u8>);
+pub(super) struct SecretBytes(pub(super) Vec<u8>);
 
 impl Drop for SecretBytes {
     fn drop(&mut self) {
@@ -91,34 +91,6 @@ pub enum Loaded {
     Session(Box<Session>, &'static Seal),
     /// Something that is no session; why.
     Damaged(String),
-}
-
-/// Room for the next content, proved to be writable.
-pub(super) struct Reservation {
-    temporary: Temporary,
-    file: File,
-}
-
-/// A temporary file's name. What does not become the session is removed.
-struct Temporary(Option<PathBuf>);
-
-impl Temporary {
-    fn rename(mut self, path: &Path) -> io::Result<()> {
-        if let Some(own) = &self.0 {
-            platform::patiently(|| fs::rename(own, path))?;
-        }
-        self.0 = None;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Where this fails, the next holder of the lock does it.
-            drop(fs::remove_file(path));
-        }
-    }
 }
 
 /// A session's file and its temporary neighbours.
@@ -154,9 +126,9 @@ impl SessionFile {
             .join(format!("{}.exchange.lock", self.digest))
     }
 
-    fn temporary(&self, purpose: &str) -> PathBuf {
-        self.directory
-            .join(format!(".tmp-{}-{purpose}", self.digest))
+    fn replaceable(&self) -> Replaceable {
+        let temporary = format!(".tmp-{}", self.digest);
+        Replaceable::new(self.path(), self.directory.join(temporary))
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -166,12 +138,6 @@ impl SessionFile {
     /// Makes the directory, private.
     pub(super) fn create_directory(&self) -> Result<(), Error> {
         create_directory(&self.directory)
-    }
-
-    /// What is different after each save, as far as a file system tells; `None` if there is no file.
-    pub(super) fn stamp(&self) -> Option<(SystemTime, u64)> {
-        let metadata = fs::metadata(self.path()).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
     }
 
     pub(super) fn load(&self, find: &mut FindKey<'_>) -> Result<Loaded, Error> {
@@ -227,27 +193,9 @@ impl SessionFile {
         Ok(Some(bytes))
     }
 
-    /// Writes room for the next content to the disk and renames it once, so that a full disk, a
-    /// read-only directory or a failing one is noticed while there is nothing to lose.
+    /// Proves that the next content can be written.
     pub(super) fn prove_writable(&self) -> Result<Reservation, Error> {
-        /// How much can an answer and a seal add to a session? Tokens of 16 KB are the largest seen.
-        const ROOM: u64 = 64 * 1024;
-        let length = fs::metadata(self.path()).map_or(0, |metadata| metadata.len());
-        let length = length + ROOM;
-        let prove = || -> io::Result<Reservation> {
-            let (temporary, mut file) = self.create_temporary("proof")?;
-            let blank = vec![b' '; usize::try_from(length).map_err(io::Error::other)?];
-            file.write_all(&blank)?;
-            file.sync_all()?;
-            let path = self.temporary("room");
-            platform::patiently(|| fs::rename(&temporary, &path))?;
-            Ok(Reservation {
-                temporary: Temporary(Some(path)),
-                file,
-            })
-        };
-        prove().map_err(|error| {
-            self.remove_temporaries();
+        self.replaceable().prove_writable().map_err(|error| {
             failed("the session cannot be written", &self.path(), &error)
                 .hint("mend the disk or its permissions; the sign-in was not touched")
         })
@@ -263,31 +211,9 @@ impl SessionFile {
         reservation: Option<Reservation>,
     ) -> Result<(), Error> {
         let bytes = encode(content, with, &self.digest, random)?;
-        let write = || -> io::Result<()> {
-            let (temporary, mut file) = match reservation {
-                Some(Reservation {
-                    temporary,
-                    mut file,
-                }) => {
-                    file.rewind()?;
-                    (temporary, file)
-                }
-                None => {
-                    let (path, file) = self.create_temporary("new")?;
-                    (Temporary(Some(path)), file)
-                }
-            };
-            file.write_all(&bytes)?;
-            file.set_len(bytes.len() as u64)?;
-            file.sync_all()?;
-            drop(file);
-            temporary.rename(&self.path())?;
-            platform::sync_directory(&self.directory)
-        };
-        write().map_err(|error| {
-            self.remove_temporaries();
-            failed("the session cannot be written", &self.path(), &error)
-        })
+        self.replaceable()
+            .replace(&bytes, reservation)
+            .map_err(|error| failed("the session cannot be written", &self.path(), &error))
     }
 
     /// Seals the session's content anew, whatever is in it. Whether there was one.
@@ -342,25 +268,9 @@ impl SessionFile {
             .map_err(|error| failed("the session cannot be removed", &path, &error))
     }
 
-    /// Whoever holds the lock owns these names: what lies there is of somebody who died.
+    /// Removes what somebody left who died.
     pub(super) fn remove_temporaries(&self) {
-        for purpose in ["proof", "room", "new"] {
-            // What is not there need not be removed; what cannot be is replaced later.
-            drop(fs::remove_file(self.temporary(purpose)));
-        }
-    }
-
-    fn create_temporary(&self, purpose: &str) -> io::Result<(PathBuf, File)> {
-        let path = self.temporary(purpose);
-        match platform::patiently(|| fs::remove_file(&path)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = platform::private_file();
-        options.write(true).create_new(true);
-        // A file that somebody still has open keeps its name for a moment after its removal.
-        let file = platform::patiently(|| options.open(&path))?;
-        Ok((path, file))
+        self.replaceable().remove_temporaries();
     }
 }
 

@@ -30,7 +30,7 @@ fn of_raw<E: serde::de::Error>(raw: &RawValue) -> Result<Secret, E> {
 
 /// A string's text; `None` for what is no string, or no text. Half of a surrogate pair is none
 /// (RFC 8259 §7), and what is beyond U+FFFF is never written as a pair here.
-fn unescaped(json: &str) -> Option<Secret> {
+pub(super) fn unescaped(json: &str) -> Option<Secret> {
     let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
     // Undone, an escape is shorter: this never grows.
     let mut text = Zeroizing::new(String::with_capacity(rest.len()));

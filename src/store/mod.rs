@@ -11,19 +11,22 @@ mod json_string;
 mod lock;
 pub mod maintenance;
 pub mod msal;
+mod replacement;
 pub mod seal;
 pub mod session;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use self::choice::Choice;
 pub use self::file::Loaded;
-use self::file::{Lying, Reservation, SealWith, SessionFile};
+use self::file::{Lying, SealWith, SecretBytes, SessionFile};
 use self::lock::Patience;
-use self::seal::{KeysAtHand, Room, Seal, Sealing};
+use self::msal::{MsalCache, Sharing};
+use self::replacement::Reservation;
+use self::seal::{KeysAtHand, Seal, Sealing};
 use self::session::Session;
 use crate::context::Context;
 use crate::digest::{digest, sha256};
@@ -32,11 +35,12 @@ use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::token::Timestamp;
 
-/// Where a session lives.
+/// Where a session lives: in our own state directory, and where it is shared, in a cache that programs
+/// with MSAL use.
 #[derive(Debug)]
-pub enum SessionStore {
-    /// In our own state directory.
-    Own(OwnStore),
+pub struct SessionStore {
+    own: OwnStore,
+    msal: Option<Box<MsalCache>>,
 }
 
 /// A session of our own.
@@ -70,7 +74,13 @@ impl std::fmt::Debug for OwnStore {
 
 /// The session's lock is held.
 #[derive(Debug)]
-pub struct SessionGuard(#[expect(dead_code, reason = "held, not read")] lock::Guard);
+pub struct SessionGuard {
+    /// Released first: whoever of ours comes next need not wait for it.
+    #[expect(dead_code, reason = "held, not read")]
+    msal: Option<msal::Guard>,
+    #[expect(dead_code, reason = "held, not read")]
+    own: lock::Guard,
+}
 
 /// The session's sign-in lock is held: nobody else asks a person for it.
 #[derive(Debug)]
@@ -84,11 +94,12 @@ pub struct ExchangeGuard(#[expect(dead_code, reason = "held, not read")] lock::G
 pub struct Proof {
     reservation: Reservation,
     with: SealWith,
+    msal: Option<msal::Proof>,
 }
 
 impl OwnStore {
-    fn room<'a>(&'a self, context: &'a Context<'a>) -> Room<'a> {
-        Room {
+    fn room<'a>(&'a self, context: &'a Context<'a>) -> seal::Room<'a> {
+        seal::Room {
             at_hand: &self.at_hand,
             sealing: &self.sealing,
             context,
@@ -125,25 +136,46 @@ impl OwnStore {
         patiently(&self.file, &room, &mut |find| self.file.load(find))
     }
 
-    /// Takes a lock, unless `is_settled` by what another process keeps meanwhile.
-    fn lock_unless(
-        &self,
-        path: &Path,
-        patience: &Patience<'_>,
-        context: &Context<'_>,
-        is_settled: &mut dyn FnMut(&Session) -> bool,
-    ) -> Result<Option<lock::Guard>, Error> {
-        self.file.create_directory()?;
-        let mut seen = None;
-        let mut is_settled = || {
-            let now = self.file.stamp();
-            if now.is_none() || now == seen {
-                return false;
+    /// Reads the session under its lock. A damaged file is set aside, and said so.
+    fn load_locked(&self, context: &Context<'_>) -> Result<Session, Error> {
+        match self.load(context)? {
+            Loaded::Session(session, _) => Ok(*session),
+            Loaded::Absent => Ok(Session::default()),
+            Loaded::Damaged(reason) => {
+                let path = self.file.path();
+                let aside = self.file.set_aside(context.clock.now())?;
+                context.warn(&format!(
+                    "`{}` is damaged ({reason}) and was set aside as `{}`; a new sign-in is needed",
+                    path.display(),
+                    aside.display()
+                ));
+                Ok(Session::default())
             }
-            seen = now;
-            matches!(self.load(context), Ok(Loaded::Session(session, _)) if is_settled(&session))
+        }
+    }
+
+    /// Replaces the session, durably.
+    fn write(
+        &self,
+        session: &mut Session,
+        with: &SealWith,
+        reservation: Option<Reservation>,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        session.identity.clone_from(&self.identity);
+        let content = match &self.part {
+            None => file::content(session)?,
+            Some(part) => {
+                let mut whole = session.clone();
+                let before = match self.load_whole(context)? {
+                    Loaded::Session(before, _) => *before,
+                    Loaded::Absent | Loaded::Damaged(_) => Session::default(),
+                };
+                whole.beside(&part.assertion, before, part.now);
+                file::content(&whole)?
+            }
         };
-        lock::acquire(path, patience, context, &mut is_settled)
+        self.file.save(&content, with, context.random, reservation)
     }
 }
 
@@ -161,7 +193,7 @@ impl SessionStore {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        Self::Own(OwnStore {
+        let own = OwnStore {
             file: SessionFile::new(sessions(state), name(&identity)),
             identity,
             sealing,
@@ -169,30 +201,42 @@ impl SessionStore {
             unsealed: Mutex::default(),
             lock_timeout: lock_timeout.unwrap_or(LOCK_TIMEOUT),
             part: None,
-        })
+        };
+        Self { own, msal: None }
+    }
+
+    /// The same session, where its tokens lie in a cache of MSAL.
+    #[must_use]
+    pub fn shared(self, sharing: Sharing) -> Self {
+        Self {
+            msal: Some(Box::new(MsalCache::new(sharing))),
+            ..self
+        }
     }
 
     /// The same for whoever is acted for alone: what belongs to others is neither seen nor changed, but
     /// for what is over at `now`, which is forgotten.
     #[must_use]
     pub fn of_assertion(self, assertion: &Secret, now: Timestamp) -> Self {
-        let Self::Own(own) = self;
         let digest = sha256(assertion.expose().as_bytes());
         let assertion = to_base64url(&digest);
-        Self::Own(OwnStore {
-            part: Some(Part { assertion, now }),
-            ..own
-        })
+        Self {
+            own: OwnStore {
+                part: Some(Part { assertion, now }),
+                ..self.own
+            },
+            ..self
+        }
     }
 
-    fn own_store(&self) -> &OwnStore {
-        let Self::Own(own) = self;
-        own
+    /// The cache of MSAL that the tokens lie in.
+    pub fn shared_cache(&self) -> Option<&Path> {
+        self.msal.as_ref().map(|msal| msal.path())
     }
 
-    /// The session's file.
+    /// The session's own file.
     pub fn path(&self) -> PathBuf {
-        self.own_store().file.path()
+        self.own.file.path()
     }
 
     /// How the session lies, or would, and where that is not sealed for want of a keyring, why.
@@ -200,7 +244,7 @@ impl SessionStore {
     /// # Errors
     /// `store`.
     pub fn seal(&self, context: &Context<'_>) -> Result<(&'static Seal, Option<String>), Error> {
-        let own = self.own_store();
+        let own = &self.own;
         let room = own.room(context);
         let choice = choice::read(room.directory)?;
         let Some(lying) = own.file.lying()? else {
@@ -217,7 +261,7 @@ impl SessionStore {
 
     /// Why what this call wrote first is not sealed, where nothing was configured. It is told once.
     pub fn unsealed(&self) -> Option<String> {
-        let own = self.own_store();
+        let own = &self.own;
         let mut unsealed = own.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
         unsealed.take()
     }
@@ -227,7 +271,49 @@ impl SessionStore {
     /// # Errors
     /// `store`, if it cannot be read or opened, is of a newer version, or can be read by others.
     pub fn load(&self, context: &Context<'_>) -> Result<Loaded, Error> {
-        self.own_store().load(context)
+        let own = self.own.load(context)?;
+        let Some(msal) = &self.msal else {
+            return Ok(own);
+        };
+        let beside = match own {
+            Loaded::Session(session, _) => *session,
+            Loaded::Absent => Session::default(),
+            damaged @ Loaded::Damaged(_) => return Ok(damaged),
+        };
+        Ok(match msal.compose(&beside, false, context)? {
+            Ok(session) if session == Session::default() => Loaded::Absent,
+            Ok(session) => Loaded::Session(Box::new(session), seal::plain()),
+            Err(reason) => Loaded::Damaged(reason),
+        })
+    }
+
+    /// What was not taken apart, told as an error where nobody sets it aside.
+    ///
+    /// # Errors
+    /// `store`, for a cache of MSAL that is none.
+    pub fn refuse_damaged(&self, reason: &str) -> Result<(), Error> {
+        match &self.msal {
+            None => Ok(()),
+            Some(msal) => Err(msal.unusable(reason)),
+        }
+    }
+
+    /// Has `is_settled` asked about what lies there, whenever that has changed.
+    fn is_settled_by(
+        &self,
+        is_settled: &mut dyn FnMut(&Session) -> bool,
+        seen: &mut Option<Stamp>,
+        context: &Context<'_>,
+    ) -> bool {
+        let now = match &self.msal {
+            None => stamp(&self.own.file.path()),
+            Some(msal) => stamp(msal.path()),
+        };
+        if now.is_none() || now == *seen {
+            return false;
+        }
+        *seen = now;
+        matches!(self.load(context), Ok(Loaded::Session(session, _)) if is_settled(&session))
     }
 
     /// Takes the session's lock. Between here and the guard's end nobody else refreshes.
@@ -249,7 +335,7 @@ impl SessionStore {
         context: &Context<'_>,
         is_settled: &mut dyn FnMut(&Session) -> bool,
     ) -> Result<Option<SessionGuard>, Error> {
-        let own = self.own_store();
+        let own = &self.own;
         let limit = context
             .time_left()
             .map_or(own.lock_timeout, |left| left.min(own.lock_timeout));
@@ -259,11 +345,18 @@ impl SessionStore {
             hint: "try again, or give it longer with `[lock] timeout`",
         };
         let path = own.file.lock_path();
-        let guard = own.lock_unless(&path, &patience, context, is_settled)?;
-        Ok(guard.map(|guard| {
-            own.file.remove_temporaries();
-            SessionGuard(guard)
-        }))
+        own.file.create_directory()?;
+        let mut seen = None;
+        let guard = lock::acquire(&path, &patience, context, &mut || {
+            self.is_settled_by(is_settled, &mut seen, context)
+        })?;
+        let Some(guard) = guard else {
+            return Ok(None);
+        };
+        own.file.remove_temporaries();
+        let msal = self.msal.as_ref();
+        let msal = msal.map(|msal| msal.lock(limit, context)).transpose()?;
+        Ok(Some(SessionGuard { msal, own: guard }))
     }
 
     /// Takes the lock for signing in. Whoever waits for it waits for a person, as long as their
@@ -274,7 +367,7 @@ impl SessionStore {
     pub fn lock_sign_in(&self, context: &Context<'_>) -> Result<SignInGuard, Error> {
         /// How long can a sign-in take?
         const LONGEST: Duration = Duration::from_secs(3600);
-        let own = self.own_store();
+        let own = &self.own;
         own.file.create_directory()?;
         let patience = Patience {
             limit: context.time_left().unwrap_or(LONGEST),
@@ -296,20 +389,24 @@ impl SessionStore {
         context: &Context<'_>,
         is_settled: &mut dyn FnMut(&Session) -> bool,
     ) -> Result<Option<ExchangeGuard>, Error> {
-        let own = self.own_store();
+        let own = &self.own;
         let patience = Patience {
             limit: context.time_left().unwrap_or(own.lock_timeout),
             waiting_for: "another process that exchanges a token of this session",
             hint: "nothing was lost; try again later",
         };
         let path = own.file.exchange_lock_path();
-        let guard = own.lock_unless(&path, &patience, context, is_settled)?;
+        own.file.create_directory()?;
+        let mut seen = None;
+        let guard = lock::acquire(&path, &patience, context, &mut || {
+            self.is_settled_by(is_settled, &mut seen, context)
+        })?;
         Ok(guard.map(ExchangeGuard))
     }
 
     /// Whether some process is signing in now.
     pub fn is_signing_in(&self) -> bool {
-        let path = self.own_store().file.sign_in_lock_path();
+        let path = self.own.file.sign_in_lock_path();
         path.exists() && matches!(lock::try_acquire(&path), Ok(None))
     }
 
@@ -319,7 +416,7 @@ impl SessionStore {
     /// # Errors
     /// `store`, if that cannot be told.
     pub fn lock_for_background(&self) -> Result<Option<File>, Error> {
-        lock::try_acquire_for_another(&self.own_store().file.refresh_lock_path())
+        lock::try_acquire_for_another(&self.own.file.refresh_lock_path())
     }
 
     /// Reads the session under its lock. A damaged file is set aside, and said so.
@@ -331,20 +428,10 @@ impl SessionStore {
         _guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<Session, Error> {
-        let own = self.own_store();
-        match own.load(context)? {
-            Loaded::Session(session, _) => Ok(*session),
-            Loaded::Absent => Ok(Session::default()),
-            Loaded::Damaged(reason) => {
-                let path = own.file.path();
-                let aside = own.file.set_aside(context.clock.now())?;
-                context.warn(&format!(
-                    "`{}` is damaged ({reason}) and was set aside as `{}`; a new sign-in is needed",
-                    path.display(),
-                    aside.display()
-                ));
-                Ok(Session::default())
-            }
+        let own = self.own.load_locked(context)?;
+        match &self.msal {
+            None => Ok(own),
+            Some(msal) => msal.compose_locked(&own, context),
         }
     }
 
@@ -357,10 +444,16 @@ impl SessionStore {
         _guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<Proof, Error> {
-        let own = self.own_store();
+        let own = &self.own;
         let with = own.seal_with(context)?;
         let reservation = own.file.prove_writable()?;
-        Ok(Proof { reservation, with })
+        let msal = self.msal.as_ref();
+        let msal = msal.map(|msal| msal.prove_writable()).transpose()?;
+        Ok(Proof {
+            reservation,
+            with,
+            msal,
+        })
     }
 
     /// Replaces the session, durably, into the proved room if there is some.
@@ -374,35 +467,34 @@ impl SessionStore {
         _guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        let (with, reservation) = match proof {
-            Some(proof) => (proof.with, Some(proof.reservation)),
-            None => (self.own_store().seal_with(context)?, None),
-        };
-        self.write(session, &with, reservation, context)
+        let (with, room) = self.room(proof, context)?;
+        self.write(session, &with, room, context)
+    }
+
+    /// What the next content is sealed with, and the room that was proved for it.
+    fn room(&self, proof: Option<Proof>, context: &Context<'_>) -> Result<(SealWith, Room), Error> {
+        Ok(match proof {
+            Some(proof) => (proof.with, (Some(proof.reservation), proof.msal)),
+            None => (self.own.seal_with(context)?, (None, None)),
+        })
     }
 
     fn write(
         &self,
         session: &mut Session,
         with: &SealWith,
-        reservation: Option<Reservation>,
+        (reservation, proof): Room,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        let own = self.own_store();
-        session.identity.clone_from(&own.identity);
-        let content = match &own.part {
-            None => file::content(session)?,
-            Some(part) => {
-                let mut whole = session.clone();
-                let before = match own.load_whole(context)? {
-                    Loaded::Session(before, _) => *before,
-                    Loaded::Absent | Loaded::Damaged(_) => Session::default(),
-                };
-                whole.beside(&part.assertion, before, part.now);
-                file::content(&whole)?
-            }
+        let Some(msal) = &self.msal else {
+            return self.own.write(session, with, reservation, context);
         };
-        own.file.save(&content, with, context.random, reservation)
+        // What is shared first: it is what would be lost.
+        let mut beside = msal.write(session, proof, context)?;
+        self.own.write(&mut beside, with, reservation, context)?;
+        // Where a refresh token was refused, there may be another one.
+        *session = msal.compose_locked(&beside, context)?;
+        Ok(())
     }
 
     /// The same, tried again where it fails: what would be lost is somebody's sign-in.
@@ -419,18 +511,15 @@ impl SessionStore {
         /// How long may a disk need to come to itself?
         const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
         // The key is asked for once: it was there before the token was spent.
-        let (with, reservation) = match proof {
-            Some(proof) => (proof.with, Some(proof.reservation)),
-            None => (self.own_store().seal_with(context)?, None),
-        };
-        let mut result = self.write(session, &with, reservation, context);
+        let (with, room) = self.room(proof, context)?;
+        let mut result = self.write(session, &with, room, context);
         for pause in PAUSES {
             if result.is_ok() {
                 break;
             }
             // Ctrl-C only shortens the pause.
             drop(context.clock.sleep(pause));
-            result = self.write(session, &with, None, context);
+            result = self.write(session, &with, (None, None), context);
         }
         result
     }
@@ -439,16 +528,31 @@ impl SessionStore {
     ///
     /// # Errors
     /// `store`.
-    pub fn remove(&self, _guard: &SessionGuard) -> Result<(), Error> {
-        self.own_store().file.remove()
+    pub fn remove(&self, _guard: &SessionGuard, context: &Context<'_>) -> Result<(), Error> {
+        if let Some(msal) = &self.msal {
+            msal.write(&Session::default(), None, context)?;
+        }
+        self.own.file.remove()
     }
+}
+
+/// What was proved for a session: its own room, and the cache's.
+type Room = (Option<Reservation>, Option<msal::Proof>);
+
+/// What is different after each save, as far as a file system tells.
+type Stamp = (SystemTime, u64);
+
+/// `None` if there is no file.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// The seal of the next content, and where nothing was chosen and there is no keyring, why.
 fn next_seal(
     choice: Option<&Choice>,
     before: Option<&Lying>,
-    room: &Room<'_>,
+    room: &seal::Room<'_>,
 ) -> Result<(&'static Seal, Option<String>), Error> {
     let migrated = choice.filter(|choice| choice.is_migrated);
     let known = room
@@ -473,7 +577,7 @@ fn next_seal(
 /// at again: the key of before may have been forgotten, or be forgotten while it is asked for.
 fn patiently<T>(
     file: &SessionFile,
-    room: &Room<'_>,
+    room: &seal::Room<'_>,
     work: &mut dyn FnMut(&mut file::FindKey<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     loop {

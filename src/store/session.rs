@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::json_string;
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::token::{Account, Timestamp, TokenSet};
+use crate::token::{Account, Home, Timestamp, TokenSet};
 
 /// A session's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,22 @@ pub struct AccountRow {
     /// refresh token as good as it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_refresh: Option<Failed>,
+    /// Who it is in MSAL's words, and what a cache of MSAL has of them. It is written there alone.
+    #[serde(skip)]
+    pub msal: Option<Box<MsalAccount>>,
+}
+
+/// Somebody in a cache of MSAL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MsalAccount {
+    /// Who it is.
+    pub home: Home,
+    /// The family of clients that their newest refresh token is good for.
+    pub family: Option<String>,
+    /// The refresh token that lies there: what replaces it takes its place.
+    pub lying: Option<Secret>,
+    /// What may be tried where that is refused: a client may have left its family.
+    pub others: Vec<Secret>,
 }
 
 /// A request that failed, and is not tried again for a while.
@@ -82,6 +98,9 @@ pub struct Failed {
     pub until: Timestamp,
     /// What was answered.
     pub error: Error,
+    /// The digest of the refresh token that was sent, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
 }
 
 /// An access token, under what it was asked with.
@@ -102,6 +121,9 @@ pub struct AccessTokenRow {
     pub refresh_at: Option<Timestamp>,
     /// The granted scopes.
     pub scopes: Vec<String>,
+    /// Whether it lies in a cache of MSAL, which tells what was granted, and not what was asked for.
+    #[serde(skip)]
+    pub is_shared: bool,
 }
 
 /// What an access token was asked with. Two requests that differ in any of it never share one.
@@ -242,6 +264,23 @@ impl Failed {
     }
 }
 
+impl AccessTokenRow {
+    /// Whether all that `key` asks for was granted. What goes beside the scopes has to be the same.
+    fn covers(&self, key: &RowKey) -> bool {
+        let with_own_scopes = RowKey {
+            scopes: self.key.scopes.clone(),
+            ..key.clone()
+        };
+        let is_granted = |scope: &String| self.scopes.contains(scope) || is_reserved(scope);
+        self.key == with_own_scopes && key.scopes.iter().all(is_granted)
+    }
+}
+
+/// Whether a scope asks for a sign-in, and not for what a token is good for.
+pub(super) fn is_reserved(scope: &str) -> bool {
+    matches!(scope, "openid" | "profile" | "offline_access" | "email")
+}
+
 impl AccountRow {
     /// The sign-in name, else the subject.
     pub fn label(&self) -> Option<&str> {
@@ -256,8 +295,25 @@ impl AccountRow {
             .any(|own| own.to_lowercase() == wanted.to_lowercase())
     }
 
+    /// Has the next refresh redeem another refresh token that a cache of MSAL has for the same person;
+    /// whether there is one.
+    pub fn try_another(&mut self) -> bool {
+        let Some(msal) = &mut self.msal else {
+            return false;
+        };
+        if msal.others.is_empty() {
+            return false;
+        }
+        msal.lying = Some(msal.others.remove(0));
+        self.refresh_token.clone_from(&msal.lying);
+        true
+    }
+
     /// Whether the row is of that account: by subject, or by name where one of them has none.
     fn is_of(&self, account: &Account) -> bool {
+        if let (Some(msal), Some(home)) = (&self.msal, &account.home) {
+            return msal.home.id.eq_ignore_ascii_case(&home.id);
+        }
         match (&account.subject, &self.subject) {
             (Some(new), Some(old)) => new == old,
             (None, None) => self.name == account.name,
@@ -281,9 +337,14 @@ impl AccountRow {
         tokens.any(|row| row.secret == *access_token)
     }
 
-    /// The access token that was asked with `key`.
+    /// The access token that was asked with `key`, else one that is as good.
     pub fn access_token(&self, key: &RowKey) -> Option<&AccessTokenRow> {
-        self.access_tokens.iter().find(|row| row.key == *key)
+        let mut rows = self.access_tokens.iter();
+        rows.find(|row| row.key == *key).or_else(|| {
+            let rows = self.access_tokens.iter();
+            let good = rows.filter(|row| row.is_shared && row.covers(key));
+            good.max_by_key(|row| row.expires_at)
+        })
     }
 
     /// The last ID token. It may be over: it tells who signed in all the same.
@@ -313,6 +374,11 @@ impl AccountRow {
         if self.subject.is_none() {
             self.subject.clone_from(&token_set.account.subject);
         }
+        if let Some(home) = &token_set.account.home {
+            let msal = self.msal.get_or_insert_default();
+            msal.home.clone_from(home);
+            msal.family.clone_from(&token_set.family);
+        }
         let is_over = |row: &AccessTokenRow| row.expires_at.is_some_and(|end| end <= now);
         let has_new_id_token = token_set.id_token.is_some();
         self.access_tokens.retain(|row| {
@@ -331,6 +397,7 @@ impl AccountRow {
             issued_at: token_set.issued_at,
             expires_at: token_set.expires_at,
             refresh_at: token_set.refresh_at,
+            is_shared: false,
         });
         if let Some(id_token) = &token_set.id_token {
             self.access_tokens.push(AccessTokenRow {
@@ -342,6 +409,7 @@ impl AccountRow {
                 expires_at: token_set.id_token_expires_at,
                 refresh_at: None,
                 scopes: Vec::new(),
+                is_shared: false,
             });
         }
     }
@@ -408,7 +476,7 @@ impl Session {
         token_set: &TokenSet,
         now: Timestamp,
     ) -> &mut AccountRow {
-        let Account { name, subject } = &token_set.account;
+        let Account { name, subject, .. } = &token_set.account;
         self.sign_in = SignIn::default();
         let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
         // Somebody whom the authority names by the subject alone this time is not renamed.
@@ -433,6 +501,7 @@ impl Session {
             last_refreshed_at: None,
             access_tokens: Vec::new(),
             failed_refresh: None,
+            msal: None,
         };
         row.receive(key, token_set, now);
         self.accounts.push(row);
@@ -504,6 +573,7 @@ impl Session {
             last_refreshed_at: None,
             access_tokens: Vec::new(),
             failed_refresh: None,
+            msal: None,
         });
     }
 
@@ -517,6 +587,7 @@ impl Session {
             known.push(Account {
                 name: row.name.clone(),
                 subject: row.subject.clone(),
+                home: row.msal.as_ref().map(|msal| msal.home.clone()),
             });
             !is_known
         });
@@ -580,7 +651,9 @@ mod tests {
             account: Account {
                 name: subject.map(|subject| format!("{subject}@example.test")),
                 subject: subject.map(String::from),
+                home: None,
             },
+            family: None,
             proof_key: None,
         }
     }
@@ -769,6 +842,7 @@ mod tests {
                     correlation_id: Some("4711".into()),
                     ..OAuthError::default()
                 }),
+            refresh_token: None,
         });
         assert_eq!(read(&session), session);
         // A token that came since says that it would go well.

@@ -1231,6 +1231,7 @@ fn token_set(access: &str, now: Timestamp) -> TokenSet {
         id_token_expires_at: None,
         scopes: None,
         account: Account::default(),
+        family: None,
         proof_key: None,
     }
 }

@@ -70,6 +70,7 @@ fn row() -> impl Strategy<Value = AccessTokenRow> {
             expires_at,
             refresh_at,
             scopes: vec![],
+            is_shared: false,
         }
     })
 }
@@ -90,6 +91,7 @@ fn failed() -> impl Strategy<Value = Failed> {
         at,
         until,
         error: Error::new(kind, "it failed"),
+        refresh_token: None,
     })
 }
 
@@ -117,6 +119,7 @@ fn account() -> impl Strategy<Value = AccountRow> {
                     last_refreshed_at: None,
                     access_tokens,
                     failed_refresh: failed,
+                    msal: None,
                 }
             },
         )

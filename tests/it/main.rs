@@ -90,6 +90,7 @@ mod managed_identity_trouble;
 mod mcp_job;
 mod microsoft;
 mod msal;
+mod msal_cache;
 mod nuget_ground;
 mod nuget_job;
 mod oidc_account;

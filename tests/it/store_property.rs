@@ -115,6 +115,7 @@ fn row() -> impl Strategy<Value = AccessTokenRow> {
                     expires_at,
                     refresh_at,
                     scopes,
+                    is_shared: false,
                 }
             },
         )
@@ -146,6 +147,7 @@ fn failed() -> impl Strategy<Value = Failed> {
         at,
         until,
         error,
+        refresh_token: None,
     })
 }
 
@@ -177,6 +179,7 @@ fn account() -> impl Strategy<Value = AccountRow> {
                     last_refreshed_at,
                     access_tokens: rows,
                     failed_refresh,
+                    msal: None,
                 }
             },
         )

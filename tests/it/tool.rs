@@ -111,6 +111,12 @@ pub(crate) const MSAL: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
+/// What shares the caches of MSAL Python between processes.
+pub(crate) const MSAL_EXTENSIONS: Tool = Tool {
+    command: "the extensions of MSAL Python",
+    install: "`.ci/run` installs them from PyPI below target/tmp",
+};
+
 /// The AWS CLI.
 pub(crate) const AWS_CLI: Tool = Tool {
     command: "awscli",

@@ -24,14 +24,15 @@ class Response:
 class Loopback:
     """What MSAL sends requests with."""
 
-    def __init__(self, origin, tenant):
+    def __init__(self, origin, tenant, entra=ENTRA):
+        self.entra = entra
         self.origin = origin
         self.tenant = tenant
 
     def get(self, url, headers=None, **_):
-        if url.startswith(f"{ENTRA}/common/userrealm/"):
+        if url.startswith(f"{self.entra}/common/userrealm/"):
             return self.send(url, None, headers)
-        base = f"{ENTRA}/{self.tenant}"
+        base = f"{self.entra}/{self.tenant}"
         assert url == f"{base}/v2.0/.well-known/openid-configuration", url
         document = {
             "issuer": f"{base}/v2.0",
@@ -42,11 +43,11 @@ class Loopback:
         return Response(200, json.dumps(document), {})
 
     def post(self, url, params=None, data=None, headers=None, **_):
-        assert url.startswith(f"{ENTRA}/") and not params, url
+        assert url.startswith(f"{self.entra}/") and not params, url
         return self.send(url, urllib.parse.urlencode(data).encode(), headers)
 
     def send(self, url, body, headers):
-        request = urllib.request.Request(self.origin + url[len(ENTRA):], body, headers or {})
+        request = urllib.request.Request(self.origin + url[len(self.entra):], body, headers or {})
         try:
             answer = opener.open(request, timeout=30)
         except urllib.error.HTTPError as error:

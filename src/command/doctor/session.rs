@@ -5,7 +5,6 @@ use crate::acquire::{self, AccountStatus, StatusRow};
 use crate::error::{Error, ErrorKind};
 use crate::grant::Asks;
 use crate::profile::Profile;
-use crate::store::SessionStore;
 use crate::store::examination::Examination;
 
 /// The line in the table.
@@ -24,12 +23,7 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
 
 fn of(case: &Case<'_>, examination: &Examination<'_>, profile: &Profile) -> Vec<Finding> {
     let configuration = case.configuration;
-    let store = SessionStore::own(
-        case.state,
-        profile.identity(),
-        configuration.sealing().clone(),
-        configuration.lock_timeout(),
-    );
+    let store = profile.store(case.state, configuration);
     let name = &profile.name;
     let row = match examination.opens_unasked(&store.path()) {
         Ok(true) => {

@@ -410,6 +410,7 @@ fn read(tokens: Tokens, now: Timestamp) -> Result<TokenSet, String> {
         id_token_expires_at,
         scopes: scopes.map(|scopes| scopes.iter().map(|scope| printable(scope)).collect()),
         account: Account::told(account, None),
+        family: None,
         proof_key: None,
     })
 }

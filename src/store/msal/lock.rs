@@ -33,7 +33,7 @@ const OWN_NAME: &str = "cred-helper";
 /// The libraries give up after five seconds (.NET after a minute), and forget what they were about to
 /// save: it is not to be held for long.
 #[derive(Debug)]
-pub struct MsalGuard {
+pub(super) struct MsalGuard {
     path: PathBuf,
     guard: Guard,
 }
@@ -41,7 +41,7 @@ pub struct MsalGuard {
 impl MsalGuard {
     /// Whether it is still held: a library that had lost the lock to another one may have removed a
     /// file that was not its own any more.
-    pub fn is_intact(&self) -> bool {
+    fn is_intact(&self) -> bool {
         platform::is_named(&self.path, &self.guard.file)
     }
 
@@ -68,7 +68,11 @@ impl Drop for MsalGuard {
 ///
 /// # Errors
 /// `busy` when the limit is reached, `interrupted`, or `store`.
-pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<MsalGuard, Error> {
+pub(super) fn acquire(
+    cache: &Path,
+    limit: Duration,
+    context: &Context<'_>,
+) -> Result<MsalGuard, Error> {
     let mut path = cache.as_os_str().to_owned();
     path.push(".lockfile");
     let path = PathBuf::from(path);

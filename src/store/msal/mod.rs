@@ -1,3 +1,272 @@
-//! The cache of an MSAL library, which other programs read and write too.
+//! A sign-in that is shared with programs that use MSAL: its tokens lie in their cache, under their
+//! lock, in their rows
+//! (<https://github.com/AzureAD/microsoft-authentication-extensions-for-python>).
+//!
+//! Beside the cache a session of our own holds what MSAL has no room for: when a person was asked
+//! last, what failed a moment ago, and tokens that other clients must not be given.
 
-pub mod lock;
+mod document;
+mod lock;
+mod shape;
+mod view;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use self::document::Document;
+use super::SecretBytes;
+use super::file::refuse;
+use super::replacement::{Replaceable, Reservation};
+use super::session::Session;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::system::platform;
+
+/// What is said to have signed in somebody whose tokens lie in a cache of MSAL.
+const GRANT: &str = "msal";
+
+/// Which rows of which cache are shared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sharing {
+    /// The cache.
+    pub file: PathBuf,
+    /// The client.
+    pub client_id: String,
+    /// The host of the authority, and every other name that it has.
+    pub hosts: Vec<String>,
+    /// The tenant that the authority names, or what stands in place of one.
+    pub realm: String,
+    /// Whether that is none, so that people get tokens of the tenant where they are at home.
+    pub is_for_any_tenant: bool,
+    /// `MSSTS`, or `ADFS`.
+    pub authority_type: &'static str,
+    /// The claims that every token of the profile is asked with.
+    pub claims: Option<String>,
+    /// Whether the cache's access tokens are of use to callers of the profile.
+    pub reads: bool,
+    /// Whether the profile's access tokens are of use to all who read the cache.
+    pub writes: bool,
+}
+
+/// A cache of MSAL, and what of it is shared.
+#[derive(Debug)]
+pub struct MsalCache {
+    sharing: Sharing,
+    /// The session as it was composed last under the lock.
+    before: Mutex<Session>,
+}
+
+/// The cache was proved to be writable.
+pub struct Proof(Reservation);
+
+/// The lock of MSAL's extensions is held.
+#[derive(Debug)]
+pub struct Guard(#[expect(dead_code, reason = "held, not read")] lock::MsalGuard);
+
+/// How a cache was found.
+enum Found {
+    Text(Zeroizing<String>),
+    /// Why it is none that can be read.
+    Unreadable(String),
+}
+
+impl MsalCache {
+    pub(super) fn new(sharing: Sharing) -> Self {
+        Self {
+            sharing,
+            before: Mutex::default(),
+        }
+    }
+
+    /// The cache's path.
+    pub(super) fn path(&self) -> &Path {
+        &self.sharing.file
+    }
+
+    /// The file that is replaced: a link to it stays one.
+    fn target(&self) -> PathBuf {
+        fs::canonicalize(&self.sharing.file).unwrap_or_else(|_| self.sharing.file.clone())
+    }
+
+    fn replaceable(&self) -> Replaceable {
+        let path = self.target();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = path.with_file_name(format!(".{name}.cred-helper"));
+        Replaceable::new(path, temporary)
+    }
+
+    /// Takes the lock that excludes MSAL's extensions. Our own lock is held already, so that of all our
+    /// processes one waits for it.
+    pub(super) fn lock(&self, limit: Duration, context: &Context<'_>) -> Result<Guard, Error> {
+        let guard = lock::acquire(&self.target(), limit, context)?;
+        self.replaceable().remove_temporaries();
+        Ok(Guard(guard))
+    }
+
+    /// The session as it lies there now. Whoever has no lock may see a cache that is being written:
+    /// then it is looked at again.
+    pub(super) fn compose(
+        &self,
+        beside: &Session,
+        is_locked: bool,
+        context: &Context<'_>,
+    ) -> Result<Result<Session, String>, Error> {
+        /// How long does it take to write a cache?
+        const PAUSES: [Duration; 3] = [
+            Duration::from_millis(20),
+            Duration::from_millis(60),
+            Duration::from_millis(120),
+        ];
+        let mut pauses = PAUSES.iter();
+        loop {
+            let composed = match self.read()? {
+                Found::Unreadable(reason) => Err(reason),
+                Found::Text(text) => Document::parse(&text)
+                    .map(|document| view::compose(&document, &self.sharing, beside)),
+            };
+            match (composed, pauses.next()) {
+                (Err(_), Some(pause)) if !is_locked => context.clock.sleep(*pause)?,
+                (composed, _) => return Ok(composed),
+            }
+        }
+    }
+
+    /// The same under the lock: nobody is writing it now.
+    pub(super) fn compose_locked(
+        &self,
+        beside: &Session,
+        context: &Context<'_>,
+    ) -> Result<Session, Error> {
+        let session = self
+            .compose(beside, true, context)?
+            .map_err(|reason| self.unusable(&reason))?;
+        self.remember(&session);
+        Ok(session)
+    }
+
+    fn remember(&self, session: &Session) {
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        before.clone_from(session);
+    }
+
+    /// The error for a cache that is none of JSON.
+    pub(super) fn unusable(&self, reason: &str) -> Error {
+        let path = self.sharing.file.display();
+        Error::new(
+            ErrorKind::Store,
+            format!("`{path}` cannot be shared: {reason}"),
+        )
+        .hint(
+            "it is untouched; see whether the program that it belongs to can read it, or name \
+             another file in `session` of the profile",
+        )
+    }
+
+    fn read(&self) -> Result<Found, Error> {
+        /// How large may a cache be? The largest that were reported have ten megabytes.
+        const LONGEST: u64 = 64 * 1024 * 1024;
+        let path = &self.sharing.file;
+        let unreadable = |error: &io::Error| {
+            let message = format!("the cache of MSAL cannot be read: `{}`", path.display());
+            Error::new(ErrorKind::Store, message)
+                .because(error)
+                .hint("see that it is there to read for you; it is untouched")
+        };
+        let file = match platform::patiently(|| File::open(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Found::Text(Zeroizing::new("{}".to_owned())));
+            }
+            Err(error) => return Err(unreadable(&error)),
+        };
+        let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+        if metadata.is_dir() {
+            return Ok(Found::Unreadable("it is a directory".to_owned()));
+        }
+        refuse(platform::private_file_problem(path, &metadata))?;
+        let mut bytes = SecretBytes::default();
+        let length = usize::try_from(metadata.len().min(LONGEST)).unwrap_or_default();
+        bytes.0.reserve_exact(length + 1);
+        file.take(LONGEST + 1)
+            .read_to_end(&mut bytes.0)
+            .map_err(|error| unreadable(&error))?;
+        if bytes.0.len() as u64 > LONGEST {
+            return Ok(Found::Unreadable("it is larger than 64 MiB".to_owned()));
+        }
+        Ok(text_of(&bytes.0))
+    }
+
+    /// Proves that the cache can be written, before a refresh token is spent.
+    pub(super) fn prove_writable(&self) -> Result<Proof, Error> {
+        let proved = self.replaceable().prove_writable();
+        proved.map(Proof).map_err(|error| {
+            self.unwritable(&error)
+                .hint("mend the disk or its permissions; the sign-in was not touched")
+        })
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Error {
+        let path = self.sharing.file.display();
+        let message = format!("the cache of MSAL cannot be written: `{path}`");
+        Error::new(ErrorKind::Store, message).because(error)
+    }
+
+    /// Writes what the session has that the cache has not, and returns what is to be kept beside it.
+    pub(super) fn write(
+        &self,
+        session: &Session,
+        proof: Option<Proof>,
+        context: &Context<'_>,
+    ) -> Result<Session, Error> {
+        let text = match self.read()? {
+            Found::Text(text) => text,
+            Found::Unreadable(reason) => return Err(self.unusable(&reason)),
+        };
+        let mut document = Document::parse(&text).map_err(|reason| self.unusable(&reason))?;
+        let now = context.clock.now();
+        {
+            let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+            view::apply(&mut document, &self.sharing, &before, session, now);
+        }
+        let written = document.to_text();
+        if *written != *text {
+            let reservation = proof.map(|Proof(reservation)| reservation);
+            self.replaceable()
+                .replace(written.as_bytes(), reservation)
+                .map_err(|error| self.unwritable(&error))?;
+        }
+        // If what follows is tried again, this is not done twice.
+        self.remember(session);
+        Ok(view::beside(session, &self.sharing))
+    }
+}
+
+/// The cache's text, or what it is instead.
+fn text_of(bytes: &[u8]) -> Found {
+    /// What DPAPI begins its blobs with: a version, and its own GUID.
+    const DPAPI: [u8; 8] = [1, 0, 0, 0, 0xd0, 0x8c, 0x9d, 0xdf];
+    let reason = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is written in UTF-16",
+        _ if bytes.starts_with(&DPAPI) => {
+            "it is encrypted by Windows (DPAPI), which is not undone here"
+        }
+        _ if bytes.starts_with(b"eyJ") => {
+            "it is encrypted (JWE), as azidentity for Go does with a key that it keeps in the \
+             kernel's keyring, which is not undone here"
+        }
+        _ => match std::str::from_utf8(bytes) {
+            // Where a cache is made, it is empty at first.
+            Ok(text) if text.trim().is_empty() => {
+                return Found::Text(Zeroizing::new("{}".to_owned()));
+            }
+            Ok(text) => return Found::Text(Zeroizing::new(text.to_owned())),
+            Err(_) => "it is no text in UTF-8",
+        },
+    };
+    Found::Unreadable(reason.to_owned())
+}

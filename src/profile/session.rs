@@ -1,0 +1,135 @@
+//! Where a profile's sign-in lives, if not in our own store: `session = { msal = "FILE" }`.
+
+use std::path::{Path, PathBuf};
+
+use super::Profile;
+use super::file::Keys;
+use crate::claims;
+use crate::endpoint::Endpoint;
+use crate::grant::Asks;
+use crate::oauth::client::Authority;
+use crate::oauth::entra;
+use crate::store::msal::Sharing;
+
+/// What a client says it can do that can answer a claims challenge (Entra).
+const CP1: &str = "CP1";
+
+/// Reads the table: the path of MSAL's cache.
+pub(super) fn read(keys: &mut Keys<'_, '_>) -> Option<PathBuf> {
+    let found = keys.find("session")?;
+    let file = keys.table("session", |keys| {
+        keys.only(["msal"]);
+        keys.path("msal")
+    })?;
+    if file.is_none() {
+        keys.complain(
+            found,
+            "session",
+            "it names no cache: write `session = { msal = \"FILE\" }`",
+        );
+    }
+    file
+}
+
+/// What keeps a profile's sign-in from being shared.
+pub(super) fn check(keys: &mut Keys<'_, '_>, asks: Option<Asks>, authority: Option<&Authority>) {
+    let Some(found) = keys.find("session") else {
+        return;
+    };
+    let problem = match (asks, authority) {
+        (Some(Asks::Nobody | Asks::PersonIfNeeded), _) => {
+            "it is for the `grant` of a person: a machine has no sign-in to share"
+        }
+        (_, Some(Authority::Explicit)) => {
+            "it needs an `authority`: MSAL tells accounts apart by its host"
+        }
+        _ if keys.boolean("dpop") == Some(true) => {
+            "a cache of MSAL has no room for keys that tokens are bound to (`dpop`)"
+        }
+        _ => return,
+    };
+    keys.complain(found, "session", problem);
+}
+
+/// Whether the tokens of a cache were asked for with `CP1`, where its name tells.
+fn has_cp1(file: &Path) -> Option<bool> {
+    let name = file.file_name()?.to_str()?;
+    let of_azure_cli = ["msal_token_cache.json", "msal_token_cache.bin"];
+    if of_azure_cli.contains(&name) || name.ends_with(".cae") {
+        Some(true)
+    } else if name.ends_with(".nocae") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// What of `file` a profile shares.
+pub(super) fn sharing(profile: &Profile, file: &Path) -> Option<Sharing> {
+    let (authority, authority_type) = match &profile.client.authority {
+        Authority::Entra(authority) | Authority::Issuer(authority) => (authority, "MSSTS"),
+        Authority::Adfs(authority) => (authority, "ADFS"),
+        Authority::Explicit => return None,
+    };
+    // A caller that cannot answer a challenge must not be given a token that may be challenged; and
+    // nobody else must be given one through the cache.
+    let own = profile.client_capabilities.iter().any(|own| own == CP1);
+    let of_file = has_cp1(file);
+    let is_plain = profile.claims.is_none();
+    Some(Sharing {
+        file: file.to_owned(),
+        client_id: profile.client.client_id.clone(),
+        hosts: entra::hosts(authority),
+        realm: realm(authority),
+        is_for_any_tenant: entra::is_for_any_tenant(&profile.client.authority),
+        authority_type,
+        claims: claims::with_capabilities(profile.claims.as_deref(), &profile.client_capabilities),
+        reads: is_plain && (own || of_file != Some(true)),
+        writes: is_plain && of_file.is_none_or(|of_file| of_file == own),
+    })
+}
+
+/// The first segment of the path, as MSAL has it.
+fn realm(authority: &Endpoint) -> String {
+    let (_, rest) = authority.as_str().split_once("://").unwrap_or_default();
+    let mut segments = rest.split('/').skip(1);
+    segments.next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{has_cp1, realm};
+    use crate::endpoint::Endpoint;
+
+    #[test]
+    fn the_tenant_is_what_the_path_begins_with() {
+        for (url, expected) in [
+            (
+                "https://login.microsoftonline.com/organizations",
+                "organizations",
+            ),
+            ("https://adfs.example/adfs", "adfs"),
+            ("https://name.b2clogin.com/tenant/b2c_1_policy", "tenant"),
+            ("https://issuer.example", ""),
+            ("https://issuer.example:8443/", ""),
+        ] {
+            let url = Endpoint::parse(url).expect(url);
+            assert_eq!(realm(&url), expected);
+        }
+    }
+
+    #[test]
+    fn some_caches_tell_by_their_name_whether_tokens_can_be_challenged() {
+        for (path, expected) in [
+            ("/home/ada/.azure/msal_token_cache.json", Some(true)),
+            ("/home/ada/.IdentityService/msal.cache.cae", Some(true)),
+            ("/home/ada/.IdentityService/msal.cache.nocae", Some(false)),
+            ("/home/ada/.IdentityService/msal.cache", None),
+            ("/", None),
+        ] {
+            assert_eq!(has_cp1(Path::new(path)), expected, "{path}");
+        }
+    }
+}

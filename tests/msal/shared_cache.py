@@ -1,0 +1,57 @@
+"""MSAL Python and its extensions at a cache in a file, as other programs have one. Each word is a step,
+and each line that is printed is its result in JSON.
+
+    python3 shared_cache.py ORIGIN TENANT CLIENT FILE STEP...
+"""
+
+import json
+import sys
+
+import msal
+from msal_extensions import FilePersistence, PersistedTokenCache
+
+from loopback import Loopback, checked
+
+HERE = "https://127.0.0.1"
+SCOPES = ["User.Read"]
+origin, tenant, client, file = sys.argv[1:5]
+
+application = msal.PublicClientApplication(
+    client,
+    authority=f"{HERE}/{tenant}",
+    instance_discovery=False,
+    http_client=Loopback(origin, tenant, HERE),
+    token_cache=PersistedTokenCache(FilePersistence(file)),
+)
+
+
+def sign_in():
+    flow = checked(application.initiate_device_flow(SCOPES))
+    return checked(application.acquire_token_by_device_flow(flow))
+
+
+def silent(**more):
+    accounts = application.get_accounts()
+    return accounts and application.acquire_token_silent_with_error(SCOPES, accounts[0], **more)
+
+
+def run(step):
+    if step == "sign-in":
+        return sign_in()
+    if step == "silent":
+        return silent()
+    if step == "refresh":
+        return silent(force_refresh=True)
+    if step == "accounts":
+        return [account["username"] for account in application.get_accounts()]
+    if step == "sign-out":
+        for account in application.get_accounts():
+            application.remove_account(account)
+        return []
+    if step.isdigit():
+        return [run("refresh") for _ in range(int(step))]
+    raise ValueError(step)
+
+
+for step in sys.argv[5:]:
+    print(json.dumps(run(step)), flush=True)
