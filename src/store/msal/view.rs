@@ -362,6 +362,16 @@ pub(super) fn apply(
     now: Timestamp,
 ) {
     let shape = Shape::of(document, sharing);
+    for row in &session.accounts {
+        if let Some(msal) = &row.msal {
+            let known = before
+                .accounts
+                .iter()
+                .find(|known| is_home(known, &msal.home.id));
+            write_account(document, sharing, shape, (row, msal), known, now);
+        }
+    }
+    // What was replaced is not there any more.
     for row in &before.accounts {
         let Some(home) = row.msal.as_ref().map(|msal| msal.home.id.as_str()) else {
             continue;
@@ -370,15 +380,6 @@ pub(super) fn apply(
         match after {
             None => remove_account(document, sharing, home),
             Some(after) => remove_tokens(document, sharing, row, after, now),
-        }
-    }
-    for row in &session.accounts {
-        if let Some(msal) = &row.msal {
-            let known = before
-                .accounts
-                .iter()
-                .find(|known| is_home(known, &msal.home.id));
-            write_account(document, sharing, shape, (row, msal), known, now);
         }
     }
 }
@@ -876,7 +877,7 @@ mod tests {
         assert_eq!(after["RefreshToken"], expected["RefreshToken"]);
         assert_eq!(after["Account"], expected["Account"]);
         let metadata = after["AppMetadata"].as_object().expect("it is there");
-        assert_eq!(metadata["appmetadata-host.example-Own"]["family_id"], "1");
+        assert_eq!(metadata["appmetadata-host.example-own"]["family_id"], "1");
         // What lies in the cache is kept there alone.
         let kept = beside(&session, &sharing());
         let kept = serde_json::to_string(&kept).expect("it is JSON");
