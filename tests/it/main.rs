@@ -91,6 +91,7 @@ mod mcp_job;
 mod microsoft;
 mod msal;
 mod msal_cache;
+mod msal_lock;
 mod nuget_ground;
 mod nuget_job;
 mod oidc_account;

@@ -111,10 +111,16 @@ pub(crate) const MSAL: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
-/// What shares the caches of MSAL Python between processes.
+/// Its caches in files.
 pub(crate) const MSAL_EXTENSIONS: Tool = Tool {
-    command: "the extensions of MSAL Python",
-    install: "`.ci/run` installs them from PyPI below target/tmp",
+    command: "msal-extensions of Python",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
+/// What they lock with where it is there.
+pub(crate) const PORTALOCKER: Tool = Tool {
+    command: "portalocker of Python",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
 /// The AWS CLI.

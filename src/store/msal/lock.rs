@@ -425,3 +425,77 @@ fn needed(
     };
     Needed { age, watched }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Holder, Life, Look, Needed, needed};
+
+    #[test]
+    fn the_holder_is_read_as_each_library_writes_it() {
+        for (content, process, program) in [
+            ("12 /usr/bin/az", Some(12), "/usr/bin/az"),
+            ("\u{feff}12 pwsh\r\n", Some(12), "pwsh"),
+            ("12 ", Some(12), ""),
+            (
+                "12 a program\nof two lines",
+                Some(12),
+                "a program of two lines",
+            ),
+            ("", None, ""),
+            ("0 az", None, "az"),
+            ("-1 az", None, "az"),
+            ("99999999999 az", None, "az"),
+            ("\0\0\0\0", None, ""),
+        ] {
+            let read = Holder::read(content.as_bytes());
+            let program = program.to_owned();
+            assert_eq!(read, Holder { process, program }, "{content:?}");
+        }
+        assert_eq!(Holder::read(b"12 \xff").program, "\u{fffd}");
+        assert_eq!(Holder::read(&[b'1'; 4096]).process, None);
+    }
+
+    #[test]
+    fn the_more_a_process_could_be_alive_the_longer_its_lock_is_left_to_it() {
+        let here = |age: Option<u64>, user| {
+            let age = age.map(Duration::from_secs);
+            Some(Life::Here { age, user })
+        };
+        // Of a file that is 20 seconds old, and of user 5.
+        for (program, life, is_contained, age, watched) in [
+            ("cred-helper", Some(Life::Gone), false, 0, 0),
+            ("cred-helper", here(Some(100), Some(5)), true, 0, 0),
+            ("cred-helper", Some(Life::Unknown), false, 0, 0),
+            ("az", Some(Life::Gone), false, 2, 0),
+            ("az", Some(Life::Gone), true, 10, 0),
+            ("", None, false, 10, 0),
+            ("az", Some(Life::Unknown), false, 60, 3),
+            ("az", here(Some(100), Some(5)), false, 600, 3),
+            ("az", here(Some(18), Some(5)), false, 600, 3),
+            ("az", here(None, None), false, 600, 3),
+            // Of another process that came by the same id later.
+            ("az", here(Some(10), Some(5)), false, 10, 3),
+            // Of another user's.
+            ("az", here(Some(100), Some(6)), false, 10, 3),
+        ] {
+            let holder = Holder {
+                process: life.map(|_| 12),
+                program: program.to_owned(),
+            };
+            let look = Look {
+                content: Vec::new(),
+                modified: None,
+                owner: Some(5),
+            };
+            let expected = Needed {
+                age: Duration::from_secs(age),
+                watched: Duration::from_secs(watched),
+            };
+            let old = Duration::from_secs(20);
+            let needed = needed(&holder, life, &look, old, is_contained);
+            assert_eq!(needed, expected, "{holder:?}, {life:?}");
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! The lock beside an MSAL cache: with msal-extensions of Python, with and without portalocker, with
+//! processes that lock as those of Go and .NET do, and with what each leaves behind when it is killed.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use cred_helper::context::{Clock, Context};
+use cred_helper::error::{Error, ErrorKind};
+use cred_helper::store::msal::lock::{MsalGuard, acquire};
+use cred_helper::system::clock::SystemClock;
+
+use crate::fake::{START, World};
+use crate::oidc_ground::for_each;
+use crate::tool::{MSAL_EXTENSIONS, PORTALOCKER, Tool, note_missing};
+
+/// How long is waited for what happens by itself?
+const LONG: Duration = Duration::from_secs(30);
+
+/// Somebody who takes the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// msal-extensions as pip installs it: whoever makes the file has the lock.
+    Python,
+    /// The same beside portalocker, which locks the file, too.
+    Portalocker,
+    /// It locks a file that is empty.
+    Go,
+    /// It locks a file that names it.
+    Dotnet,
+    /// This program.
+    Ours,
+}
+
+impl Kind {
+    /// All but ours.
+    const LIBRARIES: [Self; 4] = [Self::Python, Self::Portalocker, Self::Go, Self::Dotnet];
+
+    /// Starts one; `None`, if something is missing here.
+    fn start(self, cache: &Path, count: u32) -> Option<Process> {
+        let folders: &[(&Tool, &str)] = match self {
+            Self::Python => &[(&MSAL_EXTENSIONS, "msal-extensions")],
+            Self::Portalocker => &[
+                (&MSAL_EXTENSIONS, "msal-extensions"),
+                (&PORTALOCKER, "portalocker"),
+            ],
+            Self::Go | Self::Dotnet | Self::Ours => &[],
+        };
+        let mut paths = Vec::new();
+        for (tool, name) in folders {
+            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            if !path.is_dir() {
+                note_missing(tool);
+                return None;
+            }
+            paths.push(path);
+        }
+        let name = match self {
+            Self::Python | Self::Portalocker => "extensions",
+            Self::Go => "go",
+            Self::Dotnet => "dotnet",
+            Self::Ours => return Some(Process::new(ours(cache, count))),
+        };
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/msal/lock.py");
+        let mut command = Command::new("python3");
+        command
+            .args(["-B", script, name])
+            .arg(cache)
+            .arg(count.to_string())
+            .env("PYTHONPATH", std::env::join_paths(paths).unwrap());
+        Some(Process::new(command))
+    }
+}
+
+/// What tells [`one_of_ours`] the cache, and how often it is to count.
+const JOB: [&str; 2] = ["MSAL_LOCK_CACHE", "MSAL_LOCK_COUNT"];
+
+/// This test binary, which does [`one_of_ours`] alone.
+fn ours(cache: &Path, count: u32) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "msal_lock::one_of_ours"])
+        .args(["--ignored", "--nocapture"])
+        .env(JOB[0], cache)
+        .env(JOB[1], count.to_string());
+    command
+}
+
+#[test]
+#[ignore = "the other tests start it"]
+fn one_of_ours() {
+    let [cache, count] = JOB.map(|name| std::env::var_os(name).expect("another test starts it"));
+    let cache = PathBuf::from(cache);
+    let count: u32 = count.to_str().unwrap().parse().unwrap();
+    let acquire = || really_acquire(&cache, LONG).0.unwrap();
+    if count == 0 {
+        let _guard = acquire();
+        std::io::stdout().write_all(b"\nheld\n").unwrap();
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    }
+    for _ in 0..count {
+        let guard = acquire();
+        let number: u32 = fs::read_to_string(&cache).unwrap().parse().unwrap();
+        fs::write(&cache, (number + 1).to_string()).unwrap();
+        assert!(guard.is_intact());
+    }
+}
+
+/// A process that takes the lock.
+struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    said: Box<dyn BufRead>,
+}
+
+impl Process {
+    fn new(mut command: Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("python3 can be started");
+        Self {
+            stdin: child.stdin.take(),
+            said: Box::new(BufReader::new(child.stdout.take().unwrap())),
+            child,
+        }
+    }
+
+    /// Waits until it says that.
+    #[track_caller]
+    fn says(&mut self, word: &str) {
+        loop {
+            let mut line = String::new();
+            let count = self.said.read_line(&mut line).unwrap();
+            assert_ne!(count, 0, "it ended without saying `{word}`");
+            if line.trim() == word {
+                return;
+            }
+        }
+    }
+
+    /// Lets it go on to its end.
+    #[track_caller]
+    fn end(mut self) {
+        drop(self.stdin.take());
+        // Until it has ended: a full pipe would stop it.
+        std::io::copy(&mut self.said, &mut std::io::sink()).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// Kills it. It is gone then.
+    fn kill(mut self) -> u32 {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child.id()
+    }
+}
+
+/// Nothing is left behind of a test that fails.
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A directory, and the paths of a cache in it and of its lock.
+fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache.json");
+    let lock = directory.path().join("cache.json.lockfile");
+    (directory, cache, lock)
+}
+
+/// Takes the lock, in the time of a clock on the wall; the warnings of it.
+fn really_acquire(cache: &Path, limit: Duration) -> (Result<MsalGuard, Error>, Vec<String>) {
+    let world = World::without_terminal();
+    let clock = SystemClock::new();
+    let context = Context {
+        clock: &clock,
+        ..world.context()
+    };
+    let result = acquire(cache, limit, &context);
+    let warnings = world.warnings.borrow().clone();
+    (result, warnings)
+}
+
+/// Says of a file that it was written so long before [`START`].
+fn set_age(lock: &Path, age: u64) {
+    let start = UNIX_EPOCH + Duration::from_secs(START.0.try_into().unwrap());
+    let file = fs::File::options().write(true).open(lock).unwrap();
+    file.set_modified(start - Duration::from_secs(age)).unwrap();
+}
+
+#[test]
+fn who_has_the_lock_makes_the_others_wait() {
+    for_each(Kind::LIBRARIES, they_wait_for_each_other);
+}
+
+fn they_wait_for_each_other(kind: Kind) {
+    let (_directory, cache, lock) = place();
+    let Some(mut theirs) = kind.start(&cache, 0) else {
+        return;
+    };
+    theirs.says("held");
+    let before = fs::read(&lock).unwrap();
+    let (result, _) = really_acquire(&cache, Duration::from_millis(300));
+    let error = result.expect_err("it is held");
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    let holder = match kind {
+        Kind::Go => "a process that does not say its name".to_owned(),
+        _ => format!("process {}", theirs.child.id()),
+    };
+    assert!(error.message().contains(&holder), "{kind:?}: {error:?}");
+    assert!(error.message().contains(lock.to_str().unwrap()));
+    assert!(
+        error
+            .hint_text()
+            .is_some_and(|hint| hint.contains("remove"))
+    );
+    assert_eq!(fs::read(&lock).unwrap(), before, "{kind:?}");
+
+    let waiting = {
+        let cache = cache.clone();
+        thread::spawn(move || really_acquire(&cache, LONG))
+    };
+    theirs.end();
+    let (result, warnings) = waiting.join().unwrap();
+    let guard = result.unwrap();
+    assert_eq!(warnings, [""; 0], "{kind:?}");
+    assert_eq!(
+        fs::read_to_string(&lock).unwrap(),
+        format!("{} cred-helper", std::process::id())
+    );
+    let mode = fs::metadata(&lock).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let mut theirs = kind.start(&cache, 0).unwrap();
+    theirs.says("waiting");
+    assert!(guard.is_intact(), "{kind:?}");
+    drop(guard);
+    theirs.says("held");
+    theirs.end();
+    assert!(!lock.exists(), "{kind:?}");
+}
+
+#[test]
+fn what_a_killed_process_leaves_behind_is_taken_over_and_said_so() {
+    for_each([Kind::Ours].into_iter().chain(Kind::LIBRARIES), |kind| {
+        let (_directory, cache, lock) = place();
+        let Some(mut victim) = kind.start(&cache, 0) else {
+            return;
+        };
+        victim.says("held");
+        let process = victim.kill();
+        assert!(lock.exists());
+        let (result, warnings) = match kind {
+            // Nobody waits for one of ours, however young its file is.
+            Kind::Ours => really_acquire(&cache, Duration::ZERO),
+            _ => {
+                set_age(&lock, 3600);
+                let world = World::without_terminal();
+                let result = acquire(&cache, Duration::ZERO, &world.context());
+                (result, world.warnings.take())
+            }
+        };
+        let guard = result.unwrap();
+        let holder = match kind {
+            Kind::Go => "a process that does not say its name".to_owned(),
+            _ => format!("process {process}, `"),
+        };
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        for part in [lock.to_str().unwrap(), &holder] {
+            assert!(warnings[0].contains(part), "{kind:?}: {warnings:?}");
+        }
+        drop(guard);
+        // Those who would have waited for ever do not.
+        let Some(mut theirs) = Kind::Python.start(&cache, 0) else {
+            return;
+        };
+        theirs.says("held");
+        theirs.end();
+    });
+}
+
+#[test]
+fn a_file_that_is_left_behind_is_waited_for_as_long_as_somebody_could_need_it() {
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let (gone, own) = (gone.id(), std::process::id());
+    // What the file says, how old it is, and after how many seconds it is taken over.
+    let rows: &[(String, u64, Option<std::ops::RangeInclusive<u64>>)] = &[
+        (format!("{gone} cred-helper"), 0, Some(0..=0)),
+        (format!("{gone} /usr/bin/az"), 3600, Some(0..=0)),
+        (format!("\u{feff}{gone} pwsh\n"), 3600, Some(0..=0)),
+        // In a container it may be a process outside.
+        (format!("{gone} /usr/bin/az"), 0, Some(2..=10)),
+        (String::new(), 3600, Some(0..=0)),
+        (String::new(), 0, Some(10..=10)),
+        ("\0\u{1b}[31m".repeat(5000), 0, Some(10..=10)),
+        // Written before this process was started: it had another's id.
+        (format!("{own} -c"), 86_400, Some(3..=3)),
+        // As far as can be told in the time that this process has lived, it is its own.
+        (format!("{own} -c"), 0, None),
+    ];
+    for (content, age, expected) in rows {
+        let (_directory, cache, lock) = place();
+        fs::write(&lock, content).unwrap();
+        set_age(&lock, *age);
+        let world = World::without_terminal();
+        let limit = Duration::from_secs(if expected.is_some() { 20 } else { 2 });
+        let result = acquire(&cache, limit, &world.context());
+        let waited = world.monotonic().as_secs();
+        let warnings = world.warnings.take();
+        match expected {
+            Some(expected) => {
+                let guard = result.unwrap();
+                assert!(expected.contains(&waited), "{content}, {age}: {waited} s");
+                assert_eq!(warnings.len(), 1, "{warnings:?}");
+                assert!(!warnings[0].contains('\u{1b}'));
+                let signed = format!("{own} cred-helper");
+                assert_eq!(fs::read_to_string(&lock).unwrap(), signed);
+                drop(guard);
+                assert!(!lock.exists());
+            }
+            None => {
+                let error = result.expect_err("it is held");
+                assert_eq!(error.kind(), ErrorKind::Busy, "{error:?}");
+                let holder = format!("process {own}, `-c`");
+                assert!(error.message().contains(&holder), "{error:?}");
+                assert!(error.message().contains("longer than 2s"), "{error:?}");
+                assert_eq!(fs::read_to_string(&lock).unwrap(), *content);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lock_that_cannot_be_had_is_a_clear_error() {
+    let (directory, cache, lock) = place();
+    let there = directory.path().join("there");
+    fs::write(&there, "").unwrap();
+    let in_file = there.join("cache.json");
+    let nowhere = directory.path().join("nowhere").join("cache.json");
+    let check = |cache: &Path, part: &str| {
+        let world = World::without_terminal();
+        let result = acquire(cache, LONG, &world.context());
+        let error = result.expect_err(part);
+        assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
+        assert!(error.message().contains(part), "{error:?}");
+        assert!(error.message().contains(".lockfile"), "{error:?}");
+        assert!(error.hint_text().is_some(), "{error:?}");
+        assert_eq!(world.monotonic(), Duration::ZERO, "nothing is waited for");
+    };
+    check(&in_file, "cannot be made");
+    check(&nowhere, "cannot be made");
+    // Nobody, not even root, makes a file there.
+    check(Path::new("/sys/cache.json"), "cannot be made");
+    fs::create_dir(&lock).unwrap();
+    check(&cache, "is no file");
+    fs::remove_dir(&lock).unwrap();
+    for target in [&there, &nowhere] {
+        symlink(target, &lock).unwrap();
+        check(&cache, "is no file");
+        fs::remove_file(&lock).unwrap();
+    }
+    assert_eq!(fs::read(&there).unwrap(), b"", "nothing is written there");
+}
+
+#[test]
+fn nobody_counts_beside_another_although_some_are_killed() {
+    /// How often does each count?
+    const COUNT: u32 = 10;
+    let (_directory, cache, lock) = place();
+    fs::write(&cache, "0").unwrap();
+    let mut counting = Vec::new();
+    for _ in 0..8 {
+        for kind in [Kind::Ours, Kind::Python] {
+            let Some(process) = kind.start(&cache, COUNT) else {
+                return;
+            };
+            counting.push(process);
+        }
+    }
+    for kind in [Kind::Ours, Kind::Python, Kind::Ours] {
+        let mut victim = kind.start(&cache, 0).unwrap();
+        victim.says("held");
+        if kind == Kind::Python {
+            // As if it had been there for long.
+            set_age(&lock, 1_000_000_000);
+        }
+        victim.kill();
+    }
+    // The others are no help to each other if ours have counted to the end by now.
+    Kind::Ours.start(&cache, COUNT).unwrap().end();
+    let expected = u32::try_from(counting.len() + 1).unwrap() * COUNT;
+    for process in counting {
+        process.end();
+    }
+    assert_eq!(fs::read_to_string(&cache).unwrap(), expected.to_string());
+    assert!(!lock.exists());
+}
