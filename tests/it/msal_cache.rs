@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::authority::{Endpoint, Fault};
 use crate::microsoft::{TENANT, entra};
 use crate::msal::msal;
-use crate::scene::Scene;
+use crate::oidc_ground::eventually;
+use crate::scene::{DEVICE_CODE, Scene};
 use crate::support::private;
 use crate::tool::{MSAL_EXTENSIONS, note_missing};
 
@@ -185,4 +188,151 @@ fn what_is_no_cache_is_left_as_it_is_with_a_word() {
     shared.write("");
     shared.scene.run(&["login"]).ok();
     shared.assert_one_of_each();
+}
+
+#[test]
+fn many_processes_of_both_refresh_one_sign_in_and_no_row_is_lost_or_doubled() {
+    /// How often does each refresh? MSAL's processes give up a lock after five seconds.
+    const ROUNDS: usize = 2;
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    shared.msal(&["sign-in"]);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let output = shared.python(&[&ROUNDS.to_string()]).output();
+                let output = output.expect("python3 starts");
+                let said = String::from_utf8_lossy(&output.stderr);
+                let gave_up = said.contains("LockError") || said.contains("AlreadyLocked");
+                assert!(output.status.success() || gave_up, "{said}");
+                let refused = String::from_utf8_lossy(&output.stdout).contains("\"error\"");
+                assert!(!refused, "a refresh token was refused");
+            });
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    shared.get(&["--force-refresh"]);
+                }
+            });
+        }
+    });
+    shared.assert_one_of_each();
+    let ours = shared.get(&["--force-refresh"]);
+    let theirs = shared.msal(&["silent", "refresh"]);
+    assert_eq!(theirs[0]["access_token"], ours["access_token"]);
+    assert_eq!(theirs[1]["token_source"], "identity_provider");
+    let sign_ins = shared.scene.authority.count("/token", Some(DEVICE_CODE));
+    assert_eq!(sign_ins, 1);
+}
+
+#[test]
+fn a_refresh_holds_the_lock_of_msal_until_its_token_is_kept() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    shared.scene.run(&["login"]).ok();
+    let lock = shared.file().with_file_name("cache.json.lockfile");
+    assert!(!lock.exists());
+    let kept = shared.cache();
+    shared
+        .scene
+        .authority
+        .script(Endpoint::Token, Fault::Delay(Duration::from_secs(1)));
+    std::thread::scope(|scope| {
+        let asked = shared.scene.refreshes();
+        let refresh = scope.spawn(|| shared.get(&["--force-refresh"]));
+        eventually("the authority is asked", || {
+            shared.scene.refreshes() > asked
+        });
+        let holder = fs::read_to_string(&lock).expect("the lock is held");
+        assert!(holder.ends_with(" cred-helper"), "{holder}");
+        assert_eq!(shared.cache(), kept);
+        refresh.join().expect("it is refreshed");
+    });
+    assert!(!lock.exists());
+    assert_ne!(shared.cache(), kept);
+}
+
+#[test]
+fn killed_at_any_call_that_changes_something_the_cache_is_whole_for_msal() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    shared.scene.run(&["login"]).ok();
+    let whole = fs::read(shared.file()).expect("the cache is there");
+    let mut kills = 0;
+    for call in ["openat", "write", "fsync", "rename", "unlink"] {
+        for nth in 1.. {
+            fs::write(shared.file(), &whole).expect("the cache can be written");
+            let inject = format!("inject={call}:signal=SIGKILL:when={nth}");
+            // What is looked for on the way to a lock is no change.
+            let path = shared.file().with_file_name("").display().to_string();
+            let only = [
+                "--trace-path",
+                &format!("{path}cache.json"),
+                "--trace-path",
+                &format!("{path}.cache.json.cred-helper-room"),
+                "--trace-path",
+                &format!("{path}.cache.json.cred-helper-proof"),
+                "--trace-path",
+                &format!("{path}cache.json.lockfile"),
+            ]
+            .map(str::to_owned);
+            let mut words = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
+            words.extend(only.iter().map(String::as_str));
+            words.extend(["-e", &inject]);
+            let command = shared.scene.wrapped(&words, &["get", "--force-refresh"]);
+            let ran = shared.scene.run_command(command);
+            let left = fs::read(shared.file()).expect("the cache is there");
+            serde_json::from_slice::<Value>(&left).expect("it is whole");
+            if ran.code == Some(0) {
+                break;
+            }
+            kills += 1;
+            // The lock that it left is taken over, and what it left beside the cache is removed.
+            let next = shared.scene.run(&["get", "--force-refresh"]);
+            next.ok();
+        }
+    }
+    assert!(kills >= 8, "{kills} kills");
+    shared.assert_one_of_each();
+    assert_eq!(
+        shared.msal(&["refresh"])[0]["token_source"],
+        "identity_provider"
+    );
+    let folder = fs::read_dir(shared.file().with_file_name("")).expect("it can be read");
+    let left: Vec<_> = folder
+        .map(|entry| entry.expect("it can be read").file_name())
+        .filter(|name| name.to_string_lossy().contains("cache.json"))
+        .collect();
+    assert_eq!(left, ["cache.json"]);
+}
+
+#[test]
+fn rows_of_others_stay_byte_for_byte_in_a_large_cache() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    shared.msal(&["sign-in"]);
+    let text = fs::read_to_string(shared.file()).expect("the cache is there");
+    // Ten megabytes of rows that nobody here knows, and numbers that no parser keeps as they are.
+    let foreign: Vec<String> = (0..10_000)
+        .map(|index| {
+            let filler = "x".repeat(1000);
+            format!(
+                "\"row-{index}\" : {{\"secret\":\"{filler}\", \"n\" :1.500e0,  \"u\": \"\\u00E4\"}}"
+            )
+        })
+        .collect();
+    let foreign = format!("\"Unknown\": {{{}}}", foreign.join(",\n"));
+    let large = text.replacen('{', &format!("{{ {foreign},"), 1);
+    shared.write(&large);
+    shared.get(&["--force-refresh"]);
+    let after = fs::read_to_string(shared.file()).expect("the cache is there");
+    assert_ne!(after, large);
+    assert!(after.contains(&foreign));
+    assert_eq!(
+        shared.msal(&["refresh"])[0]["token_source"],
+        "identity_provider"
+    );
 }

@@ -33,7 +33,7 @@ const OWN_NAME: &str = "cred-helper";
 /// The libraries give up after five seconds (.NET after a minute), and forget what they were about to
 /// save: it is not to be held for long.
 #[derive(Debug)]
-pub(super) struct MsalGuard {
+pub struct MsalGuard {
     path: PathBuf,
     guard: Guard,
 }
@@ -41,7 +41,7 @@ pub(super) struct MsalGuard {
 impl MsalGuard {
     /// Whether it is still held: a library that had lost the lock to another one may have removed a
     /// file that was not its own any more.
-    fn is_intact(&self) -> bool {
+    pub fn is_intact(&self) -> bool {
         platform::is_named(&self.path, &self.guard.file)
     }
 
@@ -68,11 +68,7 @@ impl Drop for MsalGuard {
 ///
 /// # Errors
 /// `busy` when the limit is reached, `interrupted`, or `store`.
-pub(super) fn acquire(
-    cache: &Path,
-    limit: Duration,
-    context: &Context<'_>,
-) -> Result<MsalGuard, Error> {
+pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<MsalGuard, Error> {
     let mut path = cache.as_os_str().to_owned();
     path.push(".lockfile");
     let path = PathBuf::from(path);

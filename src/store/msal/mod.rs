@@ -6,7 +6,7 @@
 //! last, what failed a moment ago, and tokens that other clients must not be given.
 
 mod document;
-mod lock;
+pub mod lock;
 mod shape;
 mod view;
 
