@@ -44,8 +44,14 @@ pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> 
 /// `store`, `busy` or `interrupted`.
 pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error> {
     let context = &call.context;
-    if matches!(call.store.load(&call.context)?, Loaded::Absent) {
-        return Ok(Vec::new());
+    match call.store.load(context) {
+        Ok(Loaded::Absent) => return Ok(Vec::new()),
+        Ok(Loaded::Session(..) | Loaded::Damaged(_)) => {}
+        // Whose it is, and what could be revoked, nobody can tell.
+        Err(error) if local && call.request.account.is_none() => {
+            return forget_lost(call, error);
+        }
+        Err(error) => return Err(error),
     }
     if !local {
         // Without it there is no revocation, which is warned of.
@@ -84,6 +90,17 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
         .iter()
         .map(|row| row.label().map(String::from))
         .collect())
+}
+
+/// Forgets what nobody can open any more. A keyring that is locked, silent or elsewhere may yet bring
+/// its key, and with it what was imported once: there `unopened` is the answer.
+fn forget_lost(call: &Call<'_>, unopened: Error) -> Result<Vec<Option<String>>, Error> {
+    let context = &call.context;
+    let guard = call.store.lock(context)?;
+    match call.store.is_lost(&guard, context) {
+        Ok(true) => call.store.remove(&guard, context).map(|()| vec![None]),
+        Ok(false) | Err(_) => Err(unopened),
+    }
 }
 
 /// Revokes refresh tokens first, then access tokens

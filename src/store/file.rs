@@ -240,6 +240,27 @@ impl SessionFile {
             .map(|()| true)
     }
 
+    /// Whether nobody can open it any more: its key is not where keys are, or does not open it. One that
+    /// is not sealed, or damaged, is not lost in this way.
+    ///
+    /// # Errors
+    /// `store` or `config`, where that cannot be told now.
+    pub(super) fn is_lost(&self, find: &mut FindKey<'_>) -> Result<bool, Error> {
+        let Some(mut bytes) = self.read()? else {
+            return Ok(false);
+        };
+        let path = self.path();
+        let Ok((seal, Held::Sealed(parameters, begin))) = take_apart(&bytes.0, &path)? else {
+            return Ok(false);
+        };
+        let parameters = parameters.into_owned();
+        let Some(key) = find(seal, &parameters.key)? else {
+            return Ok(true);
+        };
+        let bound = bound(seal, &self.digest);
+        Ok(seal::open(&key, &bound, &parameters, &mut bytes.0[begin..]).is_none())
+    }
+
     /// The error for a damaged file that is told of, and left to the next call for its profile.
     pub(super) fn damaged(&self, reason: &str) -> Error {
         let message = format!("`{}` is damaged ({reason})", self.path().display());
@@ -481,7 +502,10 @@ fn open<T>(
     Err(if key.checked().id() == parameters.key {
         unopened()
             .because("it was changed, or is the file of another session")
-            .hint("put back the file that was written; if there is none, move it away and sign in again")
+            .hint(
+                "put back the file that was written; if there is none, forget this one with \
+                 `cred-helper logout --local -p NAME`, and sign in again",
+            )
     } else {
         unopened()
             .because("the operating system's memory holds something else in the place of its key")

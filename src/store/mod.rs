@@ -524,6 +524,17 @@ impl SessionStore {
         result
     }
 
+    /// Whether nobody can open the session any more, and no key that comes back later would: the place of
+    /// its key was asked, whatever the operating system's memory holds.
+    ///
+    /// # Errors
+    /// `store` or `config`, where that cannot be told now.
+    pub fn is_lost(&self, _guard: &SessionGuard, context: &Context<'_>) -> Result<bool, Error> {
+        let room = self.own.room(context);
+        let find = &mut |seal: &'static Seal, id: &str| seal.find_anew(id, &room);
+        self.own.file.is_lost(find)
+    }
+
     /// Removes the session.
     ///
     /// # Errors

@@ -366,13 +366,22 @@ fn a_key_is_replaced_by_naming_the_command_before_and_one_that_is_lost_by_signin
 
     // The key is lost. What the hint says works.
     fs::write(scene.file("key"), "canary-of-the-key-that-is-there-now").expect("it is ours");
-    let error = scene.run(&["login"]).failed(9);
-    assert!(
-        error.contains("move away the sign-ins that cannot be opened"),
-        "{error}"
-    );
-    let session = scene.sandbox.session();
-    fs::rename(&session, session.with_extension("away")).expect("it is ours");
+    let way = "forget what it sealed with `cred-helper logout --local -p NAME`, run `cred-helper store rekey`";
+    assert!(scene.run(&["login"]).failed(9).contains(way));
+    let before = scene.session();
+    // What could be revoked there, or whose it is, nobody can tell.
+    for words in [&["logout"][..], &["logout", "--local", "--account", "ada"]] {
+        assert!(scene.run(words).failed(9).contains(way), "{words:?}");
+    }
+    // A command that fails now may print the key later.
+    keeper(&scene, "exit 1");
+    scene.run(&["logout", "--local"]).failed(9);
+    assert_eq!(scene.session(), before);
+    keeper(&scene, "cat \"${0%/*}/../key\"");
+    let said = scene.run(&["logout", "--local"]);
+    assert!(said.stderr.contains("signed out for profile `api`"));
+    said.ok();
+    assert_eq!(scene.sandbox.sessions().len(), 0);
     scene.run(&["login"]).failed(9);
     scene.run(&["store", "rekey"]).ok();
     scene.run(&["login"]).ok();

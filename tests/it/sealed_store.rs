@@ -140,9 +140,12 @@ fn where_the_keyring_is_gone_for_good_what_the_error_says_makes_a_new_key() {
     }
     let mut ground = Ground::sealed();
     ground.bus.replace_keyring();
-    let way = "move away the sign-ins that cannot be opened, and sign in again";
-    assert!(ground.run(&["get"]).failed(9).contains(way));
-    fs::remove_file(ground.scene.sandbox.session()).expect("it is ours");
+    let way = "forget what it sealed with `cred-helper logout --local -p NAME`, and sign in again";
+    for words in [&["get"][..], &["logout"]] {
+        assert!(ground.run(words).failed(9).contains(way), "{words:?}");
+    }
+    ground.run(&["logout", "--local", "-p", "api"]).ok();
+    assert_eq!(ground.scene.sandbox.sessions().len(), 0);
     let said = ground.run(&["login"]);
     assert!(said.stderr.contains("another is made"), "{said:?}");
     said.ok();
@@ -183,7 +186,13 @@ fn a_keyring_in_trouble_is_told_of_and_costs_no_sign_in() {
                     let took = started.elapsed();
                     assert!(took < Duration::from_secs(20), "{message}: {took:?}");
                 }
-                ground.run(&["status", "-p", "api"]).failed(9);
+                // What may come back is not forgotten; a key that is not in an open keyring is gone.
+                let last = match message {
+                    "is not in the keyring any more" => &["status", "-p", "api"][..],
+                    _ => &["logout", "--local"],
+                };
+                let error = ground.run(last).failed(9);
+                assert!(error.contains(message), "{message}: {error}");
                 assert_eq!(ground.scene.refreshes(), 0, "{message}");
                 assert_eq!(ground.scene.session(), session, "{message}");
                 assert_eq!(ground.scene.beside_session(), names, "{message}");
@@ -433,6 +442,14 @@ fn what_was_changed_by_others_is_never_opened_nor_overwritten() {
         fs::write(&own, bytes).expect("it can be written");
         refused("it was changed, or is the file of another session");
     }
+    // It opens for nobody: whoever does not want it any more can say so.
+    fs::copy(others, &own).expect("it can be copied");
+    ground.run(&["logout", "-p", "api"]).failed(9);
+    ground.run(&["logout", "--local", "-p", "api"]).ok();
+    assert!(!own.exists());
+    // A copy is as private.
+    fs::copy(others, &own).expect("it can be copied");
+    fs::write(&own, &session).expect("it can be written");
     // The seal is bound to the content, too.
     let other = String::from_utf8_lossy(&session);
     fs::write(&own, other.replace("\"keyring\"", "\"tpm\"")).expect("it can be written");

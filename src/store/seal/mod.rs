@@ -307,13 +307,13 @@ pub(super) fn gone(seal: &Seal, id: &str) -> Error {
         "command" => (
             format!("`command` prints another key than `{}`", printable(id)),
             "have it print the key of before; or name the command that does as `previous_command`, \
-             and run `cred-helper store rekey`. If that key is lost, move away the sign-ins that \
-             cannot be opened, run `cred-helper store rekey`, and sign in again",
+             and run `cred-helper store rekey`. If that key is lost, forget what it sealed with \
+             `cred-helper logout --local -p NAME`, run `cred-helper store rekey`, and sign in again",
         ),
         _ => (
             format!("the key `{}` is not in the keyring any more", printable(id)),
-            "bring the keyring back; if it is gone for good, move away the sign-ins that cannot be \
-             opened, and sign in again",
+            "bring the keyring back; if it is gone for good, forget what it sealed with \
+             `cred-helper logout --local -p NAME`, and sign in again",
         ),
     };
     Error::new(ErrorKind::Store, message).hint(hint)
