@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -356,13 +355,36 @@ pub enum KeyringFailure {
     Refused(String),
 }
 
-impl fmt::Display for KeyringFailure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent(reason) => write!(formatter, "there is no keyring here: {reason}"),
-            Self::Locked => formatter.write_str("the keyring is locked"),
-            Self::Silent => formatter.write_str("the keyring does not answer"),
-            Self::Refused(reason) => write!(formatter, "the keyring refuses: {reason}"),
+impl KeyringFailure {
+    /// The error for whoever needs it, and what to do; `end` is what else there is to say of that.
+    #[must_use]
+    pub fn into_error(self, end: &str) -> Error {
+        let (message, reason, way) = match self {
+            Self::Absent(reason) => (
+                "there is no keyring here",
+                Some(reason),
+                "log in where there is one, or start it",
+            ),
+            Self::Locked => (
+                "the keyring is locked",
+                None,
+                "unlock it, as by logging in at the desktop, and try again",
+            ),
+            Self::Silent => (
+                "the keyring does not answer",
+                None,
+                "see whether it waits for somebody, or start it anew",
+            ),
+            Self::Refused(reason) => (
+                "the keyring refuses",
+                Some(reason),
+                "see what is wrong with it",
+            ),
+        };
+        let error = Error::new(ErrorKind::Store, message).hint(format!("{way}; {end}"));
+        match reason {
+            Some(reason) => error.because(reason),
+            None => error,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::context::Context;
+use crate::context::{Context, KeyringFailure};
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
@@ -79,7 +79,8 @@ impl SecretSource {
     /// Reads the secret: its text less one trailing line end. `key` is the key that names it.
     ///
     /// # Errors
-    /// `config`, naming the key and the source, never what it gave.
+    /// `config`, naming the key and the source, never what it gave; `store` where that is a keyring that
+    /// does not give it now.
     pub fn resolve(&self, key: &str, context: &Context<'_>) -> Result<Secret, Error> {
         if let Self::Literal(secret) | Self::AtHand(_, secret) = self {
             return Ok(secret.clone());
@@ -140,7 +141,7 @@ impl SecretSource {
             Self::Keyring(name) => context
                 .keyring
                 .read(&kept_as(name), limit.min(KEYRING_LIMIT))
-                .map_err(|failure| failed(failure.to_string()))?
+                .map_err(|failure| unread(key, failure))?
                 .ok_or_else(|| failed(format!("the keyring holds no `{}`", kept_as(name))))?,
             // Its error says more than that the secret cannot be had.
             Self::Profile(other) => context.tokens.token_of(other)?,
@@ -201,6 +202,15 @@ fn failed(key: &str, reason: &str) -> Error {
         ErrorKind::Config,
         format!("the secret `{key}` cannot be had: {reason}"),
     )
+}
+
+/// The keyring does not give it now: nothing is wrong with the profile.
+fn unread(key: &str, failure: KeyringFailure) -> Error {
+    let error = failure.into_error("the profile's secret is in it");
+    let hint = error.hint_text().unwrap_or_default();
+    let told = failed(key, error.message()).with_kind(error.kind());
+    let told = error.causes().iter().fold(told, Error::because);
+    told.hint(hint)
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {

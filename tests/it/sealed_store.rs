@@ -645,4 +645,20 @@ fn a_profile_takes_its_secret_out_of_the_keyring() {
     assert_eq!(ground.seal(), "keyring");
     ground.run(&["get", "--force-refresh"]).ok();
     assert_eq!(ground.scene.refreshes(), 1);
+    // The profile is right, and the keyring is not: that is told as of a key.
+    ground.configure("seal = \"none\"");
+    let profiles = fs::read_to_string(ground.scene.sandbox.config()).expect("it is there");
+    ground
+        .scene
+        .sandbox
+        .write_profiles(&format!("{profiles}{secret}"));
+    ground.run(&["store", "migrate", "--to", "none"]).ok();
+    ground.bus.open_locked_keyring();
+    let mut unattended = ground.scene.sandbox.command(&["get", "--force-refresh"]);
+    unattended.env("CI", "true");
+    let error = ground.run_command(unattended).failed(9);
+    let told = "error: the secret `client_secret` cannot be had: the keyring is locked\n\
+                hint: unlock it, as by logging in at the desktop, and try again; ";
+    assert!(error.starts_with(told), "{error}");
+    assert_eq!(ground.scene.refreshes(), 1);
 }

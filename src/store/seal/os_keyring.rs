@@ -99,43 +99,12 @@ pub(super) fn presence(room: &Room<'_>) -> Result<Result<(), String>, Error> {
 
 /// Why a key cannot be had.
 fn failed(failure: KeyringFailure) -> Error {
-    error(failure, "the sign-ins are untouched")
+    failure.into_error("the sign-ins are untouched")
 }
 
 /// Why none can be made.
 fn unmade(failure: KeyringFailure) -> Error {
-    error(
-        failure,
+    failure.into_error(
         "without it, `seal = \"none\"` below `[store]` in a profile file keeps sign-ins unencrypted",
     )
-}
-
-fn error(failure: KeyringFailure, end: &str) -> Error {
-    let (message, reason, way) = match failure {
-        KeyringFailure::Absent(reason) => (
-            "there is no keyring here",
-            Some(reason),
-            "log in where there is one, or start it",
-        ),
-        KeyringFailure::Locked => (
-            "the keyring is locked",
-            None,
-            "unlock it, as by logging in at the desktop, and try again",
-        ),
-        KeyringFailure::Silent => (
-            "the keyring does not answer",
-            None,
-            "see whether it waits for somebody, or start it anew",
-        ),
-        KeyringFailure::Refused(reason) => (
-            "the keyring refuses",
-            Some(reason),
-            "see what is wrong with it",
-        ),
-    };
-    let error = Error::new(ErrorKind::Store, message).hint(format!("{way}; {end}"));
-    match reason {
-        Some(reason) => error.because(reason),
-        None => error,
-    }
 }

@@ -6,6 +6,8 @@
 use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::attempt::within;
 use crate::context::{Clock, Environment, Keyring, KeyringFailure};
 use crate::secret::Secret;
@@ -127,8 +129,51 @@ impl Keyring for SystemKeyring<'_> {
 
 /// A secret as the keyring gave it. Its own copy is wiped.
 fn secret(bytes: Vec<u8>) -> Result<Secret, KeyringFailure> {
-    String::from_utf8(bytes).map(Secret::new).map_err(|error| {
-        drop(zeroize::Zeroizing::new(error.into_bytes()));
-        KeyringFailure::Refused("what it holds is no text".to_owned())
-    })
+    let bytes = Zeroizing::new(bytes);
+    // What people put into the Credential Manager is UTF-16. In UTF-8 no secret has a NUL, and in UTF-16
+    // each that has an ASCII character does.
+    let text = match bytes.contains(&0) {
+        false => std::str::from_utf8(&bytes).map(Secret::new).ok(),
+        true => from_utf16(&bytes),
+    };
+    text.ok_or_else(|| KeyringFailure::Refused("what it holds is no text".to_owned()))
+}
+
+fn from_utf16(bytes: &[u8]) -> Option<Secret> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
+    // It has its room at once: what is moved leaves a copy behind.
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
+    for character in char::decode_utf16(units) {
+        text.push(character.ok().filter(|character| *character != '\0')?);
+    }
+    rest.is_empty().then(|| Secret::new(text.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::secret;
+
+    #[test]
+    fn a_secret_is_read_in_utf_8_and_as_windows_writes_it() {
+        let utf16 = |text: &str| -> Vec<u8> {
+            let units = text.encode_utf16();
+            units.flat_map(u16::to_le_bytes).collect()
+        };
+        for text in ["s3cret", "ä secret with 密 in it", ""] {
+            for bytes in [text.as_bytes().to_vec(), utf16(text)] {
+                let read = secret(bytes).expect("it is text");
+                assert_eq!(read.expose(), text);
+            }
+        }
+        for bytes in [
+            &b"\xff\xfe"[..],
+            b"a\0b",
+            b"a\0\0\0",
+            b"\0a\0",
+            b"a\0\x00\xd8",
+        ] {
+            assert!(secret(bytes.to_vec()).is_err(), "{bytes:?}");
+        }
+    }
 }
