@@ -2,9 +2,9 @@
 //! and so released when its holder dies.
 //!
 //! Tried first, then waited for aloud, within a limit. On file systems without locks the work goes
-//! on without one.
+//! on without one; a lock that fails in any other way is an error.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +24,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         // Closed alone, it would be held as long as a child that another thread is starting has the
         // file open too. What was never locked is none the worse.
-        drop(fs2::FileExt::unlock(&self.file));
+        drop(self.file.unlock());
     }
 }
 
@@ -35,12 +35,10 @@ impl Drop for Guard {
 /// `store`, if the lock file cannot be made, or there are no locks.
 pub(super) fn try_acquire_for_another(path: &Path) -> Result<Option<File>, Error> {
     let file = open(path)?;
-    match try_lock(&file) {
-        Ok(is_free) => Ok(is_free.then_some(file)),
-        Err(reason) => {
-            let message = format!("`{}` cannot be locked", path.display());
-            Err(Error::new(ErrorKind::Store, message).because(reason))
-        }
+    match attempt(&file, path)? {
+        Attempt::Taken => Ok(Some(file)),
+        Attempt::Held => Ok(None),
+        Attempt::Impossible(reason) => Err(failed(path, &reason)),
     }
 }
 
@@ -57,16 +55,16 @@ pub(super) enum Found {
 /// Looks whether a lock is free.
 ///
 /// # Errors
-/// `store`, if the lock file cannot be made.
+/// `store`, if the lock file cannot be made or locked.
 pub(super) fn look(path: &Path) -> Result<Found, Error> {
     let file = open(path)?;
-    Ok(match try_lock(&file) {
-        Ok(true) => {
+    Ok(match attempt(&file, path)? {
+        Attempt::Taken => {
             drop(Guard { file });
             Found::Free
         }
-        Ok(false) => Found::Held(platform::lock_holder(&file)),
-        Err(reason) => Found::Impossible(reason.to_string()),
+        Attempt::Held => Found::Held(platform::lock_holder(&file)),
+        Attempt::Impossible(reason) => Found::Impossible(reason.to_string()),
     })
 }
 
@@ -137,12 +135,14 @@ impl Wait {
 /// Takes the lock if it is free.
 ///
 /// # Errors
-/// `store`, if the lock file cannot be made.
+/// `store`, if the lock file cannot be made or locked.
 pub(super) fn try_acquire(path: &Path) -> Result<Option<Guard>, Error> {
     let file = open(path)?;
-    // A file system without locks is no failure.
-    let is_free = try_lock(&file).unwrap_or(true);
-    Ok(is_free.then_some(Guard { file }))
+    Ok(match attempt(&file, path)? {
+        // A file system without locks is no failure.
+        Attempt::Taken | Attempt::Impossible(_) => Some(Guard { file }),
+        Attempt::Held => None,
+    })
 }
 
 fn open(path: &Path) -> Result<File, Error> {
@@ -161,16 +161,47 @@ fn open(path: &Path) -> Result<File, Error> {
 /// Locks an open file, if nobody else has it locked: whether that was so.
 ///
 /// # Errors
-/// If the file system has no locks.
+/// Those of the system.
 #[expect(clippy::disallowed_methods, reason = "this is where locks are taken")]
 pub(super) fn try_lock(file: &File) -> io::Result<bool> {
-    match fs2::FileExt::try_lock_exclusive(file) {
-        Ok(()) => Ok(true),
-        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
-            Ok(false)
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(error)) => return Err(error),
         }
-        Err(error) => Err(error),
     }
+}
+
+/// How an attempt ended.
+enum Attempt {
+    Taken,
+    /// Somebody else has it.
+    Held,
+    /// There are no locks here.
+    Impossible(io::Error),
+}
+
+/// Tries it once.
+///
+/// # Errors
+/// `store`, where the failure tells nothing of whether there are locks: two that went on would both
+/// spend the refresh token.
+fn attempt(file: &File, path: &Path) -> Result<Attempt, Error> {
+    match try_lock(file) {
+        Ok(true) => Ok(Attempt::Taken),
+        Ok(false) => Ok(Attempt::Held),
+        Err(error) if platform::tells_of_no_locks(&error) => Ok(Attempt::Impossible(error)),
+        Err(error) => Err(failed(path, &error)),
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> Error {
+    let message = format!("`{}` cannot be locked", path.display());
+    Error::new(ErrorKind::Store, message).because(error).hint(
+        "see what is wrong with its disk, or set CRED_HELPER_STATE to a directory on another one",
+    )
 }
 
 /// Takes the lock, waiting for it if need be. `None` if `is_settled` says meanwhile that it is not
@@ -188,14 +219,26 @@ pub(super) fn acquire(
     const SHORTEST: Duration = Duration::from_millis(5);
     /// How late may a waiter notice that it is free?
     const LONGEST: Duration = Duration::from_millis(16);
+    /// How often is it tried where the system has no memory for a lock, or none at all?
+    const MOST_WITHOUT_ROOM: u32 = 20;
+
     let file = open(path)?;
     let mut wait = Wait::begin(context);
+    let mut without_room = 0;
     loop {
-        match try_lock(&file) {
-            Ok(true) => return Ok(Some(Guard { file })),
-            Ok(false) if is_settled() => return Ok(None),
-            Ok(false) => {}
-            Err(reason) => {
+        match attempt(&file, path)? {
+            Attempt::Taken => return Ok(Some(Guard { file })),
+            Attempt::Held if is_settled() => return Ok(None),
+            Attempt::Held => {}
+            // NFS says the same where it has no locks at all.
+            Attempt::Impossible(reason)
+                if platform::tells_of_no_room(&reason) && without_room < MOST_WITHOUT_ROOM =>
+            {
+                without_room += 1;
+                context.clock.sleep(SHORTEST)?;
+                continue;
+            }
+            Attempt::Impossible(reason) => {
                 context.warn(&format!(
                     "`{}` cannot be locked ({reason}): two calls at once could lose the sign-in; \
                      set CRED_HELPER_STATE to a local directory",

@@ -9,6 +9,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
@@ -489,6 +490,19 @@ pub fn link_program(program: &Path, link: &Path) -> io::Result<()> {
 /// Those of `work`.
 pub fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     work()
+}
+
+/// Whether a file system that answers so to a lock has none: it does not know the call, or the server
+/// behind it does not. NFS without a lock daemon lacks room for it.
+pub fn tells_of_no_locks(error: &io::Error) -> bool {
+    let unknown = [Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::INVAL];
+    let is_unknown = Errno::from_io_error(error).is_some_and(|errno| unknown.contains(&errno));
+    is_unknown || error.kind() == io::ErrorKind::Unsupported || tells_of_no_room(error)
+}
+
+/// Whether that may be over in a moment: the system may lack the memory for one more.
+pub fn tells_of_no_room(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::NOLCK)
 }
 
 /// Makes the names in a directory durable.

@@ -344,6 +344,20 @@ pub fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     work()
 }
 
+/// Whether a file system that answers so to a lock has none.
+pub fn tells_of_no_locks(error: &io::Error) -> bool {
+    /// `ERROR_INVALID_FUNCTION`, `ERROR_NOT_SUPPORTED`, `ERROR_CALL_NOT_IMPLEMENTED`.
+    const UNKNOWN: [i32; 3] = [1, 50, 120];
+    error
+        .raw_os_error()
+        .is_some_and(|code| UNKNOWN.contains(&code))
+}
+
+/// Whether that may be over in a moment: no such answer is known.
+pub fn tells_of_no_room(_error: &io::Error) -> bool {
+    false
+}
+
 /// Nothing to do: NTFS journals names.
 ///
 /// # Errors

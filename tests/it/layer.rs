@@ -45,7 +45,6 @@ const RANKS: &[(&str, u32)] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("reqwest::", &["system/http.rs"]),
     ("rustls::", &["system/http.rs", "system/pinned.rs"]),
-    ("fs2::", &["store/lock.rs"]),
     ("signal_hook::", &["system/signal.rs"]),
     ("directories::ProjectDirs", &["system/directories.rs"]),
     ("rustix::", &["system/unix.rs"]),

@@ -371,13 +371,41 @@ fn whoever_waits_for_a_refresh_takes_what_it_brought_without_the_lock() {
 #[test]
 fn where_there_are_no_locks_a_refresh_goes_on_with_a_warning() {
     let scene = Scene::signed_in();
+    for (injection, is_warned) in [
+        ("flock:error=EOPNOTSUPP", true),
+        ("flock:error=ENOSYS", true),
+        // As NFS without its lock daemon.
+        ("flock:error=ENOLCK", true),
+        // As a system that is short of memory for a moment, or of time.
+        ("flock:error=ENOLCK:when=1..3", false),
+        ("flock:error=EINTR:when=1..3", false),
+    ] {
+        scene.age(-1);
+        let wrapper = failing(injection);
+        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
+        for told in ["cannot be locked", "could lose the sign-in"] {
+            assert_eq!(ran.stderr.contains(told), is_warned, "{injection}: {ran:?}");
+        }
+        assert_eq!(ran.json()["source"], "refresh", "{injection}");
+        assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+    }
+}
+
+#[test]
+fn a_lock_that_fails_where_there_are_locks_is_an_error_and_nothing_is_spent() {
+    let scene = Scene::signed_in();
     scene.age(-1);
-    let wrapper = failing("flock:error=EOPNOTSUPP");
-    let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
-    assert!(ran.stderr.contains("cannot be locked"), "{ran:?}");
-    assert!(ran.stderr.contains("could lose the sign-in"), "{ran:?}");
-    assert_eq!(ran.json()["source"], "refresh");
-    assert_eq!(scene.run(&["get", "-o", "json"]).json()["source"], "cache");
+    let session = scene.session();
+    for injection in ["flock:error=EIO", "flock:error=EBADF"] {
+        let wrapper = failing(injection);
+        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get"]));
+        let error = ran.failed(9);
+        assert!(error.contains("cannot be locked"), "{error}");
+        assert!(error.contains("\nhint: "), "{error}");
+    }
+    assert_eq!(scene.refreshes(), 0);
+    assert_eq!(scene.session(), session);
+    scene.run(&["get"]).ok();
 }
 
 #[test]
