@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::grant::{Asks, Grant, GrantRequest};
 use crate::oauth::userinfo;
 use crate::store::session::{AccountRow, RowKey, Session, SignIn};
-use crate::store::{Loaded, SessionGuard, SignInGuard};
+use crate::store::{Loaded, Proof, SessionGuard, SignInGuard};
 use crate::text::printable;
 use crate::token::{Account, Timestamp, TokenSet};
 
@@ -441,6 +441,29 @@ fn identify(call: &Call<'_>, token_set: &TokenSet, session: &mut Session) {
     }
 }
 
+/// Keeps the refresh token of somebody who was not asked for, where one was sent: it may be the only one
+/// there is. The error that says so.
+fn keep_strangers(
+    call: &Call<'_>,
+    session: &mut Session,
+    token_set: &TokenSet,
+    proof: Option<Proof>,
+    guard: &SessionGuard,
+) -> Option<Error> {
+    let sent = session.account(call.account())?.refresh_token.clone()?;
+    token_set.refresh_token.as_ref()?;
+    let name = token_set.account.name.as_deref()?;
+    session.keep_strangers(call.grant.name(), &sent, token_set);
+    refresh::save(call, session, proof, guard);
+    let wanted = call.account().map(printable)?;
+    let message = format!(
+        "the answer to the refresh token of `{wanted}` was as `{name}`, and no token is handed out; the \
+         refresh token in it is kept as theirs"
+    );
+    let error = Error::new(ErrorKind::Denied, message);
+    Some(error.hint("sign in again as the right account, or change `account`"))
+}
+
 /// Runs a grant under the session's lock, which asks nobody.
 pub(super) fn run_silently(
     call: &Call<'_>,
@@ -493,7 +516,9 @@ pub(super) fn run_silently(
     let mut token_set = granted?;
     let _shield = shield.unwrap_or_else(|| call.context.signals.shield());
     if let Some(wanted) = call.account() {
-        check_account(&token_set.account, wanted)?;
+        if let Err(error) = check_account(&token_set.account, wanted) {
+            return Err(keep_strangers(call, session, &token_set, proof, guard).unwrap_or(error));
+        }
         if !is_account(&token_set.account, wanted) {
             // The next call for this account has to find it.
             token_set.account.name = Some(printable(wanted));

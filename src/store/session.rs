@@ -352,6 +352,24 @@ impl AccountRow {
         self.access_tokens.iter().find(|row| row.key.is_id_token)
     }
 
+    fn named(name: Option<String>, grant: &str, signed_in_at: Timestamp) -> Self {
+        Self {
+            name,
+            subject: None,
+            assertion: None,
+            grant: grant.to_owned(),
+            scopes: Vec::new(),
+            signed_in_at,
+            refresh_token: None,
+            refresh_expires_at: None,
+            proof_key: None,
+            last_refreshed_at: None,
+            access_tokens: Vec::new(),
+            failed_refresh: None,
+            msal: None,
+        }
+    }
+
     /// Takes in what a refresh or a sign-in brought: the access token in place of the one under
     /// `key`; the refresh token and the ID token only where there are new ones (RFC 6749 §6).
     pub fn receive(&mut self, key: RowKey, token_set: &TokenSet, now: Timestamp) {
@@ -486,22 +504,13 @@ impl Session {
             .find(|row| row.is_of(&token_set.account));
         let name = name.clone().or_else(|| before?.name.clone());
         self.accounts.retain(|row| !row.is_of(&token_set.account));
+        // Whoever signs in last is the one who is meant, also within one second and after the clock was
+        // set back.
+        let signed_in_at = latest.map_or(now, |latest| now.max(latest.plus(1)));
         let mut row = AccountRow {
-            name,
             subject: subject.clone(),
-            assertion: None,
-            grant: grant.to_owned(),
             scopes: key.scopes.clone(),
-            // Whoever signs in last is the one who is meant, also within one second and after
-            // the clock was set back.
-            signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),
-            refresh_token: None,
-            refresh_expires_at: None,
-            proof_key: None,
-            last_refreshed_at: None,
-            access_tokens: Vec::new(),
-            failed_refresh: None,
-            msal: None,
+            ..AccountRow::named(name, grant, signed_in_at)
         };
         row.receive(key, token_set, now);
         self.accounts.push(row);
@@ -559,22 +568,38 @@ impl Session {
         self.imported.drain(..excess);
         self.imported.push(digest);
         let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
+        let signed_in_at = latest.map_or(now, |latest| now.max(latest.plus(1)));
         self.accounts.push(AccountRow {
-            name,
-            subject: None,
-            assertion: None,
-            grant: grant.to_owned(),
             // Nobody says what it is good for, so what is wanted is named.
-            scopes: Vec::new(),
-            signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),
             refresh_token: Some(refresh_token),
-            refresh_expires_at: None,
-            proof_key: None,
-            last_refreshed_at: None,
-            access_tokens: Vec::new(),
-            failed_refresh: None,
-            msal: None,
+            ..AccountRow::named(name, grant, signed_in_at)
         });
+    }
+
+    /// Takes in a refresh token of somebody who was not asked for, and forgets the one that it came for:
+    /// a token that was replaced is never sent again. Whoever is meant by those who name nobody is so
+    /// still.
+    pub fn keep_strangers(&mut self, grant: &str, replaced: &Secret, token_set: &TokenSet) {
+        let earliest = self.accounts.iter().map(|row| row.signed_in_at).min();
+        for row in &mut self.accounts {
+            if row.refresh_token.as_ref() == Some(replaced) {
+                row.refresh_token = None;
+                row.refresh_expires_at = None;
+            }
+        }
+        let account = &token_set.account;
+        let known = self.accounts.iter().position(|row| row.is_of(account));
+        let place = known.unwrap_or_else(|| {
+            let signed_in_at = earliest.map_or(Timestamp(0), |earliest| earliest.plus(-1));
+            self.accounts.push(AccountRow {
+                subject: account.subject.clone(),
+                ..AccountRow::named(account.name.clone(), grant, signed_in_at)
+            });
+            self.accounts.len() - 1
+        });
+        let row = &mut self.accounts[place];
+        row.refresh_token.clone_from(&token_set.refresh_token);
+        row.refresh_expires_at = token_set.refresh_expires_at;
     }
 
     /// Leaves of each account the row that came last; whether there were others.

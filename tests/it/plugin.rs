@@ -244,6 +244,39 @@ fn somebody_else_s_token_is_refused() {
 }
 
 #[test]
+fn a_refresh_token_that_comes_for_somebody_else_s_is_kept_as_theirs() {
+    let give = |access_token: &str, account: &str, refresh_token: &str| {
+        let mut tokens = tokens(access_token);
+        tokens["account"] = account.into();
+        tokens["refresh_token"] = refresh_token.into();
+        answer(&tokens)
+    };
+    let [ada, bob] = ["ada@example.test", "bob@example.test"];
+    let plugins = Plugins::new(&give("access-1", ada, "refresh-of-ada"));
+    plugins.run(&["get"]).ok();
+    plugins.install(&give("access-2", bob, "refresh-of-bob"));
+    let by_name = |account: &'static str| ["get", "--force-refresh", "--account", account];
+    let stderr = plugins.run(&by_name(ada)).failed(5);
+    assert!(
+        stderr.contains("the refresh token in it is kept as theirs"),
+        "{stderr}"
+    );
+    // What was handed out before is so still, and to whom it was.
+    assert_eq!(plugins.run(&["get"]).ok(), "access-1\n");
+    plugins.run(&by_name(bob)).ok();
+    plugins.install(&give("access-3", ada, "refresh-of-ada-2"));
+    plugins.run(&by_name(ada)).ok();
+    let requests = plugins.requests();
+    let sent: Vec<&Value> = requests.iter().map(|one| &one["refresh_token"]).collect();
+    let [no_token, of_ada, of_bob] = [
+        json!(null),
+        json!("refresh-of-ada"),
+        json!("refresh-of-bob"),
+    ];
+    assert_eq!(sent, [&no_token, &of_ada, &of_bob, &no_token]);
+}
+
+#[test]
 fn twenty_calls_at_once_run_it_once() {
     let gate = "read -r _ <\"$HOME/gate\"\n";
     let plugins = Plugins::new(&format!("{gate}{}", answer(&tokens("shared-token"))));
