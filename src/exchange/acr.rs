@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::oauth::id_token;
 use crate::oauth::request::Form;
-use crate::oauth::response::Failure;
+use crate::oauth::response::{Failure, without_secrets};
 use crate::secret::Secret;
 use crate::text::printable;
 use crate::token::{Account, TokenSet};
@@ -98,7 +98,8 @@ impl Exchange for Acr {
             let status = response.status;
             format!("{endpoint} answered with HTTP status {status}")
         });
-        read(&response, &doing, context)
+        let token = std::slice::from_ref(&credential.access_token);
+        read(&without_secrets(response, token), &doing, context)
     }
 }
 

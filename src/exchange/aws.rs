@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::oauth::id_token;
 use crate::oauth::request::Form;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::text::{printable, printable_url};
 use crate::token::{Account, NOT_APPLICABLE, Timestamp, TokenSet};
 
@@ -318,7 +318,8 @@ impl Aws {
                 .as_ref()?
                 .text(&format!("ErrorResponse/Error/{name}"))?;
             // Some of what AWS says quotes what it was sent.
-            Some(printable(&without_token(text, &credential.access_token)))
+            let token = std::slice::from_ref(&credential.access_token);
+            Some(printable(&secret::without(text, token)))
         };
         let Some(code) = text("Code").filter(|code| !code.is_empty()) else {
             return self.unavailable(&format!("HTTP status {status}")).into();
@@ -374,14 +375,6 @@ impl Aws {
             _ => of_kind(ErrorKind::Denied).into(),
         }
     }
-}
-
-/// A text without the token that may be quoted in it, or parts of it.
-fn without_token(text: &str, token: &Secret) -> String {
-    /// How short is a part that is no secret?
-    const SHORT: usize = 8;
-    let parts = token.expose().split('.').filter(|part| part.len() >= SHORT);
-    parts.fold(text.to_owned(), |text, part| text.replace(part, "…"))
 }
 
 /// Refuses a token that AWS cannot take, before it is sent anywhere.

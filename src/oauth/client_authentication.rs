@@ -200,7 +200,9 @@ pub fn authenticate(
             let secret = source.resolve("client_secret", context)?;
             if method == Method::ClientSecretBasic {
                 let encoding = authentication.basic_encoding;
-                return Ok(Some(basic(client_id, &secret, encoding)));
+                let header = basic(client_id, &secret, encoding);
+                form.keep_from_sight(secret);
+                return Ok(Some(header));
             }
             form.add_secret("client_secret", secret);
             None

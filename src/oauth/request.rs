@@ -12,13 +12,18 @@ use crate::oauth::client::Client;
 use crate::oauth::client_authentication::authenticate;
 use crate::oauth::dpop;
 use crate::oauth::metadata::Server;
+use crate::oauth::response;
 use crate::proof_key::ProofKey;
 use crate::secret::Secret;
 use crate::text::printable;
 
 /// The parameters of a request, in order. An empty value is left out (RFC 6749 §3.2).
 #[derive(Clone, Default)]
-pub struct Form(Vec<(String, Secret)>);
+pub struct Form {
+    fields: Vec<(String, Secret)>,
+    /// What is sent, in it or beside it, and must not be shown where the answer repeats it.
+    secrets: Vec<Secret>,
+}
 
 impl Form {
     /// A form with one field.
@@ -40,15 +45,25 @@ impl Form {
 
     /// Adds a field.
     pub fn add(&mut self, name: &str, value: &str) {
-        self.add_secret(name, Secret::new(value));
+        self.push(name, Secret::new(value));
     }
 
-    /// Adds a field whose value is secret. One that is there stays: a parameter comes once
-    /// (RFC 6749 §3.1, §3.2).
+    /// Adds a field whose value is secret.
     pub fn add_secret(&mut self, name: &str, value: Secret) {
-        let is_there = self.0.iter().any(|(there, _)| there == name);
+        self.keep_from_sight(value.clone());
+        self.push(name, value);
+    }
+
+    /// Names a secret that is sent beside the form.
+    pub fn keep_from_sight(&mut self, secret: Secret) {
+        self.secrets.push(secret);
+    }
+
+    /// One that is there stays: a parameter comes once (RFC 6749 §3.1, §3.2).
+    fn push(&mut self, name: &str, value: Secret) {
+        let is_there = self.fields.iter().any(|(there, _)| there == name);
         if !is_there && !value.expose().is_empty() {
-            self.0.push((name.to_owned(), value));
+            self.fields.push((name.to_owned(), value));
         }
     }
 
@@ -75,7 +90,7 @@ impl Form {
     /// Adds the fields to the query of a URL, which keeps its own (RFC 6749 §3.1).
     pub fn add_to_query(&self, url: &mut url::Url) {
         let mut query = url.query_pairs_mut();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.fields {
             query.append_pair(name, value.expose());
         }
     }
@@ -83,7 +98,7 @@ impl Form {
     /// The form as the body of a request.
     pub fn encode(&self) -> Secret {
         let mut serializer = Serializer::new(String::new());
-        for (name, value) in &self.0 {
+        for (name, value) in &self.fields {
             serializer.append_pair(name, value.expose());
         }
         Secret::new(serializer.finish())
@@ -191,7 +206,7 @@ fn send(
     match answer {
         Ok(response) => {
             dpop::remember(endpoint.as_str(), &response, context);
-            Ok(Ok(response))
+            Ok(Ok(response::without_secrets(response, &form.secrets)))
         }
         Err(failure) => failure.of_network().map(Err),
     }

@@ -2,7 +2,10 @@
 //! ([RFC 6749 §5.1, §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), in every dialect:
 //! errors under any status, numbers as strings, scopes with commas.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::claims;
 use crate::context::{HttpFailure, HttpResponse};
@@ -12,7 +15,7 @@ use crate::oauth::dpop;
 use crate::oauth::entra;
 use crate::oauth::id_token;
 use crate::oauth::metadata::Server;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::text::printable;
 use crate::token::{NOT_APPLICABLE, Timestamp, TokenSet};
 
@@ -266,8 +269,8 @@ impl Refusal {
 
 /// A member that is no string, where one is expected, counts as absent.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(if let serde_json::Value::String(text) = value {
+    let value = Value::deserialize(deserializer)?;
+    Ok(if let Value::String(text) = value {
         Some(text)
     } else {
         None
@@ -278,8 +281,8 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 pub(super) fn texts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<String>>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    let text = |item: &serde_json::Value| item.as_str().map(String::from);
+    let value = Value::deserialize(deserializer)?;
+    let text = |item: &Value| item.as_str().map(String::from);
     let items = value.as_array();
     Ok(items.map(|items| items.iter().filter_map(text).collect()))
 }
@@ -291,20 +294,18 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
 }
 
 fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
+    let value = Value::deserialize(deserializer)?;
     let items = value.as_array().into_iter().flatten();
-    Ok(items.filter_map(serde_json::Value::as_i64).collect())
+    Ok(items.filter_map(Value::as_i64).collect())
 }
 
 /// Seconds as an integer, a fraction or a string.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(whole_seconds(&serde_json::Value::deserialize(
-        deserializer,
-    )?))
+    Ok(whole_seconds(&Value::deserialize(deserializer)?))
 }
 
 /// Seconds as servers write them; what is out of any sensible range is brought into it.
-pub fn whole_seconds(value: &serde_json::Value) -> Option<i64> {
+pub fn whole_seconds(value: &Value) -> Option<i64> {
     /// No token of anybody lives longer than a hundred years.
     const LONGEST: i64 = 100 * 366 * 24 * 3600;
     let number: f64 = match value.as_str() {
@@ -319,6 +320,41 @@ pub fn whole_seconds(value: &serde_json::Value) -> Option<i64> {
         reason = "the range is bounded just before"
     )]
     Some(number.clamp(0.0, LONGEST as f64) as i64)
+}
+
+/// An answer that is none of a token, without what it repeats of the secrets that were sent: its text
+/// is shown, written down and remembered.
+#[must_use]
+pub fn without_secrets(mut response: HttpResponse, secrets: &[Secret]) -> HttpResponse {
+    /// What tells an error from a token, whose text is copied nowhere.
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Marks {
+        error: Option<IgnoredAny>,
+        #[serde(rename = "errorCode")]
+        error_code: Option<IgnoredAny>,
+    }
+    fn strip(value: &mut Value, secrets: &[Secret]) {
+        match value {
+            Value::String(text) => {
+                let stripped = secret::without(text, secrets);
+                drop(Secret::new(std::mem::replace(text, stripped)));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| strip(item, secrets)),
+            Value::Object(members) => members.values_mut().for_each(|item| strip(item, secrets)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let marks: Marks = serde_json::from_slice(&response.body).unwrap_or_default();
+    let is_error = marks.error.is_some() || marks.error_code.is_some();
+    if (is_error || response.status >= 400)
+        // Of what is no JSON nothing is shown.
+        && let Ok(mut value) = serde_json::from_slice::<Value>(&response.body)
+    {
+        strip(&mut value, secrets);
+        response.body = Zeroizing::new(value.to_string().into_bytes());
+    }
+    response
 }
 
 /// Reads the error of an answer that has no token in it, whatever its status.

@@ -6,8 +6,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::authority::{Endpoint, Fault, Response, Settings};
-use crate::scene::{Scene, profile, without_note};
+use crate::authority::{ClientAuthentication, ClientRow, Endpoint, Fault, Response, Settings};
+use crate::scene::{Scene, at_once, profile, refresh_token, without_note};
 use crate::support::{Ran, Sandbox};
 
 /// A terminal's escape sequences, bells, direction marks: everything that must not get through.
@@ -463,6 +463,51 @@ fn control_characters_of_an_authority_reach_neither_stderr_nor_a_terminal() {
     }
     let log = fs::read_to_string(scene.sandbox.log()).expect("there is a log");
     assert!(is_harmless(&log), "{log:?}");
+}
+
+#[test]
+fn what_an_authority_repeats_of_our_secrets_is_shown_to_nobody() {
+    let settings = Settings {
+        clients: vec![ClientRow {
+            id: "cli".to_owned(),
+            secret: Some("secret/of the client".to_owned()),
+            method: ClientAuthentication::ClientSecretBasic,
+        }],
+        ..at_once()
+    };
+    let scene = Scene::of(settings, |issuer| {
+        let secret = "client_secret = { env = \"CLIENT\" }\n";
+        format!("{}{secret}", profile("api", issuer))
+    });
+    let run = |words: &[&str]| {
+        let mut command = scene.sandbox.command(words);
+        command.env("CLIENT", "secret/of the client");
+        scene.run_command(command)
+    };
+    run(&["login"]).ok();
+    scene.sandbox.secret("secret/of the client");
+    let refresh_token = refresh_token(&scene.session());
+    // As PHP writes a slash.
+    let escaped = refresh_token.replace('/', "\\/");
+    let body = format!(
+        "{{\"error\": \"invalid_request\", \"error_description\": \"what is {escaped} of \
+         secret\\/of the client?\", \"trace_id\": \"{escaped}\"}}"
+    );
+    for status in [200, 400, 503] {
+        for form in [&["-v"][..], &["--error-format", "json"]] {
+            let response = || Response::new(status, "application/json", body.as_str());
+            for _ in 0..3 {
+                scene
+                    .authority
+                    .script(Endpoint::Token, Fault::Answer(response()));
+            }
+            let ran = run(&[&["get", "--force-refresh"], form].concat());
+            assert!(ran.stderr.contains("what is … of …?"), "{status}: {ran:?}");
+            scene.authority.clear_script();
+        }
+    }
+    // What was remembered of it is as bare.
+    run(&["status"]).ok();
 }
 
 #[test]
