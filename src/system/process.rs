@@ -113,6 +113,11 @@ pub fn ask<A: AsRef<OsStr>>(
     limit: Duration,
 ) -> Result<Secret, String> {
     let name = program.file_stem().unwrap_or(program.as_os_str());
+    // A home may not be there; nothing of a tool's lies at the root.
+    let directory = match directory.is_dir() {
+        true => directory,
+        false => Path::new(std::path::MAIN_SEPARATOR_STR),
+    };
     let mut command = Command::new(program);
     command
         .args(arguments)

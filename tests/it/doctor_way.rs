@@ -349,3 +349,9 @@ fn a_tool_is_told_with_who_is_asked_before_us() {
     );
     assert_told("another helper", &found, said);
 }
+    let mut homeless = scene.sandbox.command(&["doctor"]);
+    homeless
+        .env("PATH", path(&scene))
+        .env("HOME", "/nowhere/at/all");
+    let text = scene.run_command(homeless).ok();
+    assert!(text.contains("ok       tool.git: git 2."), "{text}");
