@@ -98,6 +98,44 @@ fn a_way_that_is_broken_is_told_by_its_leg() {
 }
 
 #[test]
+fn a_proxy_that_is_dead_is_told_of_and_not_the_authority() {
+    let authority = "https://login.example.test";
+    for (exempt, message, is_proxy) in [
+        (
+            "",
+            "the proxy http://127.0.0.1:1 of HTTPS_PROXY cannot",
+            true,
+        ),
+        (
+            "example.com",
+            "the proxy http://127.0.0.1:1 of HTTPS_PROXY cannot",
+            true,
+        ),
+        ("example.com, .example.test", "its name is not found", false),
+    ] {
+        let scene = Scene::of(at_once(), |_| {
+            format!("{OPEN}{}", profile("api", authority))
+        });
+        let mut command = doctor(&scene, &["unshare", "-n"], &["-o", "json"]);
+        command.env("HTTPS_PROXY", "http://127.0.0.1:1");
+        command.env("NO_PROXY", exempt);
+        let mut found = complaints(&scene.run_command(command));
+        found.retain(|found| found[1].starts_with("authority."));
+        let hint = if is_proxy {
+            "check HTTPS_PROXY, and NO_PROXY"
+        } else {
+            "VPN"
+        };
+        assert_told(exempt, &found, ("error", "authority.api", message, hint));
+        assert!(
+            !found[0][3].contains("the way is by"),
+            "{exempt}: {found:?}"
+        );
+        assert!(!found[0][3].contains("port"), "{exempt}: {found:?}");
+    }
+}
+
+#[test]
 fn an_answer_that_is_none_is_told_by_what_it_is() {
     let html = || {
         Response::new(
@@ -197,17 +235,20 @@ fn each_authority_is_asked_once_for_what_anybody_may_know() {
 fn a_clock_that_is_wrong_is_told_by_how_much() {
     // Some second of November 1994, and the same with the machine ahead of it or behind.
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-    for (clock, message) in [
-        ("@784111777", None),
-        ("@784111747", None),
-        ("@784112377", Some("10m")),
-        ("@784108177", Some("behind that of")),
+    for (clock, is_of_a_cache, message) in [
+        ("@784111777", false, None),
+        ("@784111747", false, None),
+        ("@784112377", false, Some("10m")),
+        ("@784112377", true, None),
+        ("@784108177", false, Some("behind that of")),
     ] {
         let scene = Scene::of(at_once(), |issuer| {
             format!("{OPEN}{}", profile("api", issuer))
         });
-        let dated = |response: &mut Response| {
+        let dated = move |response: &mut Response| {
             response.headers.push(("Date".to_owned(), DATE.to_owned()));
+            let age = is_of_a_cache.then(|| ("Age".to_owned(), "600".to_owned()));
+            response.headers.extend(age);
         };
         scene
             .authority
@@ -332,6 +373,12 @@ fn a_tool_is_told_with_who_is_asked_before_us() {
     let text = run(&["doctor"]).ok();
     assert!(text.contains("ok       tool.git: git 2."), "{text}");
     assert!(text.contains(" does not ask us\n"), "{text}");
+    let mut homeless = scene.sandbox.command(&["doctor"]);
+    homeless
+        .env("PATH", path(&scene))
+        .env("HOME", "/nowhere/at/all");
+    let text = scene.run_command(homeless).ok();
+    assert!(text.contains("ok       tool.git: git 2."), "{text}");
     run(&["setup", "git"]).ok();
     let text = run(&["doctor"]).ok();
     assert!(
@@ -349,9 +396,3 @@ fn a_tool_is_told_with_who_is_asked_before_us() {
     );
     assert_told("another helper", &found, said);
 }
-    let mut homeless = scene.sandbox.command(&["doctor"]);
-    homeless
-        .env("PATH", path(&scene))
-        .env("HOME", "/nowhere/at/all");
-    let text = scene.run_command(homeless).ok();
-    assert!(text.contains("ok       tool.git: git 2."), "{text}");

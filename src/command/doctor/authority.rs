@@ -1,6 +1,7 @@
 //! The way to each authority, leg by leg: name, connection, certificate, answer, metadata; and the clock.
 //! One request each, which anybody may send.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Case, Check, Finding, Status};
@@ -85,7 +86,10 @@ fn reach(
             })
         })?;
         let Err(finding) = judge(url, &response, client) else {
-            let date = response.header("date").and_then(Timestamp::parse_http);
+            // What a cache kept has the date of then (RFC 9111 §5.1).
+            let is_kept = response.header("age").is_some();
+            let date = response.header("date").filter(|_| !is_kept);
+            let date = date.and_then(Timestamp::parse_http);
             return Ok(Reached {
                 url: url.clone(),
                 ahead: date.map(|date| context.clock.now().since(date)),
@@ -211,33 +215,98 @@ const LEGS: &[Leg] = &[
     ),
 ];
 
+/// The words of failures that are the proxy's own, where there is one: it looks up the name of the
+/// authority, and connects to it.
+const OF_THE_PROXY: &[&str] = &[
+    "dns error",
+    "failed to lookup address",
+    "Connection refused",
+    "unreachable",
+    "No route to host",
+];
+
 /// A way that is broken somewhere.
 fn broken(url: &str, reason: &str, context: &Context<'_>) -> Finding {
-    let is_it = |(words, ..): &&Leg| words.iter().any(|word| reason.contains(word));
-    let (_, problem, hint) = LEGS.iter().find(is_it).copied().unwrap_or((
-        &[],
-        "it gives no answer that can be read",
-        "check what listens there, and the network",
-    ));
-    let message = format!("{}: {problem} ({reason})", printable_url(url));
+    let has = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    let by = named_proxy(context).filter(|_| goes_by_proxy(url, context));
+    let shown = printable_url(url);
+    let status = Status::Error(ErrorKind::Unavailable);
+    if let Some((name, proxy)) = &by
+        && has(OF_THE_PROXY)
+    {
+        let proxy = printable_url(proxy);
+        let message = format!("{shown}: the proxy {proxy} of {name} cannot be reached ({reason})");
+        return Finding::new("", status, &message)
+            .hint(&format!("check {name}, and NO_PROXY for what needs none"));
+    }
+    let (_, problem, hint) = LEGS
+        .iter()
+        .find(|(words, ..)| has(words))
+        .copied()
+        .unwrap_or((
+            &[],
+            "it gives no answer that can be read",
+            "check what listens there, and the network",
+        ));
+    let message = format!("{shown}: {problem} ({reason})");
     let hint = match hint {
         "" => trouble_hint(reason).unwrap_or_default(),
         hint => hint,
     };
-    let is_here = Endpoint::parse(url).is_ok_and(|endpoint| endpoint.is_on_loopback());
-    let by = named_proxy(context).filter(|_| !is_here);
     let by = by.map_or_else(String::new, |(name, url)| {
         format!(
             "; the way is by the proxy {} of {name}",
             printable_url(&url)
         )
     });
-    Finding::new("", Status::Error(ErrorKind::Unavailable), &message).hint(&format!("{hint}{by}"))
+    Finding::new("", status, &message).hint(&format!("{hint}{by}"))
 }
 
 fn named_proxy(context: &Context<'_>) -> Option<(&'static str, String)> {
     let variable = |name: &&'static str| Some((*name, context.environment.variable(name)?));
     PROXIES.iter().find_map(variable)
+}
+
+/// What goes by no proxy.
+fn exempt(context: &Context<'_>) -> Option<String> {
+    let mut names = ["NO_PROXY", "no_proxy"].iter();
+    names.find_map(|name| context.environment.variable(name))
+}
+
+/// Whether a request for that URL goes by the proxy, if there is one.
+fn goes_by_proxy(url: &str, context: &Context<'_>) -> bool {
+    let is_here = Endpoint::parse(url).is_ok_and(|endpoint| endpoint.is_on_loopback());
+    let url = url::Url::parse(url).ok();
+    let host = url
+        .as_ref()
+        .and_then(url::Url::host_str)
+        .unwrap_or_default();
+    let exempt = exempt(context).unwrap_or_default();
+    !is_here && !exempt.split(',').any(|entry| names(entry.trim(), host))
+}
+
+/// Whether an entry of NO_PROXY names a host: `*`, a name with all below it, an address, or a network.
+fn names(entry: &str, host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+    let entry = entry.trim_start_matches('.').to_ascii_lowercase();
+    if let Some((network, length)) = entry.split_once('/') {
+        let (network, host) = (network.parse::<IpAddr>(), host.parse::<IpAddr>());
+        let (Ok(network), Ok(host), Ok(length)) = (network, host, length.parse::<u32>()) else {
+            return false;
+        };
+        // From the left, in as many bits as an address has.
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        let differ = bits(network) ^ bits(host);
+        return network.is_ipv4() == host.is_ipv4() && differ.leading_zeros() >= length;
+    }
+    let is_below = || {
+        host.strip_suffix(&entry)
+            .is_some_and(|rest| rest.ends_with('.'))
+    };
+    !entry.is_empty() && (entry == "*" || host == entry || is_below())
 }
 
 fn proxy(context: &Context<'_>) -> Option<Finding> {
@@ -253,10 +322,7 @@ fn proxy(context: &Context<'_>) -> Option<Finding> {
         let error = error.hint("write it as `http://HOST:PORT`, or unset it");
         return Some(Finding::error("proxy", &error));
     }
-    let without = ["NO_PROXY", "no_proxy"]
-        .iter()
-        .find_map(|name| context.environment.variable(name));
-    let without = without.map_or_else(String::new, |hosts| format!(", but for {hosts}"));
+    let without = exempt(context).map_or_else(String::new, |hosts| format!(", but for {hosts}"));
     let message = format!("requests go by the proxy {shown} of {name}{without}");
     Some(Finding::ok("proxy", &message))
 }
@@ -301,7 +367,28 @@ fn differs(ahead: i64, url: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::LEGS;
+    use super::{LEGS, names};
+
+    #[test]
+    fn what_needs_no_proxy_is_told_as_the_client_tells_it() {
+        for (entry, host, expected) in [
+            ("*", "login.example.com", true),
+            ("example.com", "login.example.com", true),
+            (".example.com", "LOGIN.example.com", true),
+            ("example.com", "example.com", true),
+            ("example.com", "anexample.com", false),
+            ("login.example.com", "example.com", false),
+            ("", "example.com", false),
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.0/24", "192.0.2.200", true),
+            ("192.0.2.0/25", "192.0.2.200", false),
+            ("2001:db8::/32", "[2001:db8::1]", true),
+            ("::/0", "192.0.2.1", false),
+            ("192.0.2.0/x", "192.0.2.0", false),
+        ] {
+            assert_eq!(names(entry, host), expected, "{entry} {host}");
+        }
+    }
 
     #[test]
     fn the_words_of_a_failure_tell_on_which_leg_it_was() {
