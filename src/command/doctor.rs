@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 
 use super::profile::is_json;
 use super::{Entry, Shell, output_argument, profile_argument, text};
-use crate::context::Context;
+use crate::context::{Context, KeyCache};
 use crate::error::{Error, ErrorKind};
 use crate::profile::file::{self, Complaint, Location, Source};
 use crate::profile::{Configuration, Profile};
-use crate::store::examination::Examination;
+use crate::store::examination::{AsItIs, Examination};
 use crate::system::directories;
 use crate::text::printable;
 
@@ -70,6 +70,8 @@ struct Case<'a> {
     /// The profiles that can be used, or the one that was named.
     profiles: &'a [Profile],
     state: &'a Path,
+    /// What holds keys for a while; that of the context takes none.
+    key_cache: &'a dyn KeyCache,
     /// Whether the network is left alone.
     is_offline: bool,
 }
@@ -208,6 +210,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             context: Context {
                 deadline: Some(context.clock.monotonic() + LIMIT),
                 keyring: shell.unattended_keyring,
+                key_cache: &AsItIs(context.key_cache),
                 ..context
             },
             location: shell.location,
@@ -217,6 +220,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             complaints: &complaints,
             profiles: &profiles,
             state: &state,
+            key_cache: context.key_cache,
             is_offline: matches.get_flag("offline"),
         };
         for finding in (check.look)(&case) {

@@ -10,13 +10,36 @@ use super::choice;
 use super::file::{self, Lying, SealWith, SessionFile};
 use super::lock::{self, Found};
 use super::maintenance::digests;
-use super::seal::{self, KeysAtHand, Room, Seal, Sealing};
+use super::seal::{self, Key, KeysAtHand, NotKept, Room, Seal, Sealing};
 use super::session::Session;
 use super::{Loaded, next_seal, patiently, sessions};
-use crate::context::Context;
+use crate::context::{Context, KeyCache};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::system::platform;
+use crate::token::Timestamp;
+
+/// What holds keys for a while, read and left as it is.
+pub struct AsItIs<'a>(pub &'a dyn KeyCache);
+
+impl KeyCache for AsItIs<'_> {
+    fn is_known(&self) -> bool {
+        self.0.is_known()
+    }
+
+    fn read(&self, name: &str) -> Option<Secret> {
+        self.0.read(name)
+    }
+
+    fn keep(&self, _name: &str, _secret: &Secret, _lifetime: Duration) {}
+
+    fn forget(&self, _name: &str) -> bool {
+        false
+    }
+}
+
+/// What is written only to see whether it can be has this in its name.
+const EXAMINATION: &str = "examination";
 
 /// All sessions of a user, as they are.
 pub struct Examination<'a> {
@@ -84,7 +107,25 @@ impl<'a> Examination<'a> {
 
     /// A name for what is written only to see whether it can be.
     fn probe(&self) -> String {
-        format!("examination-{}", std::process::id())
+        format!("{EXAMINATION}-{}", std::process::id())
+    }
+
+    /// Removes what those before wrote to see whether it can be, and were killed meanwhile.
+    fn remove_probes(&self, directory: &Path, prefix: &str) {
+        /// For how long may one be at it?
+        const LONGEST: Duration = Duration::from_secs(60);
+        let is_old = |path: &PathBuf| {
+            let written = fs::metadata(path).and_then(|metadata| metadata.modified());
+            let written = written.ok().map(Timestamp::from);
+            let longest = i64::try_from(LONGEST.as_secs()).unwrap_or(i64::MAX);
+            written.is_some_and(|at| self.context.clock.now().since(at) > longest)
+        };
+        for path in named(directory, |name| name.starts_with(prefix)) {
+            if is_old(&path) {
+                // What cannot be removed is in nobody's way.
+                drop(fs::remove_file(path));
+            }
+        }
     }
 
     /// Whether there is a directory of sessions already.
@@ -129,6 +170,7 @@ impl<'a> Examination<'a> {
     /// `store`.
     pub fn prove_writable(&self) -> Result<(), Error> {
         if self.is_there() {
+            self.remove_probes(&self.directory, &format!(".tmp-{EXAMINATION}"));
             let proved = self.file(&self.probe()).prove_writable();
             return proved.map(drop).map_err(|error| {
                 let directory = self.directory.display();
@@ -142,6 +184,7 @@ impl<'a> Examination<'a> {
         let Some(nearest) = above.find(|path| path.exists()) else {
             return Ok(());
         };
+        self.remove_probes(nearest, &format!(".tmp-cred-helper-{EXAMINATION}"));
         let path = nearest.join(format!(".tmp-cred-helper-{}", self.probe()));
         let mut options = platform::private_file();
         let made = options.write(true).create_new(true).open(&path);
@@ -209,19 +252,16 @@ impl<'a> Examination<'a> {
 
     /// The files in the directory whose name is such a one.
     fn named(&self, is_it: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-        let entries = fs::read_dir(&self.directory).into_iter().flatten();
-        let mut paths: Vec<PathBuf> = entries
-            .flatten()
-            .filter(|entry| entry.file_name().to_str().is_some_and(&is_it))
-            .map(|entry| entry.path())
-            .collect();
-        paths.sort();
-        paths
+        named(&self.directory, is_it)
     }
 
     /// Temporary files of those who died: nobody holds the lock that they were written under.
     pub fn abandoned(&self) -> Vec<PathBuf> {
-        let mut found = self.named(|name| name.starts_with(".tmp-"));
+        let mut found = self.named(|name| {
+            let temporary = name.strip_prefix(".tmp-");
+            // Those of an examination that is under way are its own.
+            temporary.is_some_and(|name| !name.starts_with(EXAMINATION))
+        });
         found.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let digest = name.trim_start_matches(".tmp-").split('-').next();
@@ -278,6 +318,21 @@ impl<'a> Examination<'a> {
         self.locked.get_or_init(asked).clone()
     }
 
+    /// Makes a key to be tried, and keeps it under a name of which there is one: where this process is
+    /// killed, the next one takes it away.
+    fn keep_probe(&self, seal: &Seal, room: &Room<'_>) -> Result<Option<Key>, NotKept> {
+        let drawn = seal.draw(room).map_err(|error| NotKept {
+            error,
+            may_be_there: false,
+        })?;
+        let key = drawn.map(|key| match seal.makes_keys() {
+            true => key.known_as(EXAMINATION),
+            false => key,
+        });
+        key.iter().try_for_each(|key| seal.keep(key, room))?;
+        Ok(key)
+    }
+
     /// Seals a session with a token of 64 KB and opens it again, in memory, with the key of new sessions;
     /// where there is none yet, with one that is made and forgotten. The keyring or the command is asked,
     /// not what holds its key for a while.
@@ -287,28 +342,25 @@ impl<'a> Examination<'a> {
     pub fn round_trip(&self, seal: &'static Seal) -> Result<(), Error> {
         /// How long is the longest token that is to be kept?
         const LARGE: usize = 64 * 1024;
-        let sealing = Sealing {
-            key_cache: Some(Duration::ZERO),
-            ..self.sealing.clone()
-        };
         let at_hand = KeysAtHand::default();
         let room = Room {
             at_hand: &at_hand,
-            sealing: &sealing,
             ..self.room()
         };
         let choice = choice::read(&self.directory)?;
         let id = choice.as_ref().and_then(|choice| choice.key(seal));
+        // Ctrl-C waits until the key is gone again.
+        let _shield = self.context.signals.shield();
         let key = match id {
             Some(id) => {
                 let found = seal.find_anew(id, &room)?;
                 Some(found.ok_or_else(|| seal::gone(seal, id))?)
             }
             None => {
-                let key = seal.draw(&room)?;
-                let kept = key.as_ref().map(|key| seal.keep(key, &room)).transpose();
-                kept.map_err(|not_kept| not_kept.error)?;
-                key
+                let kept = self.keep_probe(seal, &room);
+                // Another one may have taken its own away meanwhile.
+                kept.or_else(|_| self.keep_probe(seal, &room))
+                    .map_err(|not_kept| not_kept.error)?
             }
         };
         let is_made = id.is_none();
@@ -384,8 +436,7 @@ impl<'a> Examination<'a> {
 
     /// Whether the operating system's memory holds keys for a while; `None` where that is not wanted, or
     /// not known on this system.
-    pub fn is_key_cache_usable(&self) -> Option<bool> {
-        let cache = self.context.key_cache;
+    pub fn is_key_cache_usable(&self, cache: &dyn KeyCache) -> Option<bool> {
         if !cache.is_known() || self.sealing.key_cache == Some(Duration::ZERO) {
             return None;
         }
@@ -395,4 +446,16 @@ impl<'a> Examination<'a> {
         cache.forget(&name);
         Some(is_kept)
     }
+}
+
+/// The files in a directory whose name is such a one.
+fn named(directory: &Path, is_it: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(&is_it))
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    paths
 }

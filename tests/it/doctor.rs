@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use crate::authority::{Endpoint, Fault};
 use crate::doctor_ground::{OPEN, SEALED, Said, assert_says, complaints, doctor, signed_in, well};
 use crate::oidc_ground::eventually;
 use crate::scene::{Scene, access_tokens, at_once, now, profile};
+use crate::seal_command::{kept, key_of_one_s_own};
 
 /// A fault, how it is planted, and what is said of it.
 type Planted = (&'static str, fn(&Scene), Vec<Said>);
@@ -342,6 +344,34 @@ fn a_fault_in_the_store_is_named_with_what_mends_it() {
         let scene = well();
         plant(&scene);
         assert_says(&scene, fault, &[], &[], &said);
+    }
+}
+
+#[test]
+fn what_another_doctor_writes_is_left_alone_and_what_a_killed_one_left_is_removed() {
+    let scene = well();
+    let named = |end: &str| sessions(&scene).join(format!(".tmp-examination-{end}"));
+    let [old, new] = [named("1-proof"), named("2-room")];
+    for path in [&old, &new] {
+        fs::write(path, "").expect("it can be written");
+    }
+    let before = SystemTime::now() - Duration::from_secs(3600);
+    let file = fs::File::options().write(true).open(&old);
+    let dated = file.expect("it is there").set_modified(before);
+    dated.expect("it is the test's");
+    let ran = scene.run_command(doctor(&scene, &[], &["-o", "json"]));
+    assert_eq!(complaints(&ran), Vec::<[String; 4]>::new());
+    assert!(!old.exists() && new.exists());
+}
+
+#[test]
+fn what_the_kernel_holds_of_keys_is_as_it_was() {
+    let scene = kept(&key_of_one_s_own(), "1m");
+    scene.run(&["login"]).ok();
+    for expected in ["one key was dropped", "no key was held"] {
+        scene.run_command(doctor(&scene, &[], &[])).ok();
+        let dropped = scene.run(&["store", "lock"]);
+        assert!(dropped.stderr.contains(expected), "{dropped:?}");
     }
 }
 

@@ -92,6 +92,9 @@ fn a_session_that_lies_open_beside_a_keyring_is_told_and_no_key_is_left_behind()
     ground.run(&["login", "-p", "api"]).ok();
     assert_eq!(ground.seal(), "none");
     ground.bus.open_keyring();
+    // One that was killed left its own.
+    let attributes = ["application", "cred-helper", "key", "examination"];
+    ground.secret_tool(&["store", "--label=cred-helper"], attributes, "x");
     assert_told(
         &ground,
         "plain",

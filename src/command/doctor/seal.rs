@@ -23,7 +23,7 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = vec![choice(case, &examination, seal, unsealed.as_deref())];
     if seal.has_keys() {
         findings.push(key(&examination, seal));
-        let usable = examination.is_key_cache_usable();
+        let usable = examination.is_key_cache_usable(case.key_cache);
         findings.extend(usable.map(cache));
     }
     findings.extend(files(case, &examination, seal));

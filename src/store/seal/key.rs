@@ -65,7 +65,7 @@ impl Key {
     }
 
     /// The same key under the id that it was found by.
-    pub(super) fn known_as(self, id: &str) -> Self {
+    pub(in crate::store) fn known_as(self, id: &str) -> Self {
         Self {
             id: id.to_owned(),
             ..self
