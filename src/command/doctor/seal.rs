@@ -11,10 +11,9 @@ pub(super) const CHECK: Check = Check { name: "seal", look };
 fn look(case: &Case<'_>) -> Vec<Finding> {
     let examination = case.examination();
     if !examination.directory_problems().is_empty() {
-        return vec![Finding::warning(
-            "choice",
-            "cannot be told before the directory of sessions is in order",
-        )];
+        let message = "cannot be told before the directory of sessions is in order";
+        let finding = Finding::warning("choice", message);
+        return vec![finding.hint("mend what `store.directory` says")];
     }
     let (seal, unsealed) = match examination.seal() {
         Ok(found) => found,

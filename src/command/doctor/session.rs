@@ -32,17 +32,19 @@ fn of(case: &Case<'_>, examination: &Examination<'_>, profile: &Profile) -> Vec<
         }
         Ok(false) => {
             let message = "nobody can tell before the keyring is unlocked";
-            return vec![Finding::warning(name, message)];
+            let hint = "unlock it, as by logging in at the desktop";
+            return vec![Finding::warning(name, message).hint(hint)];
         }
         Err(error) => Err(error),
     };
     match row {
         Ok(row) => accounts(case, profile, &row),
-        // What is wrong with the file, and what to do, was told.
-        Err(error) => vec![Finding::warning(
-            name,
-            &format!("nobody can tell: {}", error.message()),
-        )],
+        // What is wrong with the file was told.
+        Err(error) => {
+            let message = format!("nobody can tell: {}", error.message());
+            let hint = error.hint_text().unwrap_or("mend what is said above");
+            vec![Finding::warning(name, &message).hint(hint)]
+        }
     }
 }
 
