@@ -176,10 +176,8 @@ fn print_rows(
     }
     for row in &rows {
         if let Some(error) = row["error"].as_str() {
-            let file = row["file"].as_str().unwrap_or_default();
-            shell
-                .context
-                .warn(&format!("`{}`: {error}", printable(file)));
+            // It names the file.
+            shell.context.warn(error);
         }
     }
     shell.print(&columns(&lines))
@@ -228,8 +226,12 @@ fn report(
         return Ok(());
     };
     for (path, error) in &done.failed {
-        let told = format!("`{}` lies as before: {error}", path.display());
-        shell.context.warn(&told);
+        let path = format!("`{}`", path.display());
+        let told = error.to_string();
+        shell.context.warn(&match told.contains(&path) {
+            true => format!("{told}; it lies as before"),
+            false => format!("{path} lies as before: {told}"),
+        });
     }
     let message = format!(
         "{} of {} sessions could not be sealed anew",

@@ -95,6 +95,8 @@ fn a_list_tells_seal_key_and_profiles_of_each_session() {
     fs::write(&ground.paths()[0], "{").expect("it can be written");
     let ran = ground.run(&["store", "list"]);
     assert!(ran.stderr.contains("is damaged ("), "{ran:?}");
+    let told = ran.stderr.matches(&ground.paths()[0]).count();
+    assert_eq!(told, 1, "the file is named once: {ran:?}");
     assert!(ran.ok().contains("\n?"), "a seal that cannot be told");
     // A directory that cannot be read is not an empty one.
     let wrapper = [
