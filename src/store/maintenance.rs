@@ -191,23 +191,32 @@ impl<'a> Maintenance<'a> {
             some => some,
         };
         let Some(seal) = seal.filter(|seal| seal.has_keys()) else {
-            return Err(Error::new(
-                ErrorKind::Store,
-                "new sign-ins are not sealed, so there is no key to replace",
-            )
-            .next(["cred-helper", "store", "migrate", "--to", SEALS[0].name]));
+            let message = "new sign-ins are not sealed, so there is no key to replace";
+            let error = Error::new(ErrorKind::Store, message);
+            return Err(match self.sealing.configured() {
+                Some(configured) => error.hint(format!(
+                    "the configuration says `seal = \"{}\"`: have it say another, or nothing, and \
+                     run `cred-helper store migrate --to {}`",
+                    configured.name, SEALS[0].name
+                )),
+                None => error.next(["cred-helper", "store", "migrate", "--to", SEALS[0].name]),
+            });
         };
         let room = self.room();
-        self.seal_anew(&guard, seal, Which::OfItsKind, |change| {
+        let mut is_same = false;
+        let done = self.seal_anew(&guard, seal, Which::OfItsKind, |change| {
             let before = change.choice.key(seal).map(str::to_owned);
             let key = choice::choose(seal, change, &room)?;
-            if before.is_some() && before.as_deref() == key.as_ref().map(Key::id) {
-                let told = "`command` prints the same key as before: that one is replaced by having \
-                            it print another";
-                self.context.inform(told);
-            }
+            is_same = before.is_some() && before.as_deref() == key.as_ref().map(Key::id);
             Ok(key)
-        })
+        })?;
+        // Where one that was interrupted is ended, it was another before that.
+        if is_same && done.sealed.is_empty() && done.failed.is_empty() {
+            let told = "`command` prints the same key as before: that one is replaced by having it \
+                        print another";
+            self.context.inform(told);
+        }
+        Ok(done)
     }
 
     /// Drops what the operating system's memory holds of keys, so that the next call asks the keyring or

@@ -302,7 +302,7 @@ fn a_fault_in_the_store_is_named_with_what_mends_it() {
                 "warning",
                 "store.file",
                 "`store.json` is damaged",
-                "store rekey",
+                "store migrate --to",
             )],
         ),
         (

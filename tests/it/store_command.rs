@@ -146,7 +146,7 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
             &["rekey"],
             9,
             "new sign-ins are not sealed",
-            "store migrate",
+            "hint: the configuration says `seal = \"none\"`: have it say another",
         ),
         (
             "seal = \"none\"",
@@ -381,7 +381,10 @@ fn ctrl_c_ends_it_between_two_files_and_the_next_run_does_the_rest() {
         assert!(!is_sealed(&paths[1]) && !is_sealed(&paths[2]));
         drop(lock);
         ground.assert_served();
-        let told = ground.store(arguments);
+        let line = [&["store"], arguments, &["-o", "json"]].concat();
+        let rest = ground.run(&line);
+        assert_eq!(rest.stderr, "", "the key was another before all of it");
+        let told = rest.json();
         assert_eq!(told["sealed"].as_array().map(Vec::len), Some(2), "{told}");
         ground.assert_all_lie("command");
         ground.assert_served();

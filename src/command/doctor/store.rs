@@ -90,10 +90,11 @@ fn files(case: &Case<'_>, examination: &Examination<'_>) -> Vec<Finding> {
     if examination.is_choice_damaged() {
         let message =
             "`store.json` is damaged: how new sessions are sealed is told by the others alone";
-        findings
-            .push(Finding::warning("file", message).hint(
-                "the next key that is chosen sets it aside, as by `cred-helper store rekey`",
-            ));
+        findings.push(
+            Finding::warning("file", message).hint(
+                "say it anew with `cred-helper store migrate --to SEAL`, which sets it aside",
+            ),
+        );
     }
     for path in examination.set_aside() {
         let message = format!("`{}` was damaged, and set aside", path.display());
