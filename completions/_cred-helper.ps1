@@ -534,7 +534,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show each session''s file, its seal and its key''s id')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Seal every sign-in in another way')
-            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Seal every sealed sign-in with a new key, and forget the old one')
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Replace the key that sign-ins are sealed with, and forget the old one')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Drop the keys that the operating system''s memory holds')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -598,7 +598,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
         'cred-helper;store;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show each session''s file, its seal and its key''s id')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Seal every sign-in in another way')
-            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Seal every sealed sign-in with a new key, and forget the old one')
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Replace the key that sign-ins are sealed with, and forget the old one')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Drop the keys that the operating system''s memory holds')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -769,7 +769,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
         'cred-helper;help;store' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show each session''s file, its seal and its key''s id')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Seal every sign-in in another way')
-            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Seal every sealed sign-in with a new key, and forget the old one')
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Replace the key that sign-ins are sealed with, and forget the old one')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Drop the keys that the operating system''s memory holds')
             break
         }

@@ -58,9 +58,10 @@ fn command(command: Command) -> Command {
         )
         .subcommand(
             Command::new("rekey")
-                .about("Seal every sealed sign-in with a new key, and forget the old one")
+                .about("Replace the key that sign-ins are sealed with, and forget the old one")
                 .after_help(
-                    "With `seal = \"command\"` the new key is what `command` prints, and the old one \
+                    "It is done for all that are sealed as new ones are; `migrate` has the others lie \
+                     so, too. With `seal = \"command\"` the new key is what `command` prints, and the old one \
                      what `previous_command` does.\n\nExample:\n  cred-helper store rekey",
                 )
                 .arg(output()),
