@@ -47,6 +47,9 @@ struct Header<'a> {
     parameters: Option<Sealed<'a>>,
 }
 
+/// How long may a key's id be? It has 22 characters.
+const LONGEST_ID: usize = 64;
+
 /// What finds the key of an id: `None` where it is not any more.
 pub(super) type FindKey<'a> = dyn FnMut(&'static Seal, &str) -> Result<Option<Key>, Error> + 'a;
 
@@ -386,6 +389,17 @@ fn encode(
     let mut bytes = Zeroizing::new(serde_json::to_vec(&envelope).map_err(bug)?);
     bytes.push(b'\n');
     bytes.extend(sealed.unwrap_or_default());
+    if bytes.len() as u64 > LONGEST {
+        // It would be taken for damaged.
+        let message = format!(
+            "a session of {} bytes is too large to be kept: {LONGEST} is the most",
+            bytes.len()
+        );
+        let error = Error::new(ErrorKind::Store, message);
+        return Err(
+            error.hint("log out accounts that are not used: `cred-helper logout --account A`")
+        );
+    }
     Ok(bytes)
 }
 
@@ -393,7 +407,7 @@ fn encode(
 pub(super) fn key_of(bytes: &[u8]) -> Option<String> {
     let (envelope, _) = first::<Envelope<'_>>(bytes).ok()?;
     let parameters = envelope.seal.parameters?;
-    Some(parameters.key.into_owned())
+    Some(parameters.key.into_owned()).filter(|id| id.len() <= LONGEST_ID)
 }
 
 /// The JSON that a file begins with, and where it ends.
@@ -459,6 +473,9 @@ fn take_apart<'b>(
         (None, Some(parameters)) if seal.has_keys() => {
             if end > LONGEST_HEADER || behind.first() != Some(&b'\n') {
                 return Ok(Err("its first line is none".to_owned()));
+            }
+            if parameters.key.len() > LONGEST_ID {
+                return Ok(Err("its key's id is none".to_owned()));
             }
             if behind.len() - 1 != parameters.length {
                 return Ok(Err("its content is not whole".to_owned()));
@@ -556,7 +573,9 @@ mod tests {
     use std::path::Path;
     use std::sync::Barrier;
 
-    use super::{Key, Loaded, Seal, SealWith, Session, SessionFile, content, decode, encode};
+    use super::{
+        Key, LONGEST, Loaded, Seal, SealWith, Session, SessionFile, content, decode, encode,
+    };
     use crate::context::Random;
     use crate::encoding::to_base64url;
     use crate::error::{Error, ErrorKind};
@@ -630,6 +649,25 @@ mod tests {
         }
         for result in saved {
             result.unwrap();
+        }
+    }
+
+    #[test]
+    fn what_would_be_too_large_to_be_read_is_not_written() {
+        let key = key("of it");
+        for (spare, is_kept) in [(4096, true), (0, false)] {
+            let length = usize::try_from(LONGEST).expect("it is small") - spare;
+            let session = Session {
+                imported: vec!["x".repeat(length)],
+                ..Session::default()
+            };
+            let content = content(&session).unwrap();
+            for with in [bare(), sealed(&key)] {
+                let encoded = encode(&content, &with, "x", &SystemRandomness);
+                let error = encoded.err().map(|error| error.kind());
+                let expected = (!is_kept).then_some(ErrorKind::Store);
+                assert_eq!(error, expected, "{spare}");
+            }
         }
     }
 

@@ -98,6 +98,17 @@ fn a_list_tells_seal_key_and_profiles_of_each_session() {
     let told = ran.stderr.matches(&ground.paths()[0]).count();
     assert_eq!(told, 1, "the file is named once: {ran:?}");
     assert!(ran.ok().contains("\n?"), "a seal that cannot be told");
+    // A key's id has its length, also in what is named for one that is forgotten.
+    let path = &ground.paths()[1];
+    let session = fs::read(path).expect("it is there");
+    let text = String::from_utf8_lossy(&session).into_owned();
+    let first = text.lines().next().expect("it has a first line");
+    let long = first.replace(&key, &key.repeat(3));
+    let whole = [long.as_bytes(), &session[first.len()..]].concat();
+    fs::write(path, whole).expect("it can be written");
+    let ran = ground.run(&["store", "list"]);
+    assert!(ran.stderr.contains("its key's id is none"), "{ran:?}");
+    fs::write(path, session).expect("it can be written");
     // A directory that cannot be read is not an empty one.
     let wrapper = [
         "strace",
