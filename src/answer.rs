@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::acquire::{self, Call};
@@ -304,6 +305,7 @@ impl Answerer<'_> {
             None => configuration.profiles().map(|(name, _)| name).collect(),
         };
         let mut rows = Vec::new();
+        let keys = Arc::default();
         // Shells and editors ask for it: nobody is asked to unlock anything.
         let context = Context {
             keyring: self.unattended_keyring,
@@ -313,7 +315,7 @@ impl Answerer<'_> {
             // With one name a mistake is an error; among all it must not hide the others.
             match configuration.profile(profile) {
                 Ok(profile) => {
-                    let store = self.store(configuration, &profile);
+                    let store = self.store(configuration, &profile).with_keys(&keys);
                     let (row, read) = acquire::status(&profile, &store, &context);
                     rows.push(row);
                     if name.is_some() {

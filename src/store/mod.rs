@@ -17,7 +17,7 @@ pub mod session;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use self::choice::Choice;
@@ -48,11 +48,19 @@ pub struct OwnStore {
     file: SessionFile,
     identity: Vec<(String, String)>,
     sealing: Sealing,
-    at_hand: KeysAtHand,
+    at_hand: Hand,
     /// Why a new file is not sealed, where `auto` found no keyring.
     unsealed: Mutex<Option<String>>,
     lock_timeout: Duration,
     part: Option<Part>,
+}
+
+/// Whose keys are at hand.
+enum Hand {
+    /// This session's.
+    Own(KeysAtHand),
+    /// Those of all that are looked at together.
+    Shared(Arc<KeysAtHand>),
 }
 
 /// What of a session belongs to one assertion.
@@ -100,7 +108,10 @@ pub struct Proof {
 impl OwnStore {
     fn room<'a>(&'a self, context: &'a Context<'a>) -> seal::Room<'a> {
         seal::Room {
-            at_hand: &self.at_hand,
+            at_hand: match &self.at_hand {
+                Hand::Own(keys) => keys,
+                Hand::Shared(keys) => keys,
+            },
             sealing: &self.sealing,
             context,
             directory: self.file.directory(),
@@ -197,7 +208,7 @@ impl SessionStore {
             file: SessionFile::new(sessions(state), name(&identity)),
             identity,
             sealing,
-            at_hand: KeysAtHand::default(),
+            at_hand: Hand::Own(KeysAtHand::default()),
             unsealed: Mutex::default(),
             lock_timeout: lock_timeout.unwrap_or(LOCK_TIMEOUT),
             part: None,
@@ -223,6 +234,18 @@ impl SessionStore {
         Self {
             own: OwnStore {
                 part: Some(Part { assertion, now }),
+                ..self.own
+            },
+            ..self
+        }
+    }
+
+    /// The same with keys that others have at hand as well: a keyring or a command is asked once for all.
+    #[must_use]
+    pub fn with_keys(self, keys: &Arc<KeysAtHand>) -> Self {
+        Self {
+            own: OwnStore {
+                at_hand: Hand::Shared(Arc::clone(keys)),
                 ..self.own
             },
             ..self

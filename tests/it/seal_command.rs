@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
+
 use cred_helper::error::ErrorKind;
 use cred_helper::store::SessionStore;
 use cred_helper::store::seal::Sealing;
@@ -304,6 +306,34 @@ fn the_command_is_not_run_while_the_kernel_holds_the_key() {
             .stderr
             .contains("no key was held")
     );
+}
+
+#[test]
+fn the_command_is_run_once_by_a_status_of_many_profiles_whatever_comes_of_it() {
+    let scene = kept(KEY, "0s");
+    let config = fs::read_to_string(scene.sandbox.config()).expect("it is ours");
+    let others = ["second", "third"].map(|name| {
+        let own = profile(name, &scene.authority.issuer());
+        own.replace("\"cli\"", &format!("\"{name}\""))
+    });
+    scene
+        .sandbox
+        .write_profiles(&format!("{config}{}", others.concat()));
+    for name in ["api", "second", "third"] {
+        scene.run(&["login", "-p", name]).ok();
+    }
+    runs(&scene);
+    let status = || scene.run(&["status", "-o", "json"]).json();
+    let told = |status: &Value, key: &str| {
+        let rows = status["profiles"].as_array().expect("it is a list");
+        let told = rows.iter().filter(|row| row[key].is_string());
+        told.count()
+    };
+    assert_eq!(told(&status(), "error"), 0);
+    assert_eq!(runs(&scene), 1);
+    keeper(&scene, "exit 1");
+    assert_eq!(told(&status(), "error"), 3);
+    assert_eq!(runs(&scene), 1, "a hanging one is not waited for thrice");
 }
 
 #[test]

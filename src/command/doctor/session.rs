@@ -1,11 +1,14 @@
 //! Each profile's sign-in: whose it is, until when, and what stands in its way.
 
+use std::sync::Arc;
+
 use super::{Case, Check, Finding, Status};
 use crate::acquire::{self, AccountStatus, StatusRow};
 use crate::error::{Error, ErrorKind};
 use crate::grant::Asks;
 use crate::profile::Profile;
 use crate::store::examination::Examination;
+use crate::store::seal::KeysAtHand;
 
 /// The line in the table.
 pub(super) const CHECK: Check = Check {
@@ -15,15 +18,21 @@ pub(super) const CHECK: Check = Check {
 
 fn look(case: &Case<'_>) -> Vec<Finding> {
     let examination = case.examination();
+    let keys = Arc::default();
     let profiles = case.profiles.iter();
     profiles
-        .flat_map(|profile| of(case, &examination, profile))
+        .flat_map(|profile| of(case, &examination, &keys, profile))
         .collect()
 }
 
-fn of(case: &Case<'_>, examination: &Examination<'_>, profile: &Profile) -> Vec<Finding> {
+fn of(
+    case: &Case<'_>,
+    examination: &Examination<'_>,
+    keys: &Arc<KeysAtHand>,
+    profile: &Profile,
+) -> Vec<Finding> {
     let configuration = case.configuration;
-    let store = profile.store(case.state, configuration);
+    let store = profile.store(case.state, configuration).with_keys(keys);
     let name = &profile.name;
     let row = match examination.opens_unasked(&store.path()) {
         Ok(true) => {

@@ -59,15 +59,17 @@ impl Keys for Command {
 
 fn key(command: &[String], name: &str, room: &Room<'_>) -> Result<Key, Error> {
     let failed = |reason: String| {
-        Error::new(
-            ErrorKind::Store,
-            format!("the key of the sessions cannot be had: {reason}"),
-        )
-        .hint(format!(
+        let message = format!("the key of the sessions cannot be had: {reason}");
+        let error = Error::new(ErrorKind::Store, message).hint(format!(
             "run the `{name}` of `[store]` by hand: it has to print text of {SHORTEST} bytes or more, \
              and ask nobody; the sign-ins are untouched"
-        ))
+        ));
+        room.at_hand.add_failure(command, &error);
+        error
     };
+    if let Some(error) = room.at_hand.failure(command) {
+        return Err(error);
+    }
     if command.is_empty() {
         return Err(Error::new(
             ErrorKind::Config,

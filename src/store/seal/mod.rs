@@ -126,21 +126,42 @@ impl Sealing {
 /// The keys that this process has at hand: a keyring is asked once, and what was there when a refresh
 /// began is there when it ends.
 #[derive(Default)]
-pub struct KeysAtHand(Mutex<Vec<Key>>);
+pub struct KeysAtHand(Mutex<AtHand>);
+
+#[derive(Default)]
+struct AtHand {
+    keys: Vec<Key>,
+    /// Commands that gave none, and why: a hanging one is waited for once.
+    failed: Vec<(Vec<String>, Error)>,
+}
 
 impl KeysAtHand {
-    fn keys(&self) -> MutexGuard<'_, Vec<Key>> {
+    fn inner(&self) -> MutexGuard<'_, AtHand> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, id: &str) -> Option<Key> {
-        self.keys().iter().find(|key| key.id() == id).cloned()
+        let inner = self.inner();
+        inner.keys.iter().find(|key| key.id() == id).cloned()
     }
 
     fn add(&self, key: &Key) {
-        let mut keys = self.keys();
+        let keys = &mut self.inner().keys;
         keys.retain(|other| other.id() != key.id());
         keys.push(key.clone());
+    }
+
+    /// Why that command gave no key before.
+    fn failure(&self, command: &[String]) -> Option<Error> {
+        let inner = self.inner();
+        let mut failed = inner.failed.iter();
+        let found = failed.find(|(other, _)| other == command);
+        found.map(|(_, error)| error.clone())
+    }
+
+    fn add_failure(&self, command: &[String], error: &Error) {
+        let failed = &mut self.inner().failed;
+        failed.push((command.to_owned(), error.clone()));
     }
 }
 
