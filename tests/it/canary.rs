@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::authority::{ClientAuthentication, ClientRow, Endpoint, Fault, Response, Settings};
-use crate::scene::{Scene, profile};
+use crate::scene::{Scene, failing, profile};
 use crate::support::Ran;
 
 const CLIENT_SECRET: &str = "canary-of-the-client";
@@ -156,18 +156,7 @@ fn secrets_leave_only_in_the_answers_that_are_asked_for() {
 
     // The store fails, at once and after the answer.
     for when in ["1+", "2+"] {
-        let injection = format!("inject=fsync:error=EIO:when={when}");
-        let wrapper = [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=fsync",
-            "-e",
-            &injection,
-        ];
+        let wrapper = failing(&format!("fsync:error=EIO:when={when}"));
         let arguments = ["get", "--force-refresh", "-v"];
         let ran = scene.run_command(scene.wrapped(&wrapper, &arguments));
         assert_eq!(ran.code, Some(if when == "1+" { 9 } else { 0 }), "{ran:?}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::authority::{Endpoint, Fault, Response};
 use crate::machine_ground::{expire, session_of, sign_in};
 use crate::oidc_provider::OidcProvider;
-use crate::scene::{Scene, profile, refresh_token};
+use crate::scene::{Scene, failing, profile, refresh_token};
 use crate::support::Sandbox;
 
 const NAME: &str = "refresh_token";
@@ -217,18 +217,7 @@ fn where_the_store_fails_nothing_is_sent_and_what_was_replaced_is_kept_by_force(
     // The import is kept, and room for what comes is made, before anything is sent.
     for (when, code, sent) in [("1+", 9, 0), ("3+", 9, 0), ("5+", 0, 1)] {
         let scene = scene();
-        let injection = format!("inject=fsync:error=EIO:when={when}");
-        let wrapper = [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=fsync",
-            "-e",
-            &injection,
-        ];
+        let wrapper = failing(&format!("fsync:error=EIO:when={when}"));
         let ran = scene.run_command(scene.wrapped(&wrapper, &["get"]));
         assert_eq!(
             (ran.code, scene.refreshes()),
@@ -253,21 +242,7 @@ fn a_kill_loses_no_more_than_that_of_any_refresh() {
     for call in ["flock", "fsync", "rename", "sendto", "recvfrom"] {
         for nth in 1.. {
             let scene = scene();
-            let (trace, kill) = (
-                format!("trace={call}"),
-                format!("inject={call}:signal=SIGKILL:when={nth}"),
-            );
-            let wrapper = [
-                "strace",
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                &trace,
-                "-e",
-                &kill,
-            ];
+            let wrapper = failing(&format!("{call}:signal=SIGKILL:when={nth}"));
             let ran = scene.sandbox.run_command(scene.wrapped(&wrapper, &["get"]));
             if ran.code == Some(0) {
                 break;

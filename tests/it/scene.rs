@@ -57,10 +57,10 @@ impl Scene {
     }
 
     /// The binary with `arguments`, run by the words of `wrapper`.
-    pub(crate) fn wrapped(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
+    pub(crate) fn wrapped(&self, wrapper: &[impl AsRef<str>], arguments: &[&str]) -> Command {
         let own = self.sandbox.command(arguments);
-        let (program, words) = wrapper.split_first().expect("a wrapper is a program");
-        let mut command = Command::new(program);
+        let mut words = wrapper.iter().map(AsRef::as_ref);
+        let mut command = Command::new(words.next().expect("a wrapper is a program"));
         self.sandbox.prepare(&mut command);
         command
             .args(words)
@@ -121,6 +121,16 @@ impl Scene {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.sandbox.path().join(name)
     }
+}
+
+/// `strace`, which makes system calls fail in the program that it runs, or has a signal come before
+/// them: `fsync,rename:error=EIO:when=2+`.
+pub(crate) fn failing(injection: &str) -> Vec<String> {
+    let calls = injection.split(':').next().expect("a call is named");
+    let (trace, inject) = (format!("trace={calls}"), format!("inject={injection}"));
+    let words = ["strace", "-f", "-qq", "-o", "/dev/null"];
+    let words = [&words[..], &["-e", &trace, "-e", &inject]].concat();
+    words.into_iter().map(String::from).collect()
 }
 
 /// Seconds since 1970.

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::scene::{Scene, follow_hint};
+use crate::scene::{Scene, failing, follow_hint};
 use crate::seal_command::{holding, keeper, kept, key_of_one_s_own, runs};
 use crate::support::Ran;
 
@@ -244,24 +244,7 @@ fn a_link_where_the_store_should_be_leads_to_a_directory_of_one_s_own_alone() {
 #[test]
 fn without_proc_or_where_a_sandbox_forbids_the_kernel_s_keyring_all_works_and_nothing_is_kept() {
     let scene = kept(&key_of_one_s_own(), "1m");
-    let forbid = |error: &str| {
-        let calls = "keyctl,add_key,request_key";
-        let inject = format!("inject={calls}:error={error}");
-        let trace = format!("trace={calls}");
-        [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            &trace,
-            "-e",
-            &inject,
-        ]
-        .map(String::from)
-        .to_vec()
-    };
+    let forbid = |error: &str| failing(&format!("keyctl,add_key,request_key:error={error}"));
     let without_proc = "mount -t tmpfs none /proc; exec \"$@\"";
     let without_proc = ["unshare", "-m", "sh", "-c", without_proc, "sh"].map(String::from);
     for (place, wrapper, is_kept) in [
@@ -269,9 +252,8 @@ fn without_proc_or_where_a_sandbox_forbids_the_kernel_s_keyring_all_works_and_no
         ("seccomp of containers", forbid("EPERM"), false),
         ("a kernel without it", forbid("ENOSYS"), false),
     ] {
-        let words: Vec<&str> = wrapper.iter().map(String::as_str).collect();
         let ran = |arguments: &[&str], count: usize| {
-            let text = scene.run_command(scene.wrapped(&words, arguments)).ok();
+            let text = scene.run_command(scene.wrapped(&wrapper, arguments)).ok();
             assert_eq!(runs(&scene), count, "{place} {arguments:?}");
             text
         };

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::oidc_ground::eventually;
+use crate::scene::failing;
 use crate::store_ground::Ground;
 use crate::support::interrupt;
 
@@ -110,17 +111,7 @@ fn a_list_tells_seal_key_and_profiles_of_each_session() {
     assert!(ran.stderr.contains("its key's id is none"), "{ran:?}");
     fs::write(path, session).expect("it can be written");
     // A directory that cannot be read is not an empty one.
-    let wrapper = [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=getdents64",
-        "-e",
-        "inject=getdents64:error=EIO",
-    ];
+    let wrapper = failing("getdents64:error=EIO");
     let mut unreadable = ground.scene.wrapped(&wrapper, &["store", "list"]);
     unreadable.env_remove("CRED_HELPER_LOG");
     let error = ground.scene.run_command(unreadable).failed(9);

@@ -5,25 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use crate::oidc_ground::eventually;
-use crate::scene::{Scene, follow_hint};
+use crate::scene::{Scene, failing, follow_hint};
 use crate::support::detached;
 
 /// Every way of replacing a file.
 const RENAME: &str = "rename,renameat,renameat2";
-
-/// `strace`, which makes a system call fail in the wrapped program.
-fn failing(injection: &str) -> Vec<String> {
-    let calls = injection.split(':').next().expect("a call is named");
-    ["strace", "-f", "-qq", "-o", "/dev/null", "-e"]
-        .map(String::from)
-        .into_iter()
-        .chain([
-            format!("trace={calls}"),
-            "-e".into(),
-            format!("inject={injection}"),
-        ])
-        .collect()
-}
 
 /// A mount namespace of its own, prepared by `script`; `$STATE` is the state directory.
 fn mounted(script: &str) -> Vec<String> {
@@ -57,17 +43,13 @@ fn faults() -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-fn words(wrapper: &[String]) -> Vec<&str> {
-    wrapper.iter().map(String::as_str).collect()
-}
-
 #[test]
 fn a_store_that_cannot_be_written_is_noticed_before_the_refresh_token_is_spent() {
     let scene = Scene::signed_in();
     scene.age(-1);
     let before = scene.session();
     for (fault, wrapper) in faults() {
-        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get"]));
+        let ran = scene.run_command(scene.wrapped(&wrapper, &["get"]));
         let error = ran.failed(9);
         assert!(error.starts_with("error: the "), "{fault}: {error}");
         assert!(error.contains("\nhint: "), "{fault}: {error}");
@@ -96,7 +78,7 @@ fn where_the_store_cannot_be_written_an_aging_token_is_handed_out_while_it_is_va
     scene.age(200);
     let before = scene.session();
     for (fault, wrapper) in faults() {
-        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
+        let ran = scene.run_command(scene.wrapped(&wrapper, &["get", "-o", "json"]));
         assert!(
             ran.stderr
                 .starts_with("warning: the token of profile `api`"),
@@ -110,7 +92,7 @@ fn where_the_store_cannot_be_written_an_aging_token_is_handed_out_while_it_is_va
     }
     for strict in ["--force-refresh", "--min-valid=5m"] {
         let wrapper = failing("fsync:error=EIO");
-        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get", strict]));
+        let ran = scene.run_command(scene.wrapped(&wrapper, &["get", strict]));
         ran.failed(9);
         assert_eq!(scene.refreshes(), 0, "{strict}");
     }
@@ -126,8 +108,7 @@ fn a_token_that_cannot_be_kept_is_handed_out_with_a_loud_warning() {
                 scene.age(-1);
                 let before = scene.session();
                 let wrapper = failing(&injection.replace("rename", RENAME));
-                let ran =
-                    scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
+                let ran = scene.run_command(scene.wrapped(&wrapper, &["get", "-o", "json"]));
                 assert!(
                     ran.stderr.starts_with(
                         "warning: the new tokens of profile `api` could not be kept: "
@@ -162,7 +143,7 @@ fn a_save_that_fails_once_is_done_again() {
                 let scene = Scene::signed_in();
                 scene.age(-1);
                 let wrapper = failing(&injection.replace("rename", RENAME));
-                let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get"]));
+                let ran = scene.run_command(scene.wrapped(&wrapper, &["get"]));
                 assert_eq!(ran.stderr, "", "{injection}");
                 let token = ran.ok();
                 assert_eq!(scene.run(&["get"]).ok(), token, "{injection}: it was kept");
@@ -177,7 +158,7 @@ fn a_save_that_fails_once_is_done_again() {
 fn a_sign_in_that_could_not_be_kept_is_not_asked_for() {
     let scene = Scene::new();
     let wrapper = failing("fsync:error=EIO");
-    let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["login"]));
+    let ran = scene.run_command(scene.wrapped(&wrapper, &["login"]));
     let error = ran.failed(9);
     assert!(
         error.starts_with("error: the session cannot be written"),
@@ -192,7 +173,7 @@ fn a_sign_in_that_cannot_be_kept_after_all_still_answers_the_call() {
     // The first two keep that somebody is asked: the file, and its name.
     let wrapper = failing("fsync:error=EIO:when=3+");
     let arguments = ["get", "--interactive", "always", "-o", "json"];
-    let ran = scene.run_command(scene.wrapped(&words(&wrapper), &arguments));
+    let ran = scene.run_command(scene.wrapped(&wrapper, &arguments));
     assert!(
         ran.stderr
             .contains("warning: the sign-in could not be kept: "),
@@ -201,7 +182,7 @@ fn a_sign_in_that_cannot_be_kept_after_all_still_answers_the_call() {
     assert_eq!(ran.json()["source"], "device_code");
     scene.run(&["get"]).failed(4);
 
-    let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["login"]));
+    let ran = scene.run_command(scene.wrapped(&wrapper, &["login"]));
     let error = ran.failed(9);
     assert!(
         error.contains("error: the session cannot be written"),
@@ -304,7 +285,7 @@ fn what_a_dead_process_left_is_removed_by_the_next_that_holds_the_lock() {
     let scene = Scene::signed_in();
     scene.age(-1);
     let wrapper = failing(&format!("{RENAME}:signal=SIGKILL:when=1"));
-    scene.run_command(scene.wrapped(&words(&wrapper), &["get"]));
+    scene.run_command(scene.wrapped(&wrapper, &["get"]));
     let left = |scene: &Scene| {
         let names = scene.beside_session().into_iter();
         names.filter(|name| name.starts_with(".tmp-")).count()
@@ -328,7 +309,7 @@ fn ctrl_c_during_a_refresh_ends_serve_after_the_answer() {
     let request = r#"{"kind":"get","force_refresh":true}"#;
     let script = format!("printf '%s\\n%s\\n' '{request}' '{request}' | \"$@\"");
     let mut wrapper = vec!["sh", "-c", &script, "sh"];
-    wrapper.extend(words(&told));
+    wrapper.extend(told.iter().map(String::as_str));
     let mut command = scene.wrapped(&wrapper, &["serve"]);
     let output = command.output().expect("sh starts");
     assert_eq!(output.status.code(), Some(130), "{output:?}");
@@ -382,7 +363,7 @@ fn where_there_are_no_locks_a_refresh_goes_on_with_a_warning() {
     ] {
         scene.age(-1);
         let wrapper = failing(injection);
-        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get", "-o", "json"]));
+        let ran = scene.run_command(scene.wrapped(&wrapper, &["get", "-o", "json"]));
         for told in ["cannot be locked", "could lose the sign-in"] {
             assert_eq!(ran.stderr.contains(told), is_warned, "{injection}: {ran:?}");
         }
@@ -398,7 +379,7 @@ fn a_lock_that_fails_where_there_are_locks_is_an_error_and_nothing_is_spent() {
     let session = scene.session();
     for injection in ["flock:error=EIO", "flock:error=EBADF"] {
         let wrapper = failing(injection);
-        let ran = scene.run_command(scene.wrapped(&words(&wrapper), &["get"]));
+        let ran = scene.run_command(scene.wrapped(&wrapper, &["get"]));
         let error = ran.failed(9);
         assert!(error.contains("cannot be locked"), "{error}");
         assert!(error.contains("\nhint: "), "{error}");

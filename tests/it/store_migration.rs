@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::oidc_ground::eventually;
+use crate::scene::failing;
 use crate::secret_service::{self, lacks_tools};
 use crate::store_ground::Ground;
 
@@ -286,20 +287,7 @@ fn a_rekey_that_dies_leaves_no_key_in_the_keyring_that_the_next_one_does_not_for
     // That a key will be made, which was chosen, the session, and what is forgotten, are written so.
     for nth in 1..=4 {
         let calls = "rename,renameat,renameat2";
-        let (trace, kill) = (
-            format!("trace={calls}"),
-            format!("inject={calls}:signal=SIGKILL:when={nth}"),
-        );
-        let wrapper = [
-            "strace",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            &trace,
-            "-e",
-            &kill,
-        ];
+        let wrapper = failing(&format!("{calls}:signal=SIGKILL:when={nth}"));
         let command = ground.scene.wrapped(&wrapper, &["store", "rekey"]);
         assert_eq!(
             ground.run_command(command).code,
