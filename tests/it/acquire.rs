@@ -1779,6 +1779,7 @@ fn a_gateway_that_got_no_answer_does_not_know_either() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_secret_s_source_is_asked_once_for_a_sign_in() {
     let directory = tempfile::tempdir().expect("a directory can be made");

@@ -1,8 +1,5 @@
 //! Which profile answers a tool, and who hears of it where a mistake keeps it from that.
 
-use std::fs;
-use std::process::Command;
-
 use serde_json::json;
 
 use crate::scene::{Scene, profile};
@@ -10,18 +7,14 @@ use crate::support::{Ran, Sandbox};
 
 const NOBODY: &str = "https://login.example";
 
-/// A tool's call: the line of a shell, what comes in on stdin, and `CRED_HELPER_PROFILE`.
+/// A tool's call: its words, what comes in on stdin, and `CRED_HELPER_PROFILE`.
 fn tool(sandbox: &Sandbox, line: &str, stdin: &str, profile: Option<&str>) -> Ran {
-    fs::write(sandbox.path().join("stdin"), stdin).expect("it can be written");
-    let mut command = Command::new("sh");
-    sandbox.prepare(&mut command);
-    command
-        .env("PATH", sandbox.path_with_links())
-        .args(["-c", &format!("exec cred-helper {line} < stdin")]);
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut command = sandbox.command(&words);
     if let Some(name) = profile {
         command.env("CRED_HELPER_PROFILE", name);
     }
-    sandbox.run_command(command)
+    sandbox.run_with_input(command, stdin)
 }
 
 const OF_GIT: &str = "protocol=https\nhost=api.example\n\n";
@@ -314,7 +307,7 @@ fn git_is_told_to_tell_the_path_where_that_alone_is_wanting() {
     }
 }
 
-/// How each tool names this URL to its helper: the command line, and what comes in on stdin.
+/// How each tool names this URL to its helper: its words, and what comes in on stdin.
 fn named_by_each_tool(url: &str) -> Vec<(&'static str, String)> {
     let (protocol, rest) = url.split_once("://").expect("it has a scheme");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));

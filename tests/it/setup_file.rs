@@ -5,8 +5,9 @@ use std::process::Command;
 use std::thread;
 
 use crate::oidc_ground::eventually;
-use crate::setup_ground::{CANARY, Home, Row, rows, set_mode};
+use crate::setup_ground::{CANARY, Home, Row, rows};
 use crate::support::detached;
+use crate::support::set_mode;
 use crate::tool::{KUBECTL, needs};
 
 #[test]
@@ -33,7 +34,11 @@ fn what_setup_wrote_is_undone_byte_for_byte() {
         assert_eq!(home.kept().0, 1, "{}", row.tool);
         for (own, (_, mode)) in &after {
             let is_ours = own.starts_with(home.0.state().join("setup"));
-            assert!(!is_ours || *mode == 0o600, "{} is private", own.display());
+            assert!(
+                !is_ours || *mode == Some(0o600),
+                "{} is private",
+                own.display()
+            );
         }
 
         let again = home.setup(row.tool).ok();
@@ -166,7 +171,7 @@ fn a_new_file_is_private_and_undo_removes_it() {
         let path = home.0.path().join(row.path);
         let said = home.setup(&format!("{} {words}", row.tool)).ok();
         assert!(said.starts_with("--- /dev/null\n"), "{said}");
-        assert_eq!(home.files()[&path].1, 0o600, "{said}");
+        assert_eq!(home.files()[&path].1, Some(0o600), "{said}");
         let said = home.setup(&format!("{} --undo", row.tool)).ok();
         assert!(said.contains("\n+++ /dev/null\n"), "{said}");
         let mut after = home.files();
@@ -175,7 +180,6 @@ fn a_new_file_is_private_and_undo_removes_it() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_link_stays_a_link_and_what_it_names_is_written() {
     needs!(KUBECTL);
@@ -198,7 +202,6 @@ fn a_link_stays_a_link_and_what_it_names_is_written() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn what_lies_beside_the_file_stays_as_it_is() {
     needs!(KUBECTL);
@@ -216,7 +219,6 @@ fn what_lies_beside_the_file_stays_as_it_is() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_link_in_the_place_of_a_copy_is_not_followed() {
     needs!(KUBECTL);

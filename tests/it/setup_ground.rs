@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, mode};
 
 /// A secret that stands in every configuration, and must never be shown.
 pub(crate) const CANARY: &str = "canary-that-nobody-may-see";
@@ -36,7 +36,7 @@ scopes = [\"s\"]
 pub(crate) struct Home(pub(crate) Sandbox);
 
 /// A file's content, or where its link leads, and its mode.
-pub(crate) type Files = BTreeMap<PathBuf, (Vec<u8>, u32)>;
+pub(crate) type Files = BTreeMap<PathBuf, (Vec<u8>, Option<u32>)>;
 
 /// A tool, where its configuration lies in the home, and one that somebody wrote.
 pub(crate) struct Row {
@@ -226,29 +226,7 @@ fn visit(folder: &Path, files: &mut Files) {
             Ok(target) => target.into_os_string().into_encoded_bytes(),
             Err(_) => fs::read(&path).expect("it can be read"),
         };
-        files.insert(path, (content, mode(&metadata)));
+        let mode = mode(&path);
+        files.insert(path, (content, mode));
     }
-}
-
-#[cfg(unix)]
-fn mode(metadata: &fs::Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o7777
-}
-
-#[cfg(not(unix))]
-fn mode(_metadata: &fs::Metadata) -> u32 {
-    0
-}
-
-/// Sets a file's mode.
-pub(crate) fn set_mode(path: &Path, mode: u32) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let permissions = fs::Permissions::from_mode(mode);
-        fs::set_permissions(path, permissions).expect("its permissions can be set");
-    }
-    #[cfg(not(unix))]
-    drop((path, mode));
 }

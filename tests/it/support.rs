@@ -124,6 +124,7 @@ impl Sandbox {
                 command.env(name, value);
             }
         }
+        system::prepare(command);
     }
 
     /// Runs the binary without a controlling terminal.
@@ -137,6 +138,15 @@ impl Sandbox {
             .output()
             .expect("setsid and the binary start");
         self.checked(output)
+    }
+
+    /// The same with this text on stdin.
+    pub(crate) fn run_with_input(&self, command: Command, input: &str) -> Ran {
+        let path = self.path().join("stdin");
+        fs::write(&path, input).expect("it can be written");
+        let file = fs::File::open(path).expect("it is there");
+        let output = detached(command).stdin(file).output();
+        self.checked(output.expect("setsid and the binary start"))
     }
 
     /// Starts a shell command under a controlling terminal. `cred-helper` is the binary; what the
@@ -177,10 +187,7 @@ impl Sandbox {
         let binary = Command::cargo_bin("cred-helper").expect("the binary is built");
         let link = self.bin().join(name);
         if !link.exists() {
-            #[cfg(unix)]
-            std::os::unix::fs::symlink(binary.get_program(), &link).expect("a link can be made");
-            #[cfg(not(unix))]
-            fs::copy(binary.get_program(), link.with_extension("exe")).expect("it can be copied");
+            system::link(binary.get_program().as_ref(), &link).expect("a link can be made");
         }
         link
     }
@@ -331,22 +338,9 @@ impl InTerminal<'_> {
     }
 }
 
-/// The same command in a session of its own: no controlling terminal.
+/// The same command without a controlling terminal: in a session of its own, where there are any.
 pub(crate) fn detached(command: Command) -> Command {
-    let mut detached = Command::new("setsid");
-    detached
-        .arg("--wait")
-        .arg(command.get_program())
-        .args(command.get_args());
-    detached.env_clear();
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            detached.env(name, value);
-        }
-    }
-    if let Some(directory) = command.get_current_dir() {
-        detached.current_dir(directory);
-    }
+    let mut detached = system::without_terminal(command);
     detached
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -363,14 +357,17 @@ pub(crate) fn interrupt(child: &Child) {
 
 /// Makes a directory its owner's alone.
 pub(crate) fn private(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-            .expect("its permissions can be set");
-    }
-    #[cfg(not(unix))]
-    drop(path);
+    set_mode(path, 0o700);
+}
+
+/// Gives a file or directory this mode, where files have one.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    system::set_mode(path, mode);
+}
+
+/// The mode of a file or directory, where files have one.
+pub(crate) fn mode(path: &Path) -> Option<u32> {
+    system::mode(path)
 }
 
 impl Ran {
@@ -392,4 +389,83 @@ impl Ran {
         let text = self.ok();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
+}
+
+/// What differs between systems.
+#[cfg(unix)]
+mod system {
+    use std::fs::{self, Permissions};
+    use std::io;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
+    use std::process::Command;
+
+    pub(super) fn prepare(_command: &mut Command) {}
+
+    /// A session has no controlling terminal before somebody opens one.
+    pub(super) fn without_terminal(command: Command) -> Command {
+        let mut detached = Command::new("setsid");
+        detached
+            .arg("--wait")
+            .arg(command.get_program())
+            .args(command.get_args());
+        detached.env_clear();
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                detached.env(name, value);
+            }
+        }
+        if let Some(directory) = command.get_current_dir() {
+            detached.current_dir(directory);
+        }
+        detached
+    }
+
+    pub(super) fn link(program: &Path, link: &Path) -> io::Result<()> {
+        symlink(program, link)
+    }
+
+    pub(super) fn mode(path: &Path) -> Option<u32> {
+        let metadata = fs::symlink_metadata(path).expect("it is there");
+        Some(metadata.permissions().mode() & 0o7777)
+    }
+
+    pub(super) fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+    }
+}
+
+/// The same.
+#[cfg(windows)]
+mod system {
+    use std::fs;
+    use std::io;
+    use std::os::windows::process::CommandExt as _;
+    use std::path::Path;
+    use std::process::Command;
+
+    /// Without the first no socket is opened; and there always is a browser here.
+    pub(super) fn prepare(command: &mut Command) {
+        let root = std::env::var_os("SYSTEMROOT").expect("Windows sets it");
+        command
+            .env("SYSTEMROOT", root)
+            .env("CRED_HELPER_BROWSER", "none");
+    }
+
+    pub(super) fn without_terminal(mut command: Command) -> Command {
+        /// `DETACHED_PROCESS`: it has no console.
+        const DETACHED: u32 = 8;
+        command.creation_flags(DETACHED);
+        command
+    }
+
+    pub(super) fn link(program: &Path, link: &Path) -> io::Result<()> {
+        fs::copy(program, link.with_extension("exe")).map(drop)
+    }
+
+    pub(super) fn mode(_path: &Path) -> Option<u32> {
+        None
+    }
+
+    pub(super) fn set_mode(_path: &Path, _mode: u32) {}
 }

@@ -390,6 +390,9 @@ fn directories(path: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// What is answered otherwise on Windows, where it is not told whether there is a process.
+const OF_PROCESSES: &str = "nuget/a_whole_conversation";
+
 #[test]
 fn every_transcript_is_replayed_to_the_byte() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/protocol");
@@ -400,6 +403,9 @@ fn every_transcript_is_replayed_to_the_byte() {
             .and_then(|name| name.to_str())
             .expect("it has a name");
         for case in directories(&tool) {
+            if cfg!(windows) && case.ends_with(OF_PROCESSES) {
+                continue;
+            }
             for (file, came) in replay(name, &case) {
                 let path = case.join(file);
                 let is_there = file != "stderr" || path.exists() || !came.is_empty();
