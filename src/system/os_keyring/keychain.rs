@@ -1,6 +1,7 @@
 //! The Keychain of macOS: a generic password each, in the user's default keychain.
 
 use security_framework::base::Error;
+use security_framework::os::macos::keychain::{KeychainUserInteractionLock, SecKeychain};
 use security_framework::passwords::{
     delete_generic_password, get_generic_password, set_generic_password,
 };
@@ -30,7 +31,8 @@ pub(super) fn find(_environment: &dyn Environment) -> Result<Place, KeyringFailu
     Ok(Place)
 }
 
-pub(super) fn check(_place: &Place, _limits: Limits) -> Result<(), KeyringFailure> {
+pub(super) fn check(_place: &Place, limits: Limits) -> Result<(), KeyringFailure> {
+    let _silence = silence(limits)?;
     // Asking for what is not there tells whether it answers.
     get(" ").map(drop)
 }
@@ -43,8 +45,9 @@ pub(super) fn is_locked(_place: &Place, _limits: Limits) -> Result<bool, Keyring
 pub(super) fn read(
     _place: &Place,
     name: &str,
-    _limits: Limits,
+    limits: Limits,
 ) -> Result<Option<Secret>, KeyringFailure> {
+    let _silence = silence(limits)?;
     get(name)?.map(secret).transpose()
 }
 
@@ -52,16 +55,28 @@ pub(super) fn write(
     _place: &Place,
     name: &str,
     value: &Secret,
-    _limits: Limits,
+    limits: Limits,
 ) -> Result<(), KeyringFailure> {
+    let _silence = silence(limits)?;
     set_generic_password(SERVICE, name, value.expose().as_bytes()).map_err(|error| failure(&error))
 }
 
-pub(super) fn remove(_place: &Place, name: &str, _limits: Limits) -> Result<(), KeyringFailure> {
+pub(super) fn remove(_place: &Place, name: &str, limits: Limits) -> Result<(), KeyringFailure> {
+    let _silence = silence(limits)?;
     match delete_generic_password(SERVICE, name) {
         Err(error) if error.code() != NOT_FOUND => Err(failure(&error)),
         _ => Ok(()),
     }
+}
+
+/// What keeps macOS from asking a person for the keychain's password while it lives, where nobody may
+/// be asked: what is locked is an error then.
+fn silence(limits: Limits) -> Result<Option<KeychainUserInteractionLock>, KeyringFailure> {
+    let silence = limits
+        .prompt
+        .is_zero()
+        .then(SecKeychain::disable_user_interaction);
+    silence.transpose().map_err(|error| failure(&error))
 }
 
 fn get(name: &str) -> Result<Option<Vec<u8>>, KeyringFailure> {
