@@ -35,7 +35,7 @@ impl<'a> Machine<'a> {
         let lost = |what: &str| Error::new(ErrorKind::Store, format!("{what} cannot be found"));
         let own = process::own_program().ok_or_else(|| lost("this program's own file"))?;
         let found = process::find(NAME, context.environment)
-            .filter(|found| is_same(found, &own))
+            .filter(|found| platform::is_same_program(found, &own))
             .and_then(|found| std::path::absolute(found).ok());
         Ok(Self {
             context,
@@ -195,7 +195,7 @@ impl<'a> Machine<'a> {
             Link::Named(name) => self.find(name),
         };
         let is_done = found.is_some_and(|found| found != link && self.is_ours(&found));
-        !is_done && !is_same(&link, &self.program)
+        !is_done && !platform::is_same_program(&link, &self.program)
     }
 
     /// Makes our program known under another name, unless it is on PATH already where that does;
@@ -265,7 +265,7 @@ impl<'a> Machine<'a> {
     /// be a link to us.
     fn is_ours(&self, found: &Path) -> bool {
         let name = found.file_name().unwrap_or_default().to_string_lossy();
-        name.contains(NAME) || is_same(found, &self.program)
+        name.contains(NAME) || platform::is_same_program(found, &self.program)
     }
 
     /// Whether this program answers under a name that others have too: by our link, or as the first on
@@ -350,10 +350,4 @@ impl Drop for Copy {
     fn drop(&mut self) {
         drop(fs::remove_file(&self.path));
     }
-}
-
-/// Whether two paths lead to one file.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let canonical = |path: &Path| fs::canonicalize(path).ok();
-    canonical(one).is_some_and(|one| canonical(other).is_some_and(|other| one == other))
 }

@@ -484,6 +484,12 @@ pub fn link_program(program: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(program, link)
 }
 
+/// Whether two paths lead to one program.
+pub fn is_same_program(one: &Path, other: &Path) -> bool {
+    let canonical = |path: &Path| fs::canonicalize(path).ok();
+    canonical(one).is_some_and(|one| canonical(other).is_some_and(|other| one == other))
+}
+
 /// Does `work` once: whoever has a file open here hinders nobody.
 ///
 /// # Errors

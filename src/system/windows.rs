@@ -319,6 +319,15 @@ pub fn link_program(program: &Path, link: &Path) -> io::Result<()> {
     std::fs::hard_link(program, link).or_else(|_| std::fs::copy(program, link).map(drop))
 }
 
+/// Whether two paths lead to one program: nothing but their bytes tells that of a hard link or a copy, nor
+/// that one was made of a program that was replaced since.
+pub fn is_same_program(one: &Path, other: &Path) -> bool {
+    let length = |path: &Path| std::fs::metadata(path).map(|found| found.len()).ok();
+    let bytes = |path: &Path| std::fs::read(path).ok();
+    length(one).is_some_and(|own| length(other) == Some(own))
+        && bytes(one).is_some_and(|own| bytes(other) == Some(own))
+}
+
 /// Does `work`, and again for a moment while it is refused because somebody has the file open: a
 /// virus scanner, or on file systems without POSIX renames (FAT, network drives) any reader of a
 /// file that is to be replaced.
@@ -364,4 +373,78 @@ pub fn tells_of_no_room(_error: &io::Error) -> bool {
 /// None.
 pub fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io;
+    use std::os::windows::fs::OpenOptionsExt;
+
+    use super::{is_same_program, link_program, patiently};
+
+    #[test]
+    fn a_file_that_somebody_has_for_a_moment_is_replaced_when_they_let_go_of_it() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let [old, new] = ["old", "new"].map(|name| directory.path().join(name));
+        for path in [&old, &new] {
+            fs::write(path, path.as_os_str().as_encoded_bytes()).expect("it can be written");
+        }
+        // As a virus scanner: nobody else may read, write or remove it.
+        let mut alone = OpenOptions::new();
+        let alone = alone.read(true).share_mode(0);
+        let mut scanner = Some(alone.open(&old).expect("it is there"));
+        let mut attempts = 0;
+        patiently(|| {
+            attempts += 1;
+            if attempts == 3 {
+                scanner = None;
+            }
+            fs::rename(&new, &old)
+        })
+        .expect("it is free in the end");
+        assert_eq!(attempts, 3);
+        assert_eq!(
+            fs::read(&old).expect("it is there"),
+            new.as_os_str().as_encoded_bytes()
+        );
+    }
+
+    #[test]
+    fn a_link_and_a_copy_are_the_same_program_until_it_is_replaced() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let [program, link, copy] =
+            ["program", "link", "copy"].map(|name| directory.path().join(name));
+        fs::write(&program, "one").expect("it can be written");
+        link_program(&program, &link).expect("it can be linked");
+        fs::copy(&program, &copy).expect("it can be copied");
+        assert!(
+            [&program, &link, &copy]
+                .iter()
+                .all(|path| is_same_program(path, &program))
+        );
+        // As an installer does it.
+        fs::remove_file(&program).expect("it is ours");
+        assert!(!is_same_program(&link, &program));
+        fs::write(&program, "two").expect("it can be written");
+        assert!(
+            [&link, &copy]
+                .iter()
+                .all(|path| !is_same_program(path, &program))
+        );
+    }
+
+    #[test]
+    fn what_fails_for_good_is_not_done_again() {
+        let mut attempts = 0;
+        let error = patiently(|| {
+            attempts += 1;
+            fs::read("there is no such file")
+        });
+        assert_eq!(
+            error.map_err(|error| error.kind()),
+            Err(io::ErrorKind::NotFound)
+        );
+        assert_eq!(attempts, 1);
+    }
 }
