@@ -73,7 +73,7 @@ fn profiles_are_found_and_a_mistake_is_told_with_its_place() {
         .sandbox
         .write_profiles(&format!("{text}scopes = 7\r\n"));
     let error = scene.run(&["profile", "check"]).failed(3);
-    assert!(error.contains(&format!("{config}:9:")), "{error}");
+    assert!(error.contains(&format!("{config}:10:")), "{error}");
 }
 
 #[test]
