@@ -140,21 +140,10 @@ fn install() {
 /// A terminal that is closed says so twice, once through the shell and once when that ends: the
 /// second time is no wish to end at once.
 fn install_hang_up(signal: i32) {
-    if is_ignored(signal) {
+    if platform::is_ignored(signal) {
         return;
     }
     let installed = flag::register_conditional_shutdown(signal, 129, &AT_ONCE)
         .and_then(|_| flag::register(signal, &PENDING));
     drop(installed);
-}
-
-/// Whether whoever started the process had it ignore a signal, as `nohup` does. Only Linux tells;
-/// elsewhere it is taken for one that is not ignored.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }

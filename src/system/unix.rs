@@ -21,6 +21,17 @@ use crate::text::shell_word;
 /// The signal of a terminal that is closed.
 pub const HANG_UP: Option<i32> = Some(Signal::HUP.as_raw());
 
+/// Whether whoever started the process had it ignore a signal, as `nohup` does. Only Linux tells;
+/// elsewhere it is taken for one that is not ignored.
+pub fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// The keyboard of the controlling terminal, while a line is read that may be longer than a terminal
 /// keeps by itself (4096 bytes).
 pub struct Keyboard {

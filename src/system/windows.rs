@@ -17,6 +17,11 @@ use crate::context::{Clock, Environment};
 /// The signal of a terminal that is closed: there is none.
 pub const HANG_UP: Option<i32> = None;
 
+/// Whether whoever started the process had it ignore a signal: there is no such thing.
+pub fn is_ignored(_signal: i32) -> bool {
+    false
+}
+
 /// The keyboard of the console.
 pub struct Keyboard {
     lines: mpsc::Receiver<Vec<u8>>,

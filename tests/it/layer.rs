@@ -121,6 +121,15 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("os::linux", &["system/os_keyring/bus.rs"]),
     ("os::windows", &["system/windows.rs"]),
+    ("libc::", &[]),
+    ("windows_sys::", &[]),
+    ("\"/proc/", &["system/unix.rs"]),
+    ("\"/dev/tty", &["system/unix.rs"]),
+    // The latter two in tests.
+    (
+        "consts::OS",
+        &["system/unix.rs", "store/lock.rs", "system/browser.rs"],
+    ),
 ];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
