@@ -197,9 +197,12 @@ pub fn run_in_our_place(command: &mut Command) -> io::Result<u8> {
 /// Whether nobody reads our stdout any more: a pipe, a connection or a terminal that was closed.
 pub fn is_reader_gone() -> bool {
     let stdout = io::stdout();
-    // An end is told without being asked for.
+    // An end is told without being asked for. So is, on macOS, that a device cannot be watched, which
+    // `/dev/null` is.
     let mut wanted = [PollFd::new(&stdout, PollFlags::empty())];
-    rustix::event::poll(&mut wanted, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    let told = rustix::event::poll(&mut wanted, Some(&Timespec::default()));
+    let end = PollFlags::HUP | PollFlags::ERR;
+    told.is_ok() && wanted[0].revents().intersects(end)
 }
 
 /// Whether a child has ended. It is not waited for: until then no other process can have its id, nor
