@@ -14,8 +14,10 @@ use cred_helper::error::{Error, ErrorKind};
 use cred_helper::store::msal::lock::{MsalGuard, acquire};
 use cred_helper::system::clock::SystemClock;
 
+use crate::authority::{Endpoint, Fault};
 use crate::fake::{START, World};
-use crate::oidc_ground::for_each;
+use crate::msal_cache::Shared;
+use crate::oidc_ground::{eventually, for_each};
 use crate::tool::{MSAL_EXTENSIONS, PORTALOCKER, Tool, note_missing};
 
 /// How long is waited for what happens by itself?
@@ -39,6 +41,14 @@ enum Kind {
 impl Kind {
     /// All but ours.
     const LIBRARIES: [Self; 4] = [Self::Python, Self::Portalocker, Self::Go, Self::Dotnet];
+
+    /// How it is spoken of, by what it has written.
+    fn as_told(self, process: u32) -> String {
+        if self == Self::Go {
+            return "a process that does not say its name".to_owned();
+        }
+        format!("process {process}, `")
+    }
 
     /// Starts one; `None`, if something is missing here.
     fn start(self, cache: &Path, count: u32) -> Option<Process> {
@@ -71,7 +81,10 @@ impl Kind {
             .args(["-B", script, name])
             .arg(cache)
             .arg(count.to_string())
-            .env("PYTHONPATH", std::env::join_paths(paths).unwrap());
+            .env(
+                "PYTHONPATH",
+                std::env::join_paths(paths).expect("no path has a colon"),
+            );
         Some(Process::new(command))
     }
 }
@@ -81,7 +94,7 @@ const JOB: [&str; 2] = ["MSAL_LOCK_CACHE", "MSAL_LOCK_COUNT"];
 
 /// This test binary, which does [`one_of_ours`] alone.
 fn ours(cache: &Path, count: u32) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = Command::new(std::env::current_exe().expect("a test knows its own path"));
     command
         .args(["--exact", "msal_lock::one_of_ours"])
         .args(["--ignored", "--nocapture"])
@@ -123,7 +136,7 @@ impl Process {
         let mut child = command.spawn().expect("python3 can be started");
         Self {
             stdin: child.stdin.take(),
-            said: Box::new(BufReader::new(child.stdout.take().unwrap())),
+            said: Box::new(BufReader::new(child.stdout.take().expect("it is a pipe"))),
             child,
         }
     }
@@ -133,7 +146,7 @@ impl Process {
     fn says(&mut self, word: &str) {
         loop {
             let mut line = String::new();
-            let count = self.said.read_line(&mut line).unwrap();
+            let count = self.said.read_line(&mut line).expect("it says text");
             assert_ne!(count, 0, "it ended without saying `{word}`");
             if line.trim() == word {
                 return;
@@ -146,14 +159,14 @@ impl Process {
     fn end(mut self) {
         drop(self.stdin.take());
         // Until it has ended: a full pipe would stop it.
-        std::io::copy(&mut self.said, &mut std::io::sink()).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        std::io::copy(&mut self.said, &mut std::io::sink()).expect("it can be read");
+        assert!(self.child.wait().expect("it ends").success());
     }
 
     /// Kills it. It is gone then.
     fn kill(mut self) -> u32 {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
         self.child.id()
     }
 }
@@ -168,7 +181,7 @@ impl Drop for Process {
 
 /// A directory, and the paths of a cache in it and of its lock.
 fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory can be made");
     let cache = directory.path().join("cache.json");
     let lock = directory.path().join("cache.json.lockfile");
     (directory, cache, lock)
@@ -189,61 +202,60 @@ fn really_acquire(cache: &Path, limit: Duration) -> (Result<MsalGuard, Error>, V
 
 /// Says of a file that it was written so long before [`START`].
 fn set_age(lock: &Path, age: u64) {
-    let start = UNIX_EPOCH + Duration::from_secs(START.0.try_into().unwrap());
-    let file = fs::File::options().write(true).open(lock).unwrap();
-    file.set_modified(start - Duration::from_secs(age)).unwrap();
+    let start = UNIX_EPOCH + Duration::from_secs(START.0.try_into().expect("it is after 1970"));
+    let file = fs::File::options()
+        .write(true)
+        .open(lock)
+        .expect("it is there");
+    file.set_modified(start - Duration::from_secs(age))
+        .expect("its time can be set");
 }
 
 #[test]
 fn who_has_the_lock_makes_the_others_wait() {
-    for_each(Kind::LIBRARIES, they_wait_for_each_other);
-}
+    for_each(Kind::LIBRARIES, |kind| {
+        let (_directory, cache, lock) = place();
+        let Some(mut theirs) = kind.start(&cache, 0) else {
+            return;
+        };
+        theirs.says("held");
+        let before = fs::read(&lock).unwrap();
+        let (result, _) = really_acquire(&cache, Duration::from_millis(300));
+        let error = result.expect_err("it is held");
+        assert_eq!(error.kind(), ErrorKind::Busy);
+        let holder = kind.as_told(theirs.child.id());
+        assert!(error.message().contains(&holder), "{kind:?}: {error:?}");
+        assert!(error.message().contains(lock.to_str().unwrap()));
+        assert!(
+            error
+                .hint_text()
+                .is_some_and(|hint| hint.contains("remove"))
+        );
+        assert_eq!(fs::read(&lock).unwrap(), before, "{kind:?}");
 
-fn they_wait_for_each_other(kind: Kind) {
-    let (_directory, cache, lock) = place();
-    let Some(mut theirs) = kind.start(&cache, 0) else {
-        return;
-    };
-    theirs.says("held");
-    let before = fs::read(&lock).unwrap();
-    let (result, _) = really_acquire(&cache, Duration::from_millis(300));
-    let error = result.expect_err("it is held");
-    assert_eq!(error.kind(), ErrorKind::Busy);
-    let holder = match kind {
-        Kind::Go => "a process that does not say its name".to_owned(),
-        _ => format!("process {}", theirs.child.id()),
-    };
-    assert!(error.message().contains(&holder), "{kind:?}: {error:?}");
-    assert!(error.message().contains(lock.to_str().unwrap()));
-    assert!(
-        error
-            .hint_text()
-            .is_some_and(|hint| hint.contains("remove"))
-    );
-    assert_eq!(fs::read(&lock).unwrap(), before, "{kind:?}");
+        let waiting = {
+            let cache = cache.clone();
+            thread::spawn(move || really_acquire(&cache, LONG))
+        };
+        theirs.end();
+        let (result, warnings) = waiting.join().unwrap();
+        let guard = result.unwrap();
+        assert_eq!(warnings, [""; 0], "{kind:?}");
+        assert_eq!(
+            fs::read_to_string(&lock).unwrap(),
+            format!("{} cred-helper", std::process::id())
+        );
+        let mode = fs::metadata(&lock).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
 
-    let waiting = {
-        let cache = cache.clone();
-        thread::spawn(move || really_acquire(&cache, LONG))
-    };
-    theirs.end();
-    let (result, warnings) = waiting.join().unwrap();
-    let guard = result.unwrap();
-    assert_eq!(warnings, [""; 0], "{kind:?}");
-    assert_eq!(
-        fs::read_to_string(&lock).unwrap(),
-        format!("{} cred-helper", std::process::id())
-    );
-    let mode = fs::metadata(&lock).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-
-    let mut theirs = kind.start(&cache, 0).unwrap();
-    theirs.says("waiting");
-    assert!(guard.is_intact(), "{kind:?}");
-    drop(guard);
-    theirs.says("held");
-    theirs.end();
-    assert!(!lock.exists(), "{kind:?}");
+        let mut theirs = kind.start(&cache, 0).unwrap();
+        theirs.says("waiting");
+        assert!(guard.is_intact(), "{kind:?}");
+        drop(guard);
+        theirs.says("held");
+        theirs.end();
+        assert!(!lock.exists(), "{kind:?}");
+    });
 }
 
 #[test]
@@ -256,21 +268,17 @@ fn what_a_killed_process_leaves_behind_is_taken_over_and_said_so() {
         victim.says("held");
         let process = victim.kill();
         assert!(lock.exists());
-        let (result, warnings) = match kind {
-            // Nobody waits for one of ours, however young its file is.
-            Kind::Ours => really_acquire(&cache, Duration::ZERO),
-            _ => {
-                set_age(&lock, 3600);
-                let world = World::without_terminal();
-                let result = acquire(&cache, Duration::ZERO, &world.context());
-                (result, world.warnings.take())
-            }
+        // Nobody waits for one of ours, however young its file is.
+        let (result, warnings) = if kind == Kind::Ours {
+            really_acquire(&cache, Duration::ZERO)
+        } else {
+            set_age(&lock, 3600);
+            let world = World::without_terminal();
+            let result = acquire(&cache, Duration::ZERO, &world.context());
+            (result, world.warnings.take())
         };
         let guard = result.unwrap();
-        let holder = match kind {
-            Kind::Go => "a process that does not say its name".to_owned(),
-            _ => format!("process {process}, `"),
-        };
+        let holder = kind.as_told(process);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         for part in [lock.to_str().unwrap(), &holder] {
             assert!(warnings[0].contains(part), "{kind:?}: {warnings:?}");
@@ -401,4 +409,58 @@ fn nobody_counts_beside_another_although_some_are_killed() {
     }
     assert_eq!(fs::read_to_string(&cache).unwrap(), expected.to_string());
     assert!(!lock.exists());
+}
+
+/// What a shared cache's profile says so that nothing waits for long.
+const IMPATIENT: &str = "\n[lock]\ntimeout = \"1s\"\n";
+
+#[test]
+fn the_program_reads_beside_a_holder_and_refreshes_after_it() {
+    for_each(Kind::LIBRARIES, |kind| {
+        let Some(shared) = Shared::new(IMPATIENT) else {
+            return;
+        };
+        shared.scene.run(&["login"]).ok();
+        let before = shared.scene.run(&["get"]).ok();
+        let Some(mut theirs) = kind.start(&shared.file(), 0) else {
+            return;
+        };
+        theirs.says("held");
+        assert_eq!(shared.scene.run(&["get"]).ok(), before);
+        let said = shared.scene.run(&["get", "--force-refresh"]).failed(7);
+        assert!(said.contains("cache.json.lockfile"), "{kind:?}: {said}");
+        assert_eq!(shared.scene.refreshes(), 0, "{kind:?}");
+        theirs.end();
+        let after = shared.scene.run(&["get", "--force-refresh"]).ok();
+        assert_ne!(after, before, "{kind:?}");
+        assert!(!lock_of(&shared).exists(), "{kind:?}");
+    });
+}
+
+#[test]
+fn what_a_killed_refresh_leaves_behind_is_mended_by_the_next() {
+    let Some(shared) = Shared::new(IMPATIENT) else {
+        return;
+    };
+    shared.scene.run(&["login"]).ok();
+    let lock = lock_of(&shared);
+    let authority = &shared.scene.authority;
+    authority.script(Endpoint::Token, Fault::Hang);
+    let command = shared.scene.sandbox.command(&["get", "--force-refresh"]);
+    let refresh = Process::new(command);
+    eventually("the refresh is sent", || shared.scene.refreshes() == 1);
+    let signed = format!("{} cred-helper", refresh.child.id());
+    assert_eq!(fs::read_to_string(&lock).unwrap(), signed);
+    refresh.kill();
+    assert!(lock.exists());
+    let said = shared.scene.run(&["get", "--force-refresh"]);
+    assert!(said.stderr.contains("was left behind"), "{said:?}");
+    said.ok();
+    assert!(!lock.exists());
+    let theirs = shared.msal(&["refresh"]);
+    assert_eq!(theirs[0]["token_source"], "identity_provider");
+}
+
+fn lock_of(shared: &Shared) -> PathBuf {
+    shared.file().with_file_name("cache.json.lockfile")
 }
