@@ -461,6 +461,28 @@ fn what_a_killed_refresh_leaves_behind_is_mended_by_the_next() {
     assert_eq!(theirs[0]["token_source"], "identity_provider");
 }
 
+#[test]
+fn the_lock_of_a_link_is_beside_the_link() {
+    let Some(shared) = Shared::new(IMPATIENT) else {
+        return;
+    };
+    shared.scene.run(&["login"]).ok();
+    let elsewhere = shared.scene.file("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let target = elsewhere.join("other.json");
+    fs::rename(shared.file(), &target).unwrap();
+    symlink(&target, shared.file()).unwrap();
+    let Some(mut theirs) = Kind::Python.start(&shared.file(), 0) else {
+        return;
+    };
+    theirs.says("held");
+    shared.scene.run(&["get", "--force-refresh"]).failed(7);
+    theirs.end();
+    shared.scene.run(&["get", "--force-refresh"]).ok();
+    assert!(shared.file().is_symlink());
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+}
+
 fn lock_of(shared: &Shared) -> PathBuf {
     shared.file().with_file_name("cache.json.lockfile")
 }

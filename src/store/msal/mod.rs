@@ -100,10 +100,10 @@ impl MsalCache {
         Replaceable::new(path, temporary)
     }
 
-    /// Takes the lock that excludes MSAL's extensions. Our own lock is held already, so that of all our
-    /// processes one waits for it.
+    /// Takes the lock that excludes MSAL's extensions: beside the path that was named, as theirs, also if
+    /// that is a link. Our own lock is held already, so that of all our processes one waits for it.
     pub(super) fn lock(&self, limit: Duration, context: &Context<'_>) -> Result<Guard, Error> {
-        let guard = lock::acquire(&self.target(), limit, context)?;
+        let guard = lock::acquire(&self.sharing.file, limit, context)?;
         self.replaceable().remove_temporaries();
         Ok(Guard(guard))
     }
