@@ -22,6 +22,12 @@ use crate::text::printable;
 /// How long may a message be? Those of a keyring have some hundred bytes.
 const LONGEST: usize = 1024 * 1024;
 
+/// How many signals are kept that come while an answer is waited for? One is of use.
+const MOST_SIGNALS: usize = 16;
+
+/// The version of the protocol.
+const VERSION: u8 = 1;
+
 const METHOD_CALL: u8 = 1;
 const METHOD_RETURN: u8 = 2;
 const ERROR: u8 = 3;
@@ -65,7 +71,7 @@ pub(super) struct Method<'a> {
 pub(super) struct Bus {
     stream: UnixStream,
     clock: SystemClock,
-    /// When the last answer has to be there, on the clock.
+    /// When the last answer has to be there, on the clock, which began when this one was connected to.
     until: Duration,
     serial: u32,
     signals: VecDeque<Message>,
@@ -113,32 +119,38 @@ impl Bus {
     /// Connects to the first of `addresses` that answers, for as long as `limit`.
     pub(super) fn connect(addresses: &str, limit: Duration) -> Result<Self, Failure> {
         let clock = SystemClock::new();
-        let until = clock.monotonic() + limit;
         let mut failure = Failure::Absent("its address names no socket".to_owned());
         for (name, is_abstract) in addresses.split(';').filter_map(socket) {
             match connect(&name, is_abstract) {
-                Ok(stream) => {
-                    let mut bus = Self {
-                        stream,
-                        clock,
-                        until,
-                        serial: 0,
-                        signals: VecDeque::new(),
-                    };
-                    bus.authenticate()?;
-                    let hello = Method {
-                        destination: "org.freedesktop.DBus",
-                        path: "/org/freedesktop/DBus",
-                        interface: "org.freedesktop.DBus",
-                        member: "Hello",
-                    };
-                    bus.call(hello, Body::default())?;
-                    return Ok(bus);
-                }
+                Ok(stream) => return Self::over(stream, clock, limit),
                 Err(error) => failure = not_connected(&error),
             }
         }
         Err(failure)
+    }
+
+    /// Is let in by the bus behind that socket, for as long as `limit` on the clock.
+    pub(super) fn over(
+        stream: UnixStream,
+        clock: SystemClock,
+        limit: Duration,
+    ) -> Result<Self, Failure> {
+        let mut bus = Self {
+            stream,
+            clock,
+            until: limit,
+            serial: 0,
+            signals: VecDeque::new(),
+        };
+        bus.authenticate()?;
+        let hello = Method {
+            destination: "org.freedesktop.DBus",
+            path: "/org/freedesktop/DBus",
+            interface: "org.freedesktop.DBus",
+            member: "Hello",
+        };
+        bus.call(hello, Body::default())?;
+        Ok(bus)
     }
 
     /// Who this is, the kernel tells the bus.
@@ -176,15 +188,17 @@ impl Bus {
         Ok(left)
     }
 
-    /// When that much time is over.
-    pub(super) fn after(&self, duration: Duration) -> Duration {
-        self.clock.monotonic() + duration
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let left = self.left(self.until)?;
-        self.stream.set_write_timeout(Some(left))?;
-        Ok(self.stream.write_all(bytes)?)
+    fn send(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
+        while !bytes.is_empty() {
+            let left = self.left(self.until)?;
+            self.stream.set_write_timeout(Some(left))?;
+            match self.stream.write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     fn receive(&mut self, bytes: &mut [u8]) -> Result<(), Failure> {
@@ -215,6 +229,8 @@ impl Bus {
         loop {
             let message = self.next(self.until)?;
             if message.kind == SIGNAL {
+                // However many come meanwhile, they are not all kept.
+                self.signals.truncate(MOST_SIGNALS - 1);
                 self.signals.push_back(message);
             } else if message.answers == Some(serial) && message.kind == METHOD_RETURN {
                 return Ok(message);
@@ -227,7 +243,7 @@ impl Bus {
         }
     }
 
-    /// Waits for a signal of that object, until that time.
+    /// Waits for a signal of that object, until so much time is over since this bus was connected to.
     pub(super) fn signal(
         &mut self,
         path: &str,
@@ -258,6 +274,9 @@ impl Bus {
             b'B' => false,
             _ => return Err(Failure::Garbled),
         };
+        if start[3] != VERSION {
+            return Err(Failure::Garbled);
+        }
         let number = |at: usize| {
             let bytes: [u8; 4] = std::array::from_fn(|index| start[at + index]);
             let number = match is_little {
@@ -293,7 +312,7 @@ impl Bus {
             reader.align(8)?;
             let field = reader.byte()?;
             match (field, reader.signature()?.as_str()) {
-                (1, "o") => message.path = reader.text()?,
+                (1, "o") => message.path = reader.path()?,
                 (3, "s") => message.member = reader.text()?,
                 (4, "s") => message.error = reader.text()?,
                 (5, "u") => message.answers = Some(reader.number()?),
@@ -301,6 +320,7 @@ impl Bus {
                 (_, "s" | "o") => drop(reader.text()?),
                 (_, "g") => drop(reader.signature()?),
                 (_, "u") => drop(reader.number()?),
+                // No field of another type is known, and a bus passes on none that it does not know.
                 _ => return Err(Failure::Garbled),
             }
         }
@@ -547,7 +567,15 @@ impl Reader<'_> {
     /// Goes on where what comes next may begin.
     pub(super) fn align(&mut self, to: usize) -> Result<(), Failure> {
         let padding = self.at.next_multiple_of(to) - self.at;
-        self.take(padding).map(drop)
+        self.zeros(padding)
+    }
+
+    /// Passes what has to be zero.
+    fn zeros(&mut self, count: usize) -> Result<(), Failure> {
+        match self.take(count)?.iter().all(|byte| *byte == 0) {
+            true => Ok(()),
+            false => Err(Failure::Garbled),
+        }
     }
 
     fn byte(&mut self) -> Result<u8, Failure> {
@@ -569,24 +597,48 @@ impl Reader<'_> {
         usize::try_from(self.number()?).map_err(|_| Failure::Garbled)
     }
 
-    /// A text, or an object's path.
+    /// A text.
     pub(super) fn text(&mut self) -> Result<String, Failure> {
         let length = self.count()?;
-        let text = String::from_utf8(self.take(length)?.to_vec());
-        self.take(1)?;
-        text.map_err(|_| Failure::Garbled)
+        self.text_of(length)
+    }
+
+    /// An object's path. It goes into calls, and into rules.
+    pub(super) fn path(&mut self) -> Result<String, Failure> {
+        let is_element = |element: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            !element.is_empty() && element.bytes().all(is_plain)
+        };
+        let path = self.text()?;
+        match path.strip_prefix('/') {
+            Some(rest) if rest.is_empty() || rest.split('/').all(is_element) => Ok(path),
+            _ => Err(Failure::Garbled),
+        }
     }
 
     fn signature(&mut self) -> Result<String, Failure> {
         let length = usize::from(self.byte()?);
+        self.text_of(length)
+    }
+
+    /// As many bytes, and the zero behind them, which is the only one.
+    fn text_of(&mut self, length: usize) -> Result<String, Failure> {
         let text = String::from_utf8(self.take(length)?.to_vec());
-        self.take(1)?;
-        text.map_err(|_| Failure::Garbled)
+        self.zeros(1)?;
+        let text = text.map_err(|_| Failure::Garbled)?;
+        match text.contains('\0') {
+            true => Err(Failure::Garbled),
+            false => Ok(text),
+        }
     }
 
     /// Yes or no.
     pub(super) fn boolean(&mut self) -> Result<bool, Failure> {
-        Ok(self.number()? != 0)
+        match self.number()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Failure::Garbled),
+        }
     }
 
     /// Bytes.
@@ -595,15 +647,18 @@ impl Reader<'_> {
         Ok(Zeroizing::new(self.take(length)?.to_vec()))
     }
 
-    /// Paths, or texts.
-    pub(super) fn texts(&mut self) -> Result<Vec<String>, Failure> {
+    /// Paths.
+    pub(super) fn paths(&mut self) -> Result<Vec<String>, Failure> {
         let length = self.count()?;
         let end = self.at.checked_add(length).ok_or(Failure::Garbled)?;
-        let mut texts = Vec::new();
+        let mut paths = Vec::new();
         while self.at < end {
-            texts.push(self.text()?);
+            paths.push(self.path()?);
         }
-        Ok(texts)
+        match self.at == end {
+            true => Ok(paths),
+            false => Err(Failure::Garbled),
+        }
     }
 
     /// Begins a value of any type, which has to be this one.
@@ -612,5 +667,200 @@ impl Reader<'_> {
             true => Ok(()),
             false => Err(Failure::Garbled),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::{Body, Bus, Failure, MOST_SIGNALS, Method, Reader, SystemClock};
+
+    const PING: Method<'_> = Method {
+        destination: "org.example.X",
+        path: "/x",
+        interface: "org.example.X",
+        member: "Ping",
+    };
+    /// What a bus says to whoever it lets in.
+    const WELCOME: &[u8] = b"DATA\r\nOK 0123456789abcdef0123456789abcdef\r\n";
+
+    /// A message of that kind, with these header fields and this body.
+    fn message(kind: u8, fields: impl FnOnce(&mut Body), body: &[u8]) -> Vec<u8> {
+        let mut message = Body::default();
+        message.bytes.extend_from_slice(&[b'l', kind, 1, 1]);
+        message.count(body.len());
+        message.number(7);
+        message.array(8, fields);
+        message.align(8);
+        message.bytes.extend_from_slice(body);
+        message.bytes.to_vec()
+    }
+
+    /// The header field that says which call is answered.
+    fn answers(serial: u32) -> impl Fn(&mut Body) {
+        move |fields| {
+            fields.align(8);
+            fields.bytes.push(5);
+            fields.signature_value("u");
+            fields.number(serial);
+        }
+    }
+
+    fn signature(fields: &mut Body, field: u8, signature: &str) {
+        fields.align(8);
+        fields.bytes.push(field);
+        fields.signature_value("g");
+        fields.signature_value(signature);
+    }
+
+    fn text(fields: &mut Body, field: u8, kind: &str, text: &str) {
+        fields.align(8);
+        fields.bytes.push(field);
+        fields.signature_value(kind);
+        fields.text_value(text);
+    }
+
+    fn reader(bytes: &[u8]) -> Reader<'_> {
+        Reader {
+            bytes,
+            at: 0,
+            is_little: true,
+        }
+    }
+
+    /// The bus that says this after its welcome and its answer to `Hello`, and the other end of its
+    /// socket, where it goes on.
+    fn bus(said: &[u8], limit: Duration) -> (Result<Bus, Failure>, UnixStream) {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair can be made");
+        let all = [WELCOME, &message(2, answers(1), b""), said].concat();
+        theirs.write_all(&all).expect("there is room");
+        (Bus::over(ours, SystemClock::new(), limit), theirs)
+    }
+
+    /// What a call comes to, where the bus says this and is gone.
+    fn called(said: &[u8]) -> Result<Vec<u8>, Failure> {
+        let (bus, theirs) = bus(said, Duration::from_secs(10));
+        theirs.shutdown(Shutdown::Write).expect("it is open");
+        let answer = bus?.call(PING, Body::default())?;
+        Ok(answer.body.to_vec())
+    }
+
+    #[test]
+    fn an_answer_is_heard_whatever_comes_before_it() {
+        let foreign = [
+            message(4, |_| {}, b""),
+            message(1, |_| {}, b""),
+            message(2, answers(1), b"late"),
+            message(3, answers(3), b"early"),
+            // Of a kind, and with a field, that nobody knows yet.
+            message(99, answers(2), b""),
+            message(2, |fields| signature(fields, 99, "s"), b""),
+        ];
+        let little = message(2, answers(2), b"it");
+        let big = b"B\x02\x01\x01\0\0\0\x02\0\0\0\x07\0\0\0\x08\x05\x01u\0\0\0\0\x02it";
+        for answer in [&little[..], big] {
+            let heard = called(&[&foreign.concat(), answer].concat());
+            assert_eq!(heard.expect("it is answered"), b"it");
+        }
+        let error = message(3, answers(2), b"");
+        assert!(matches!(called(&error), Err(Failure::Said(..))));
+        assert!(matches!(called(b""), Err(Failure::Broken(_))));
+    }
+
+    #[test]
+    fn what_is_no_message_ends_the_conversation() {
+        let good = message(2, answers(2), b"");
+        let with = |place: usize, byte: u8| {
+            let mut bad = good.clone();
+            bad[place] = byte;
+            bad
+        };
+        let of = |write: &dyn Fn(&mut Body)| message(2, write, b"");
+        for (what, bad) in [
+            ("byte order", with(0, b'x')),
+            ("version", with(3, 2)),
+            ("a body that is too long", with(7, 1)),
+            ("fields that are too long", with(15, 1)),
+            ("fields that end too early", with(12, 7)),
+            ("a type of a known field", with(18, b'i')),
+            ("the end of a signature", with(19, 1)),
+            (
+                "padding",
+                of(&|fields| {
+                    signature(fields, 8, "s");
+                    fields.bytes.push(1);
+                    answers(2)(fields);
+                }),
+            ),
+            (
+                "a signature that is cut off",
+                of(&|fields| signature(fields, 8, "s\0")),
+            ),
+            (
+                "a text that is cut off",
+                of(&|fields| text(fields, 3, "s", "a\0b")),
+            ),
+            ("a path", of(&|fields| text(fields, 1, "o", "a/b"))),
+        ] {
+            let heard = called(&[&bad[..], &good].concat());
+            assert!(matches!(heard, Err(Failure::Garbled)), "{what}: {heard:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_as_they_have_to_be_written() {
+        let paths = |paths: &[&str]| Body::default().paths(paths).bytes;
+        let read = |bytes: &[u8]| reader(bytes).paths().ok();
+        let good = ["/", "/a", "/a_1/B"];
+        assert_eq!(
+            read(&paths(&good)).as_deref(),
+            Some(&good.map(String::from)[..])
+        );
+        for bad in ["", "a", "/a/", "//", "/a//b", "/a-b", "/ä", "/a'"] {
+            assert_eq!(read(&paths(&[bad])), None, "{bad}");
+        }
+        let mut longer = paths(&["/a", "/b"]);
+        longer[0] -= 1;
+        assert_eq!(
+            read(&longer),
+            None,
+            "an element does not end behind its array"
+        );
+        longer[0] += 2;
+        assert_eq!(
+            read(&longer),
+            None,
+            "an array does not end behind its message"
+        );
+        for (number, expected) in [(0_u32, Some(false)), (1, Some(true)), (2, None)] {
+            let is_so = reader(&number.to_le_bytes()).boolean().ok();
+            assert_eq!(is_so, expected, "{number}");
+        }
+        let text = Body::default().text("ä\u{1b}").bytes;
+        assert_eq!(reader(&text).text().ok().as_deref(), Some("ä\u{1b}"));
+        for end in 0..text.len() {
+            assert!(reader(&text[..end]).text().is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_bus_that_talks_without_end_is_given_up_in_time_and_not_kept_in_mind() {
+        let (bus, mut theirs) = bus(b"", Duration::from_millis(300));
+        let talks = std::thread::spawn(move || {
+            let signal = message(4, |_| {}, &[0; 1000]);
+            while theirs.write_all(&signal).is_ok() {}
+        });
+        let mut bus = bus.expect("it lets us in");
+        assert!(matches!(
+            bus.call(PING, Body::default()),
+            Err(Failure::Silent)
+        ));
+        assert!(bus.signals.len() <= MOST_SIGNALS);
+        drop(bus);
+        talks.join().expect("it ends when nobody listens");
     }
 }

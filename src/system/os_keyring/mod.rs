@@ -17,6 +17,9 @@ use crate::secret::Secret;
 #[cfg_attr(windows, path = "credential_manager.rs")]
 mod place;
 
+#[cfg(target_os = "linux")]
+pub use self::place::decodes;
+
 /// What stands before the names of our secrets, and beside them, for people who look into the keyring.
 const SERVICE: &str = "cred-helper";
 
@@ -25,7 +28,8 @@ const SERVICE: &str = "cred-helper";
 pub struct Limits {
     /// All of it.
     pub whole: Duration,
-    /// How much of it a person may be asked to unlock it; zero where nobody may be.
+    /// How much of it may be over when a person is still asked to unlock it: a window is gone before
+    /// the call is. Zero where nobody may be.
     pub prompt: Duration,
 }
 
@@ -77,7 +81,6 @@ impl<'a> SystemKeyring<'a> {
         }
         let limits = Limits {
             whole: limit,
-            // A window is gone before the call is.
             prompt: match self.may_prompt {
                 true => limit.saturating_sub(Duration::from_secs(1)),
                 false => Duration::ZERO,

@@ -5,6 +5,9 @@
 
 mod bus;
 
+use std::io::{self, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use self::bus::{Body, Bus, Failure, Method};
 use super::{Limits, SERVICE, secret};
 use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
+use crate::system::clock::SystemClock;
 use crate::system::platform;
 use crate::text::printable;
 
@@ -65,15 +69,9 @@ pub(super) fn read(
     limits: Limits,
 ) -> Result<Option<Secret>, KeyringFailure> {
     let mut service = Service::connect(place, limits)?;
-    let mut look = || {
-        let Some(item) = service.find(name)? else {
-            return Ok(None);
-        };
-        service.get(&item).map(Some)
-    };
-    match look() {
+    match service.read(name) {
         // Another process may have removed what was found.
-        Err(KeyringFailure::Refused(_)) => look(),
+        Err(KeyringFailure::Refused(_)) => service.read(name),
         result => result,
     }
 }
@@ -84,10 +82,7 @@ pub(super) fn write(
     value: &Secret,
     limits: Limits,
 ) -> Result<(), KeyringFailure> {
-    let mut service = Service::connect(place, limits)?;
-    let collection = service.collection()?;
-    service.unlock(&collection)?;
-    service.create(&collection, name, value)
+    Service::connect(place, limits)?.write(name, value)
 }
 
 pub(super) fn remove(place: &Place, name: &str, limits: Limits) -> Result<(), KeyringFailure> {
@@ -98,26 +93,64 @@ pub(super) fn remove(place: &Place, name: &str, limits: Limits) -> Result<(), Ke
     }
 }
 
+/// Why a secret is neither read nor kept where this is all that the bus says: what a fuzzer calls.
+pub fn decodes(said: &[u8]) -> Vec<KeyringFailure> {
+    let read = over(said, |mut service| service.read("fuzz").map(drop));
+    let written = over(said, |mut service| {
+        service.write("fuzz", &Secret::new("fuzz"))
+    });
+    [read, written]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
+}
+
+/// Does `work` with the service on a bus that says this, whatever it hears.
+fn over(
+    said: &[u8],
+    work: impl FnOnce(Service) -> Result<(), KeyringFailure>,
+) -> Result<(), KeyringFailure> {
+    /// Nothing is waited for: what is not said is not there.
+    const LIMIT: Duration = Duration::from_secs(10);
+    let opened = || {
+        let (ours, mut theirs) = UnixStream::pair()?;
+        theirs.set_nonblocking(true)?;
+        // What is too long to lie there at once is not said.
+        let _length = theirs.write(said)?;
+        theirs.shutdown(Shutdown::Write)?;
+        Ok((ours, theirs))
+    };
+    let (ours, _theirs) = opened().map_err(|error: io::Error| failure(error.into()))?;
+    let bus = Bus::over(ours, SystemClock::new(), LIMIT).map_err(failure)?;
+    work(Service::over(bus, LIMIT)?)
+}
+
 /// A session with the service.
 struct Service {
     bus: Bus,
     session: String,
+    /// Until when a person may be asked, since the bus was connected to: a window is gone before the
+    /// call is. Zero where nobody may be.
     prompt: Duration,
 }
 
 impl Service {
     fn connect(place: &Place, limits: Limits) -> Result<Self, KeyringFailure> {
-        let mut bus = Bus::connect(&place.0, limits.whole).map_err(failure)?;
+        let bus = Bus::connect(&place.0, limits.whole).map_err(failure)?;
+        Self::over(bus, limits.prompt)
+    }
+
+    fn over(mut bus: Bus, prompt: Duration) -> Result<Self, KeyringFailure> {
         let plain = Body::default().text("plain").any_text("");
         let opened = of_service(&mut bus, "OpenSession", plain)?;
         let mut values = opened.values("vo").map_err(failure)?;
         values.any("s").map_err(failure)?;
         values.text().map_err(failure)?;
-        let session = values.text().map_err(failure)?;
+        let session = values.path().map_err(failure)?;
         Ok(Self {
             bus,
             session,
-            prompt: limits.prompt,
+            prompt,
         })
     }
 
@@ -137,11 +170,24 @@ impl Service {
         self.bus.call(method, body).map_err(failure)
     }
 
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, KeyringFailure> {
+        match self.find(name)? {
+            Some(item) => self.get(&item).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn write(&mut self, name: &str, value: &Secret) -> Result<(), KeyringFailure> {
+        let collection = self.collection()?;
+        self.unlock(&collection)?;
+        self.create(&collection, name, value)
+    }
+
     /// The collection for new secrets.
     fn collection(&mut self) -> Result<String, KeyringFailure> {
         let body = Body::default().text("default");
         let path = of_service(&mut self.bus, "ReadAlias", body)?;
-        let path = path.values("o").and_then(|mut values| values.text());
+        let path = path.values("o").and_then(|mut values| values.path());
         match path.map_err(failure)?.as_str() {
             NOTHING => Err(KeyringFailure::Absent(
                 "the Secret Service has no default collection".to_owned(),
@@ -177,8 +223,8 @@ impl Service {
         let body = Body::default().paths(&[path]);
         let answer = of_service(&mut self.bus, "Unlock", body)?;
         let mut values = answer.values("aoo").map_err(failure)?;
-        values.texts().map_err(failure)?;
-        let prompt = values.text().map_err(failure)?;
+        values.paths().map_err(failure)?;
+        let prompt = values.path().map_err(failure)?;
         self.complete(&prompt)
     }
 
@@ -210,8 +256,8 @@ impl Service {
         let body = Body::default().texts(&attributes(name));
         let answer = of_service(&mut self.bus, "SearchItems", body)?;
         let mut values = answer.values("aoao").map_err(failure)?;
-        let unlocked = values.texts().map_err(failure)?;
-        Ok((unlocked, values.texts().map_err(failure)?))
+        let unlocked = values.paths().map_err(failure)?;
+        Ok((unlocked, values.paths().map_err(failure)?))
     }
 
     fn get(&mut self, item: &str) -> Result<Secret, KeyringFailure> {
@@ -220,7 +266,7 @@ impl Service {
         let answer = self.call(item, interface, "GetSecret", body)?;
         let mut values = answer.values("(oayays)").map_err(failure)?;
         values.align(8).map_err(failure)?;
-        values.text().map_err(failure)?;
+        values.path().map_err(failure)?;
         values.bytes().map_err(failure)?;
         let mut bytes = values.bytes().map_err(failure)?;
         secret(std::mem::take(&mut *bytes))
@@ -243,15 +289,15 @@ impl Service {
         let interface = "org.freedesktop.Secret.Collection";
         let answer = self.call(collection, interface, "CreateItem", body)?;
         let mut values = answer.values("oo").map_err(failure)?;
-        values.text().map_err(failure)?;
-        let prompt = values.text().map_err(failure)?;
+        values.path().map_err(failure)?;
+        let prompt = values.path().map_err(failure)?;
         self.complete(&prompt)
     }
 
     fn delete(&mut self, item: &str) -> Result<(), KeyringFailure> {
         let interface = "org.freedesktop.Secret.Item";
         let answer = self.call(item, interface, "Delete", Body::default())?;
-        let prompt = answer.values("o").and_then(|mut values| values.text());
+        let prompt = answer.values("o").and_then(|mut values| values.path());
         self.complete(&prompt.map_err(failure)?)
     }
 
@@ -276,9 +322,8 @@ impl Service {
         };
         let body = Body::default().text(&rule);
         self.bus.call(add_match, body).map_err(failure)?;
-        let until = self.bus.after(self.prompt);
         self.call(prompt, interface, "Prompt", Body::default().text(""))?;
-        let completed = match self.bus.signal(prompt, "Completed", until) {
+        let completed = match self.bus.signal(prompt, "Completed", self.prompt) {
             Ok(completed) => completed,
             Err(Failure::Silent) => {
                 // Its window is gone before the call is.
