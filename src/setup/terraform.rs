@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use super::machine::Machine;
 use super::{
-    Answering, Document, Entry, InFront, Link, Plan, Setting, Wired, Wiring, Wish, line,
+    Answering, Document, Entry, InFront, Link, Plan, Setting, Wired, Wiring, Wish, file, line,
     meets_nothing, ours, view,
 };
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::Target;
+use crate::text::printable;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -150,13 +151,17 @@ fn add(
         .hint(format!("add `\"{BLOCK}\": {{\"{OURS}\": {{}}}}` to it")));
     }
     let wanted = blocks(&value).pop().map(|block| block.body);
+    let is_ours = |block: &Block<'_>| {
+        let is_helper = block.kind == BLOCK && block.label == OURS;
+        is_helper && Some(&block.body) == wanted.as_ref()
+    };
     let blocks = blocks(document.text);
     let there = blocks.iter().find(|block| block.kind == BLOCK);
     let earlier = plan.settings.iter().map(|setting| setting.value.as_str());
     let mut replaced = earlier.filter_map(|earlier| line::replace(document.text, earlier, &value));
     let text = match (there, replaced.next_back()) {
         (None, _) => line::add(document.text, &value),
-        (Some(block), _) if block.label == OURS && Some(&block.body) == wanted.as_ref() => {
+        (Some(block), _) if is_ours(block) => {
             return Ok(document.text.to_owned());
         }
         (Some(_), Some(text)) => text,
@@ -166,12 +171,22 @@ fn add(
                 format!(
                     "`{}` names the helper `{}` already, and Terraform knows one alone",
                     document.path.display(),
-                    block.label
+                    printable(block.label)
                 ),
             )
             .hint(format!("write `{value}` in its place")));
         }
     };
+    // Behind a string or a block that does not end, it would be a part of that.
+    if !self::blocks(&text).iter().any(is_ours) {
+        let reason = "a string, a comment or a block does not end";
+        return Err(file::damaged(
+            "terraform",
+            document.path,
+            document.text,
+            reason,
+        ));
+    }
     plan.note(Setting {
         profile,
         url: wish

@@ -324,6 +324,32 @@ fn a_damaged_file_is_told_with_its_place_and_left_alone() {
 }
 
 #[test]
+fn terraforms_file_is_left_alone_where_ours_would_not_be_read() {
+    for (text, expected) in [
+        (
+            "credentials \"h\" {\n  token = \"CANARY\"\n",
+            ".terraformrc:3:1: terraform's configuration is damaged: ",
+        ),
+        ("plugin_cache_dir = \"CANARY\n", "does not end"),
+        ("/* CANARY", "does not end"),
+        (
+            "credentials_helper \"\u{1b}[31mother\" {}\n",
+            "names the helper `[31mother` already",
+        ),
+    ] {
+        let home = Home::with(&Row {
+            tool: "terraform",
+            path: ".terraformrc",
+            text: text.replace("CANARY", CANARY),
+        });
+        let before = home.files();
+        let error = home.setup("terraform").failed(3);
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(home.files(), before, "{text}");
+    }
+}
+
+#[test]
 fn a_file_that_is_protected_is_left_alone() {
     needs!(KUBECTL);
     for row in rows() {
