@@ -336,7 +336,7 @@ impl SigningKey {
     /// Signs; the signature has the form of JWS (RFC 7518 §3.3 to §3.5).
     ///
     /// # Errors
-    /// `internal`, if this key does not sign in that way.
+    /// `internal`, if this key does not sign in that way, and `config`, if it is damaged.
     pub fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
         let random = SystemRandom::new();
         let rsa = |key: &RsaKeyPair, padding| {
@@ -352,14 +352,19 @@ impl SigningKey {
             (Kind::Rsa(key), Algorithm::Rs256) => rsa(key, &RSA_PKCS1_SHA256),
             (Kind::Rsa(key), Algorithm::Ps256) => rsa(key, &RSA_PSS_SHA256),
             (Kind::P256(key), Algorithm::Es256) | (Kind::P384(key), Algorithm::Es384) => ecdsa(key),
-            (Kind::Rsa(_) | Kind::P256(_) | Kind::P384(_), _) => Err(ring::error::Unspecified),
+            (Kind::Rsa(_) | Kind::P256(_) | Kind::P384(_), _) => {
+                let name = algorithm.name();
+                let message = format!("BUG: the key does not sign by {name}");
+                return Err(Error::new(ErrorKind::Internal, message));
+            }
         };
+        // Not each number of an RSA key is looked at when it is read.
         signature.map_err(|_| {
-            let name = algorithm.name();
             Error::new(
-                ErrorKind::Internal,
-                format!("BUG: the key does not sign by {name}"),
+                ErrorKind::Config,
+                "the private key of the client is damaged: what it signs does not fit its public half",
             )
+            .hint("bring back the file that the key was made in, or make a new pair")
         })
     }
 }

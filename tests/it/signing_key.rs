@@ -4,6 +4,7 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cred_helper::error::ErrorKind;
 use cred_helper::signing_key::{Algorithm, KeyFile, Problem};
 
 use crate::openssl::{OpenSsl, P256, P384, RSA};
@@ -278,5 +279,22 @@ fn a_file_that_is_damaged_anywhere_is_an_error_at_most() {
             );
         }
         assert!(refused > whole.len() / 12, "{name}: {refused}");
+    }
+}
+
+#[test]
+fn a_damaged_key_that_can_be_read_signs_nothing() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fuzz/seeds/key_file/damaged.pem"
+    );
+    let bytes = fs::read(file).expect("it is there");
+    let key = KeyFile::read(&bytes, None).expect("it is not seen at once");
+    let key = key.into_key();
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
+        let error = key
+            .sign(algorithm, b"message")
+            .expect_err("it does not fit");
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     }
 }
