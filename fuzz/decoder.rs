@@ -4,23 +4,30 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cred_helper::claims;
 use cred_helper::cli::{self, Called};
-use cred_helper::context::{Environment, HttpResponse, Shield, Signals, Terminal};
-use cred_helper::credential::{Action, Credential, Request, Response};
+use cred_helper::context::{
+    Context, Environment, Http, HttpFailure, HttpRequest, HttpResponse, Shield, Signals, Terminal,
+    Tls,
+};
+use cred_helper::credential::{Action, Credential, Interactive, Request, Response};
 use cred_helper::endpoint::Endpoint;
-use cred_helper::error::Error;
-use cred_helper::grant::{device_code, plugin::wire};
+use cred_helper::error::{Error, ErrorKind};
+use cred_helper::exchange::EXCHANGES;
+use cred_helper::grant::{GRANTS, Given, GrantRequest};
+use cred_helper::grant::{authorization_code, device_code, plugin::wire};
 use cred_helper::io::Io;
-use cred_helper::oauth::client::{Authority, Client, Endpoints};
+use cred_helper::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use cred_helper::oauth::client_authentication::ClientAuthentication;
+use cred_helper::oauth::federation::AssertionSource;
 use cred_helper::oauth::metadata::{self, Server};
-use cred_helper::oauth::{id_token, response};
+use cred_helper::oauth::{id_token, response, userinfo};
 use cred_helper::profile::Configuration;
 use cred_helper::profile::file::Source;
 use cred_helper::profile::narrow::narrow;
@@ -28,21 +35,39 @@ use cred_helper::profile::route::{Pattern, Target, urls_of};
 use cred_helper::protocol::argument::Arguments;
 use cred_helper::protocol::{PROTOCOLS, json};
 use cred_helper::secret::Secret;
+use cred_helper::setup::{Answering, Document, Machine, Plan, SETUPS, Wish};
+use cred_helper::signing_key::KeyFile;
 use cred_helper::store::{self, Loaded};
+use cred_helper::system::listener;
 use cred_helper::text::printable;
-use cred_helper::token::{Account, Timestamp};
+use cred_helper::token::{Account, Timestamp, TokenSet};
 
-/// A decoder, and the name of its seeds and of its fuzz target.
+use crate::fake::World;
+
+/// A decoder, and the name of its seeds.
 pub(crate) type Decoder = (&'static str, fn(&[u8]) -> Vec<String>);
 
 /// Every decoder.
-#[allow(dead_code, reason = "a fuzz target has one, the test has all")]
 pub(crate) const DECODERS: &[Decoder] = &[
     ("token_response", token_response),
     ("device_authorization", device_authorization),
     ("metadata", server_metadata),
     ("id_token", id_token_claims),
+    ("userinfo", user_information),
+    ("managed_identity", managed_identity),
+    ("federation", federation),
+    ("pushed", pushed),
+    ("acr", acr),
+    ("aws", aws),
+    ("redirect", redirect),
+    ("claims", claims_request),
+    ("key_file", key_file),
     ("session", session),
+    ("sealed", sealed_session),
+    ("choice", choice_of_seal),
+    #[cfg(target_os = "linux")]
+    ("secret_service", secret_service),
+    ("setup", setup_of_tool),
     ("profile", profile),
     ("narrow", narrowed_profile),
     ("route", route),
@@ -97,7 +122,7 @@ fn client() -> Client {
         authority: Authority::Explicit,
         endpoints: Endpoints::default(),
         authentication: ClientAuthentication::default(),
-        tls: cred_helper::context::Tls::default(),
+        tls: Tls::default(),
         exact_scopes: false,
         resource: None,
         audience: None,
@@ -144,7 +169,7 @@ pub(crate) fn server_metadata(bytes: &[u8]) -> Vec<String> {
     let issuer = Endpoint::parse("https://issuer.example").expect("it is an https URL");
     match metadata::decodes(bytes, &issuer) {
         Ok(server) => {
-            for name in cred_helper::oauth::client::EndpointName::ALL {
+            for name in EndpointName::ALL {
                 let endpoint = server.endpoints.get(name).map(Endpoint::as_str);
                 assert!(endpoint.is_none_or(|url| Endpoint::parse(url).is_ok()));
             }
@@ -172,9 +197,372 @@ pub(crate) fn id_token_claims(bytes: &[u8]) -> Vec<String> {
     shown
 }
 
+/// What a server answers, whatever it is asked: in the first line the status and what it says in its
+/// headers, and the body in the rest. Without a status all is the body of a good answer.
+struct Answers<'t> {
+    status: u16,
+    header: String,
+    body: &'t [u8],
+}
+
+impl<'t> Answers<'t> {
+    fn read(bytes: &'t [u8]) -> Self {
+        let good = Self {
+            status: 200,
+            header: String::new(),
+            body: bytes,
+        };
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            return good;
+        };
+        // As the network hands it on.
+        let line: Vec<u8> = bytes[..end]
+            .iter()
+            .copied()
+            .filter(|byte| (b' '..=b'~').contains(byte))
+            .collect();
+        let line = String::from_utf8_lossy(&line);
+        let (status, header) = line.split_once(' ').unwrap_or((&line, ""));
+        match status.parse() {
+            Ok(status @ 100..=999) => Self {
+                status,
+                header: header.to_owned(),
+                body: &bytes[end + 1..],
+            },
+            _ => good,
+        }
+    }
+}
+
+impl Http for Answers<'_> {
+    fn send(
+        &self,
+        _: &HttpRequest,
+        _: &Tls,
+        _: std::time::Duration,
+    ) -> Result<HttpResponse, HttpFailure> {
+        let names = ["www-authenticate", "retry-after", "dpop-nonce"];
+        let header = |name: &str| (name.to_owned(), Secret::new(self.header.as_str()));
+        Ok(HttpResponse {
+            status: self.status,
+            headers: names.map(header).into(),
+            body: self.body.to_vec().into(),
+        })
+    }
+}
+
+/// What is shown where a server answers this; `work` says whether there is a token.
+fn answered(
+    variables: &[(&'static str, &str)],
+    bytes: &[u8],
+    work: impl Fn(&Context<'_>) -> Result<Vec<String>, Error>,
+) -> Vec<String> {
+    let mut world = World::default();
+    let owned = variables
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    world.variables.extend(owned);
+    let http = Answers::read(bytes);
+    let context = Context {
+        http: &http,
+        ..world.context()
+    };
+    let mut shown = match work(&context) {
+        Ok(told) => {
+            let is_good = (200..300).contains(&http.status);
+            assert!(is_good, "a token comes with a good status alone");
+            told
+        }
+        Err(error) => told(&error),
+    };
+    shown.extend(world.warnings.take());
+    shown.push(world.shown.take());
+    shown
+}
+
+/// What is shown of a token set, which can be sent as it is.
+fn told_of(set: &TokenSet) -> Vec<String> {
+    let token = set.access_token.expose();
+    assert!(!token.is_empty(), "a token is there");
+    assert!(token.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+    let mut shown = named(&set.account);
+    shown.push(set.token_type.clone());
+    shown.extend(set.scopes.iter().flatten().cloned());
+    shown
+}
+
+fn endpoint(path: &str) -> Endpoint {
+    Endpoint::parse(&format!("https://issuer.example/{path}")).expect("it is an https URL")
+}
+
+/// Who somebody is, as a userinfo endpoint answers it.
+pub(crate) fn user_information(bytes: &[u8]) -> Vec<String> {
+    let mut client = client();
+    client.endpoints.set(EndpointName::Token, endpoint("token"));
+    client
+        .endpoints
+        .set(EndpointName::Userinfo, endpoint("userinfo"));
+    let mut shown = Vec::new();
+    for subject in [None, Some("s".to_owned())] {
+        let known = Account {
+            name: None,
+            subject: subject.clone(),
+        };
+        let set = TokenSet {
+            account: known,
+            ..token_set()
+        };
+        shown.extend(answered(&[], bytes, |context| {
+            let found = userinfo::account(&client, &set, &[], context);
+            let found = found.ok_or_else(|| Error::new(ErrorKind::Unavailable, "nobody"))?;
+            assert!(subject.is_none() || found.subject == subject);
+            Ok(named(&found))
+        }));
+    }
+    shown
+}
+
+/// What a service of managed identities answers, for each kind of them.
+pub(crate) fn managed_identity(bytes: &[u8]) -> Vec<String> {
+    let entry = GRANTS.iter().find(|entry| entry.name == "managed_identity");
+    let entry = entry.expect("it is in the table");
+    let beside = "http://127.0.0.1/token";
+    let hosts: &[&[(&'static str, &str)]] = &[
+        &[],
+        &[("IDENTITY_ENDPOINT", beside), ("IDENTITY_HEADER", "h")],
+        &[("IDENTITY_ENDPOINT", beside), ("IMDS_ENDPOINT", beside)],
+    ];
+    let mut shown = Vec::new();
+    for host in hosts {
+        let mut given = Given::default();
+        given.plain.insert("client_id".to_owned(), "fuzz".into());
+        let grant = (entry.parse)(given).expect("its keys are good");
+        shown.extend(answered(host, bytes, |context| {
+            let set = grant.run(
+                &client(),
+                &asked(&["https://r.example/.default".into()]),
+                context,
+            )?;
+            Ok(told_of(&set))
+        }));
+    }
+    shown
+}
+
+/// What a platform answers to a job that wants a token of its own.
+pub(crate) fn federation(bytes: &[u8]) -> Vec<String> {
+    let url = "https://platform.example/";
+    let variables = [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", url),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t"),
+        ("SYSTEM_OIDCREQUESTURI", url),
+        ("SYSTEM_ACCESSTOKEN", "t"),
+    ];
+    let sources = [
+        AssertionSource::GithubActions {
+            audience: "a".to_owned(),
+        },
+        AssertionSource::AzurePipelines {
+            service_connection_id: "c".to_owned(),
+        },
+    ];
+    let shown = sources.iter().flat_map(|source| {
+        answered(&variables, bytes, |context| {
+            source.resolve(context).map(|_| Vec::new())
+        })
+    });
+    shown.collect()
+}
+
+/// What an endpoint answers that takes the authorization request before the browser does.
+pub(crate) fn pushed(bytes: &[u8]) -> Vec<String> {
+    let mut client = client();
+    for name in EndpointName::ALL {
+        client.endpoints.set(name, endpoint(name.key()));
+    }
+    let entry = GRANTS
+        .iter()
+        .find(|entry| entry.name == "authorization_code");
+    let grant = (entry.expect("it is in the table").parse)(Given::default());
+    let grant = grant.expect("it needs no keys");
+    answered(&[], bytes, |context| {
+        let begun = grant.begin(&client, &asked(&[]), context)?;
+        let page = begun.expect("it has two steps").url;
+        let read = url::Url::parse(&page).expect("it can be opened");
+        assert_eq!(read.path(), "/authorization", "{page}");
+        Ok(vec![page])
+    })
+}
+
+/// What a registry of Azure answers.
+pub(crate) fn acr(bytes: &[u8]) -> Vec<String> {
+    traded("acr", &[], "https://r.azurecr.io/", bytes)
+}
+
+/// What AWS answers.
+pub(crate) fn aws(bytes: &[u8]) -> Vec<String> {
+    let keys = [
+        ("role_arn", "arn:aws:iam::123456789012:role/r"),
+        ("region", "eu-central-1"),
+    ];
+    traded("aws", &keys, "https://aws.example/", bytes)
+}
+
+fn traded(name: &str, keys: &[(&'static str, &str)], url: &str, bytes: &[u8]) -> Vec<String> {
+    let entry = EXCHANGES.iter().find(|entry| entry.name == name);
+    let owned = keys.iter().map(|(key, text)| (*key, (*text).to_owned()));
+    let parsed = (entry.expect("it is in the table").parse)(&owned.collect());
+    let exchange = parsed.unwrap_or_else(|problems| panic!("{problems:?}"));
+    answered(&[], bytes, |context| {
+        let traded = exchange.run(&client(), &credential(), Some(url), context);
+        Ok(told_of(&traded.map_err(Error::from)?))
+    })
+}
+
+/// What a browser brings to this machine.
+pub(crate) fn redirect(bytes: &[u8]) -> Vec<String> {
+    let Ok(Some(visit)) = listener::decodes(bytes) else {
+        return Vec::new();
+    };
+    let mut shown = Vec::new();
+    let [brought, copied] = authorization_code::decodes(&visit);
+    if brought.is_some() {
+        assert!(visit.host.eq_ignore_ascii_case("127.0.0.1:1"));
+        let said = [visit.target.expose(), visit.body.expose()].concat();
+        assert!(said.contains("state"), "{said}");
+    }
+    for outcome in [brought, copied].into_iter().flatten() {
+        match outcome {
+            Ok(code) => assert!(!code.expose().is_empty()),
+            Err(error) => shown.extend(told(&error)),
+        }
+    }
+    shown
+}
+
+/// A claims request, or the challenge of a resource that wants one.
+pub(crate) fn claims_request(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    match claims::read(&text) {
+        Ok(written) => {
+            assert_eq!(claims::read(&written).as_ref(), Ok(&written));
+            let able = ["CP1".to_owned()];
+            let sent = claims::with_capabilities(Some(&written), &able);
+            assert_eq!(claims::capabilities(&sent.expect("there are some")), able);
+            Vec::new()
+        }
+        // Shown as a cause, and causes are made printable.
+        Err(problem) => vec![printable(&problem)],
+    }
+}
+
+/// A key with its certificates: PEM, or PFX.
+pub(crate) fn key_file(bytes: &[u8]) -> Vec<String> {
+    let mut shown = Vec::new();
+    for passphrase in [None, Some("fuzz")] {
+        let read = KeyFile::read(bytes, passphrase).and_then(KeyFile::into_chain);
+        match read {
+            Ok((key, chain)) => {
+                assert_eq!(chain[0].public_key(), key.public_key());
+                for algorithm in key.algorithms() {
+                    match key.sign(*algorithm, b"message") {
+                        Ok(signature) => assert!(!signature.is_empty()),
+                        Err(error) => {
+                            assert_eq!(error.kind(), ErrorKind::Config);
+                            shown.extend(told(&error));
+                        }
+                    }
+                }
+            }
+            Err(problem) => shown.extend([problem.reason, problem.hint.to_owned()]),
+        }
+    }
+    shown
+}
+
+/// A session's file that is sealed.
+pub(crate) fn sealed_session(bytes: &[u8]) -> Vec<String> {
+    loaded(store::opens(bytes))
+}
+
+/// What says how new sessions are sealed.
+pub(crate) fn choice_of_seal(bytes: &[u8]) -> Vec<String> {
+    store::chooses(bytes).err().iter().flat_map(told).collect()
+}
+
+/// What a keyring says over the session bus.
+#[cfg(target_os = "linux")]
+pub(crate) fn secret_service(bytes: &[u8]) -> Vec<String> {
+    let failures = cred_helper::system::os_keyring::decodes(bytes);
+    failures.iter().map(ToString::to_string).collect()
+}
+
+/// A tool's name in the first line, and its configuration in the rest. What setup writes into it is
+/// found there, is not written twice, and can be taken out.
+pub(crate) fn setup_of_tool(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let (name, text) = text.split_once('\n').unwrap_or((&text, ""));
+    let Some(entry) = SETUPS.iter().find(|entry| entry.name == name) else {
+        return Vec::new();
+    };
+    let mut world = World::default();
+    world
+        .variables
+        .insert("CRED_HELPER_STATE", "/fuzz".to_owned());
+    let mut machine = Machine::new(world.context()).expect("this user has a home");
+    machine.command = "cred-helper".to_owned();
+    let pattern = |text: &str| Pattern::parse(text).expect("it is a pattern");
+    let answering = || Answering {
+        name: "api".to_owned(),
+        urls: vec![
+            pattern("https://h.example/"),
+            pattern("https://r.example/team/"),
+        ],
+    };
+    fn document(text: &str) -> Document<'_> {
+        Document {
+            path: Path::new("fuzz"),
+            text,
+        }
+    }
+    let wired = |text: &str| {
+        let wiring = (entry.look)(&machine, &document(text), &[answering()])?;
+        Ok::<_, Error>(wiring.wired.len())
+    };
+    let work = || {
+        let before = wired(text)?;
+        let wish = Wish {
+            url: None,
+            profiles: vec![answering()],
+            is_named: true,
+        };
+        let mut plan = Plan {
+            settings: Vec::new(),
+            notes: Vec::new(),
+        };
+        let with = (entry.add)(&machine, &document(text), &wish, &mut plan)?;
+        // What the tool finds by a link is not asked while there is none.
+        let is_by_link = entry.protocol() == "keyring";
+        assert!(is_by_link || wired(&with)? >= 1, "{name}: {with:?}");
+        let again = (entry.add)(&machine, &document(&with), &wish, &mut plan)?;
+        assert_eq!(again, with, "{name}");
+        let without = (entry.remove)(&machine, &document(&with), &plan.settings)?;
+        assert!(wired(&without)? <= before, "{name}: {with:?} {without:?}");
+        Ok(plan.notes)
+    };
+    match work() {
+        Ok(notes) => notes,
+        Err(error) => told(&error),
+    }
+}
+
 /// A session's file.
 pub(crate) fn session(bytes: &[u8]) -> Vec<String> {
-    match store::decodes(bytes) {
+    loaded(store::decodes(bytes))
+}
+
+fn loaded(loaded: Result<Loaded, Error>) -> Vec<String> {
+    match loaded {
         Ok(Loaded::Session(session, _)) => {
             for account in &session.accounts {
                 assert!(session.account(account.label()).is_some());
@@ -593,6 +981,39 @@ fn serve_with(
     let error = result.err().map(|error| error.message().to_owned());
     let stdout = String::from_utf8(stdout).expect("a tool is answered in UTF-8");
     (stdout, urls.into_inner(), error)
+}
+
+fn asked(scopes: &[String]) -> GrantRequest<'_> {
+    GrantRequest {
+        profile: "api",
+        scopes,
+        account: None,
+        profile_keys: toml::Table::new(),
+        claims: None,
+        min_valid: None,
+        interactive: Interactive::Never,
+        force_refresh: false,
+        challenged: None,
+        refresh_token: None,
+        assertion: None,
+    }
+}
+
+fn token_set() -> TokenSet {
+    TokenSet {
+        access_token: Secret::new("token"),
+        token_type: "Bearer".to_owned(),
+        issued_at: Timestamp(1000),
+        expires_at: None,
+        refresh_at: None,
+        refresh_token: None,
+        refresh_expires_at: None,
+        id_token: None,
+        id_token_expires_at: None,
+        scopes: None,
+        account: Account::default(),
+        proof_key: None,
+    }
 }
 
 fn credential() -> Credential {

@@ -592,6 +592,26 @@ fn push(
     Ok((form, Duration::from_secs(seconds.unsigned_abs())))
 }
 
+/// What comes of a visitor, and of the same target where a person copied it, for a sign-in that waits for
+/// the state `fuzz` at `127.0.0.1:1`: what a fuzzer calls.
+pub fn decodes(visit: &Visit) -> [Option<Result<Secret, Error>>; 2] {
+    let awaited = Awaited {
+        authority: "127.0.0.1:1".to_owned(),
+        path: "/".to_owned(),
+        redirect_uri: "http://127.0.0.1:1/".to_owned(),
+        state: Secret::new("fuzz"),
+        verifier: Secret::new("verifier"),
+        nonce: None,
+        url: String::new(),
+        opens_for: None,
+        scopes: Vec::new(),
+        claims: None,
+    };
+    let server = Server::default();
+    let (_, judged) = awaited.judge(visit, &server);
+    [judged, awaited.judge_copied(visit.target.expose(), &server)]
+}
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Compares in a time that tells nothing of where two texts differ.

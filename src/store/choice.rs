@@ -135,7 +135,15 @@ pub(super) fn read(directory: &Path) -> Result<Option<Choice>, Error> {
         std::fs::metadata(&path).map_err(|error| failed("cannot be read", &path, error))?;
     // Whoever writes it decides whether sign-ins lie open.
     refuse(platform::trusted_problem(&path, &metadata))?;
-    let choice: Option<Choice> = serde_json::from_slice(&bytes).ok();
+    decode(&bytes, &path).map(Some)
+}
+
+/// Reads the file's bytes; what cannot be read is damaged.
+///
+/// # Errors
+/// `store`, if it is of a newer version.
+pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Choice, Error> {
+    let choice: Option<Choice> = serde_json::from_slice(bytes).ok();
     let is_known = |name: &String| seal::find(name).is_some();
     match choice {
         Some(choice) if choice.version > VERSION => Err(Error::new(
@@ -147,11 +155,11 @@ pub(super) fn read(directory: &Path) -> Result<Option<Choice>, Error> {
             ),
         )
         .hint("use the newer cred-helper that wrote it")),
-        Some(choice) if choice.seal.as_ref().is_none_or(is_known) => Ok(Some(choice)),
-        _ => Ok(Some(Choice {
+        Some(choice) if choice.seal.as_ref().is_none_or(is_known) => Ok(choice),
+        _ => Ok(Choice {
             is_damaged: true,
             ..Choice::nothing()
-        })),
+        }),
     }
 }
 

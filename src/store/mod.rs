@@ -26,7 +26,7 @@ use self::file::{Lying, SealWith, SecretBytes, SessionFile};
 use self::lock::Patience;
 use self::msal::{MsalCache, Sharing};
 use self::replacement::Reservation;
-use self::seal::{KeysAtHand, Seal, Sealing};
+use self::seal::{Key, KeysAtHand, Seal, Sealing};
 use self::session::Session;
 use crate::context::Context;
 use crate::digest::{digest, sha256};
@@ -653,6 +653,26 @@ fn name(identity: &[(String, String)]) -> String {
 /// `store`, for a file that is not ours to touch.
 pub fn decodes(bytes: &[u8]) -> Result<Loaded, Error> {
     file::decode(&mut bytes.to_vec(), Path::new("fuzz"), &mut |_, _| Ok(None))
+}
+
+/// The same where the key is at hand: what a fuzzer calls.
+///
+/// # Errors
+/// As [`decodes`].
+pub fn opens(bytes: &[u8]) -> Result<Loaded, Error> {
+    let key = Key::of_material(&Secret::new("fuzz"));
+    file::decode(&mut bytes.to_vec(), Path::new("fuzz"), &mut |_, id| {
+        Ok((id == key.id()).then(|| key.clone()))
+    })
+}
+
+/// Whether bytes say what new sessions are sealed with: what a fuzzer calls.
+///
+/// # Errors
+/// `store`, if they do not.
+pub fn chooses(bytes: &[u8]) -> Result<(), Error> {
+    let path = Path::new("store.json");
+    choice::decode(bytes, path)?.check(path)
 }
 
 /// The error for a session that a command was told of and that is not there.

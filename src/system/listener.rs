@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -185,52 +186,77 @@ fn read(mut stream: &TcpStream) -> Result<Visit, Option<u16>> {
             }
         }
     };
-    loop {
-        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        match request.parse(&bytes) {
-            Ok(httparse::Status::Complete(length)) => {
-                let header = |name: &str| {
-                    let mut named = request
-                        .headers
-                        .iter()
-                        .filter(|header| header.name.eq_ignore_ascii_case(name));
-                    let value = named.next().map(|header| header.value);
-                    let text = String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
-                    // Two that differ are one for us and another for somebody else.
-                    (named.next().is_none()).then_some(text).ok_or(Some(400))
-                };
-                let mut visit = Visit {
-                    method: request.method.unwrap_or_default().to_owned(),
-                    target: Secret::new(request.path.unwrap_or_default()),
-                    host: header("host")?,
-                    content_type: header("content-type")?,
-                    body: Secret::new(""),
-                };
-                if !header("transfer-encoding")?.is_empty() {
-                    return Err(Some(411));
-                }
-                let body = header("content-length")?;
-                let body: usize = match body.as_str() {
-                    "" => 0,
-                    digits => digits.parse().map_err(|_| Some(400))?,
-                };
-                if body > LONGEST_BODY {
-                    return Err(Some(413));
-                }
-                while bytes.len() < length + body {
-                    read_more(&mut bytes)?;
-                }
-                let body = std::str::from_utf8(&bytes[length..length + body]);
-                visit.body = Secret::new(body.map_err(|_| Some(400))?);
-                return Ok(visit);
-            }
-            Ok(httparse::Status::Partial) if bytes.len() > LONGEST_HEAD => return Err(Some(431)),
-            Ok(httparse::Status::Partial) => {}
-            Err(_) => return Err(Some(400)),
+    let (visit, body) = loop {
+        match begin(&bytes)? {
+            Some(begun) => break begun,
+            None => read_more(&mut bytes)?,
         }
+    };
+    while bytes.len() < body.end {
         read_more(&mut bytes)?;
     }
+    Ok(finish(visit, &bytes[body])?)
+}
+
+/// A request without its body, and where that lies; `None` if more has to come. The error is the status
+/// to answer with.
+fn begin(bytes: &[u8]) -> Result<Option<(Visit, Range<usize>)>, u16> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let length = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if bytes.len() > LONGEST_HEAD => return Err(431),
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(400),
+    };
+    let header = |name: &str| {
+        let mut named = request
+            .headers
+            .iter()
+            .filter(|header| header.name.eq_ignore_ascii_case(name));
+        let value = named.next().map(|header| header.value);
+        let text = String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+        // Two that differ are one for us and another for somebody else.
+        (named.next().is_none()).then_some(text).ok_or(400_u16)
+    };
+    let visit = Visit {
+        method: request.method.unwrap_or_default().to_owned(),
+        target: Secret::new(request.path.unwrap_or_default()),
+        host: header("host")?,
+        content_type: header("content-type")?,
+        body: Secret::new(""),
+    };
+    if !header("transfer-encoding")?.is_empty() {
+        return Err(411);
+    }
+    let body = header("content-length")?;
+    let body: usize = match body.as_str() {
+        "" => 0,
+        digits => digits.parse().map_err(|_| 400_u16)?,
+    };
+    if body > LONGEST_BODY {
+        return Err(413);
+    }
+    Ok(Some((visit, length..length + body)))
+}
+
+/// The request with its body. The error is the status to answer with.
+fn finish(visit: Visit, body: &[u8]) -> Result<Visit, u16> {
+    let body = std::str::from_utf8(body).map_err(|_| 400_u16)?;
+    Ok(Visit {
+        body: Secret::new(body),
+        ..visit
+    })
+}
+
+/// The request that bytes are, if it is whole: what a fuzzer calls.
+///
+/// # Errors
+/// The status that it is refused with.
+pub fn decodes(bytes: &[u8]) -> Result<Option<Visit>, u16> {
+    let begun = begin(bytes)?;
+    let whole = begun.and_then(|(visit, body)| Some((visit, bytes.get(body)?)));
+    whole.map(|(visit, body)| finish(visit, body)).transpose()
 }
 
 /// Answers with a page that holds nothing of what was asked, and closes.

@@ -1,8 +1,0 @@
-#![no_main]
-
-#[path = "../decoder.rs"]
-mod decoder;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    decoder::assert_harmless(&decoder::git(bytes));
-});
