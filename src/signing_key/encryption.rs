@@ -2,6 +2,7 @@
 //! ([RFC 8018](https://www.rfc-editor.org/rfc/rfc8018)), and what PKCS#12 had before it
 //! ([RFC 7292, Appendix B and C](https://www.rfc-editor.org/rfc/rfc7292#appendix-B)).
 
+use std::cell::Cell;
 use std::num::NonZeroU32;
 
 use aes::cipher::{Block, BlockCipherDecrypt, KeyInit};
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 use super::Problem;
 use super::der::{OBJECT_IDENTIFIER, OCTET_STRING, Reader};
 
-/// How often may a passphrase be hashed? More takes longer than a call may.
+/// How often may a passphrase be hashed, for all parts of a file? More takes longer than a call may.
 const MOST_ITERATIONS: u32 = 10_000_000;
 
 const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
@@ -33,6 +34,8 @@ pub(super) struct Passphrase {
     plain: Zeroizing<Vec<u8>>,
     /// UTF-16, with a zero at the end; PKCS#12 has an empty one written as nothing or as the zero.
     wide: Zeroizing<Vec<u8>>,
+    /// How often it may still be hashed.
+    left: Cell<u32>,
 }
 
 impl Passphrase {
@@ -43,12 +46,23 @@ impl Passphrase {
             Self {
                 plain: Zeroizing::new(text.as_bytes().to_vec()),
                 wide: Zeroizing::new(wide.flat_map(u16::to_be_bytes).collect()),
+                left: Cell::new(MOST_ITERATIONS),
             }
         };
         match text {
             Some(text) if !text.is_empty() => vec![of(text, &[0])],
             Some(_) | None => vec![of("", &[0]), of("", &[])],
         }
+    }
+
+    /// How often it is hashed for one more part.
+    pub(super) fn iterations(&self, number: u32) -> Result<NonZeroU32, Problem> {
+        let left = self.left.get().checked_sub(number);
+        let (Some(left), Some(number)) = (left, NonZeroU32::new(number)) else {
+            return Err(Problem::unsupported("its passphrase is hashed too often"));
+        };
+        self.left.set(left);
+        Ok(number)
     }
 
     /// The key that PKCS#12 makes of it (RFC 7292, Appendix B.2). `purpose` is 1 for a key, 2 for an
@@ -97,12 +111,6 @@ impl Passphrase {
     }
 }
 
-/// How often a passphrase is hashed.
-pub(super) fn iterations(number: u32) -> Result<NonZeroU32, Problem> {
-    let number = NonZeroU32::new(number).filter(|number| number.get() <= MOST_ITERATIONS);
-    number.ok_or_else(|| Problem::unsupported("its passphrase is hashed too often"))
-}
-
 /// Decrypts a key: `EncryptedPrivateKeyInfo` (RFC 5958 §3).
 pub(super) fn decrypt_key(
     bytes: &[u8],
@@ -145,7 +153,7 @@ fn decrypt_pkcs12(
     let (Some(salt), Some(count)) = (salt, parameters.number()) else {
         return Err(Problem::malformed());
     };
-    let count = iterations(count)?.get();
+    let count = passphrase.iterations(count)?.get();
     let derive = |purpose, length| {
         let sha1 = &digest::SHA1_FOR_LEGACY_USE_ONLY;
         passphrase.derive(sha1, purpose, salt, count, length)
@@ -175,7 +183,7 @@ fn decrypt_pbes2(
         ));
     }
     let (hash, salt, count) = read_pbkdf2(&mut derivation)?;
-    let count = iterations(count)?;
+    let count = passphrase.iterations(count)?;
     let name = scheme.read(OBJECT_IDENTIFIER);
     let vector = scheme.read(OCTET_STRING);
     let (Some(name), Some(vector)) = (name, vector) else {
@@ -271,7 +279,18 @@ fn chain(
 
 #[cfg(test)]
 mod tests {
-    use super::{Passphrase, digest};
+    use super::{MOST_ITERATIONS, Passphrase, digest};
+
+    #[test]
+    fn a_passphrase_is_hashed_so_often_however_many_parts_a_file_has() {
+        let [passphrase] = &Passphrase::candidates(Some("smeg"))[..] else {
+            panic!("a passphrase is written in one way");
+        };
+        let is_hashed = |number: u32| passphrase.iterations(number).is_ok();
+        assert!(!is_hashed(0) && !is_hashed(MOST_ITERATIONS + 1) && !is_hashed(u32::MAX));
+        assert!(is_hashed(MOST_ITERATIONS - 1) && !is_hashed(2));
+        assert!(is_hashed(1) && !is_hashed(1));
+    }
 
     #[test]
     fn pkcs12_makes_keys_of_a_passphrase_as_others_do() {

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Problem;
 use super::der::{OBJECT_IDENTIFIER, OCTET_STRING, Reader, in_place, tagged};
-use super::encryption::{Passphrase, decrypt, decrypt_key, iterations};
+use super::encryption::{Passphrase, decrypt, decrypt_key};
 
 const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 const ENCRYPTED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x06];
@@ -87,7 +87,8 @@ fn verify(mut rest: Reader<'_>, content: &[u8], passphrase: &Passphrase) -> Opti
     let expected = told.read(OCTET_STRING)?;
     let name = algorithm.read(OBJECT_IDENTIFIER)?;
     let salt = mac.read(OCTET_STRING)?;
-    let count = iterations(mac.number().unwrap_or(1)).ok()?.get();
+    let count = mac.number().unwrap_or(1);
+    let count = passphrase.iterations(count).ok()?.get();
     let (hash, keyed) = match name.strip_prefix(SHA2) {
         _ if name == SHA1 => (
             &digest::SHA1_FOR_LEGACY_USE_ONLY,
