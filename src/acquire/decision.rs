@@ -374,7 +374,7 @@ mod tests {
         use Freshness::{Aging, Expired, Fresh};
         for (token, expected) in [
             (token(-10, Some(3590), None), Fresh),
-            (token(-3299, Some(301), None), Fresh),
+            (token(-3300, Some(300), None), Fresh),
             (token(-3301, Some(299), None), Aging),
             (token(-3600, Some(0), None), Expired),
             // Five minutes of life: served from the cache for half of it.

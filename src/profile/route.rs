@@ -638,10 +638,20 @@ mod tests {
             "https://h.0x/",
             "https://*.0.1/",
             "https://h.example/?q",
+            "https://h..example/",
+            "https://.h.example/",
+            "https://g\u{131}thub.example/",
+            "https://h.example:+80/",
             "ftp://h.example/",
             "",
         ] {
             assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+        }
+        // RFC 1035 §2.3.4, without the dot that ends it.
+        for (length, is_good) in [(253, true), (254, false)] {
+            let host = format!("{}example", "h.".repeat(123));
+            let pattern = format!("https://{}{host}/", "h".repeat(length - host.len()));
+            assert_eq!(Pattern::parse(&pattern).is_ok(), is_good, "{length}");
         }
     }
 }
