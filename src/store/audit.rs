@@ -159,7 +159,7 @@ pub fn read(state: &Path) -> Result<(Vec<Record>, usize), Error> {
 mod tests {
     use std::fs;
 
-    use super::{LARGEST, Record, append, files, fingerprint, read};
+    use super::{LARGEST, Record, append, files, fingerprint, lock, read};
     use crate::secret::Secret;
 
     fn record(profile: &str) -> Record {
@@ -198,6 +198,25 @@ mod tests {
         assert_eq!(records[0].profile, "first");
         assert_eq!(records[times + 1].profile, "last");
         assert!(fs::metadata(&older).expect("it is there").len() >= LARGEST);
+        assert!(fs::metadata(&newer).expect("it is there").len() < 1024);
+    }
+
+    #[test]
+    fn a_line_does_not_wait_for_whoever_sets_a_full_file_aside() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let state = directory.path();
+        let [newer, older] = files(state);
+        append(state, &record("first")).expect("it can be written");
+        let file = fs::OpenOptions::new().write(true).open(&newer);
+        let file = file.expect("it was written");
+        file.set_len(LARGEST).expect("it can be made longer");
+        let other = lock::try_acquire(&state.join("audit.lock")).expect("it can be tried");
+        assert!(other.is_some(), "nobody has it yet");
+        append(state, &record("second")).expect("it can be written");
+        assert!(!older.exists(), "the other one sets it aside");
+        drop(other);
+        append(state, &record("third")).expect("it can be written");
+        assert!(fs::metadata(&older).expect("it is there").len() > LARGEST);
         assert!(fs::metadata(&newer).expect("it is there").len() < 1024);
     }
 

@@ -1,6 +1,8 @@
 //! `[audit]`: who was given which token, and `cred-helper log`, which shows it.
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Stdio;
 
 use cred_helper::digest::digest;
@@ -108,11 +110,12 @@ fn many_at_once_leave_a_whole_line_each() {
     assert_eq!(records(&scene, &[]).len(), 32);
 }
 
+#[cfg(unix)]
 #[test]
 fn an_answer_that_cannot_be_written_down_is_given_with_a_warning() {
     let scene = audited();
     let path = scene.sandbox.state().join("audit.jsonl");
-    fs::create_dir(&path).expect("a directory can be made");
+    symlink(&path, &path).expect("a link can be made");
     let ran = scene.run(&["get"]);
     assert!(
         ran.stderr
@@ -120,6 +123,8 @@ fn an_answer_that_cannot_be_written_down_is_given_with_a_warning() {
         "{ran:?}"
     );
     ran.ok();
+    let error = scene.run(&["log"]).failed(9);
+    assert!(error.contains("audit.jsonl` cannot be read"), "{error}");
 }
 
 #[test]
