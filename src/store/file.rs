@@ -575,6 +575,7 @@ mod tests {
 
     use super::{
         Key, LONGEST, Loaded, Seal, SealWith, Session, SessionFile, content, decode, encode,
+        survives,
     };
     use crate::context::Random;
     use crate::encoding::to_base64url;
@@ -694,6 +695,7 @@ mod tests {
             &format!("{written}sealed"),
             "{\"version\":1,\"seal\":{\"name\":\"none\"}}\nsealed",
             "{\"version\":1,\"seal\":{\"name\":\"keyring\"}}\nsealed",
+            &format!("{}\nsealed", header.replace("keyring", "none")),
             r#"{"version":1,"seal":{"name":"keyring"},"content":{}}"#,
             r#"{"version":1,"seal":{"name":"keyring"},"content":"c2VhbGVk"}"#,
             header,
@@ -711,6 +713,26 @@ mod tests {
             let loaded = decode(&mut bytes, Path::new("x"), &mut nothing);
             assert!(matches!(loaded, Ok(Loaded::Damaged(_))), "{damaged}");
         }
+        for (damaged, reason) in [
+            (
+                r#"{"version":1,"seal":{"name":"none"}}"#,
+                "its content is missing",
+            ),
+            (
+                r#"{"version":1,"seal":{"name":"keyring"}}"#,
+                "its seal is incomplete",
+            ),
+            (
+                r#"{"version":1,"seal":{"name":"none"},"content":["canary"]}"#,
+                "its content is wrong at column 9",
+            ),
+        ] {
+            let mut bytes = damaged.as_bytes().to_vec();
+            match decode(&mut bytes, Path::new("x"), &mut nothing) {
+                Ok(Loaded::Damaged(said)) => assert_eq!(said, reason, "{damaged}"),
+                other => panic!("{other:?}"),
+            }
+        }
         for foreign in [
             r#"{"version":2,"anything":"else"}"#,
             r#"{"version":2,"seal":{"name":"none"},"content":{}}"#,
@@ -723,6 +745,57 @@ mod tests {
             let mut bytes = foreign.as_bytes().to_vec();
             let error = decode(&mut bytes, Path::new("x"), &mut nothing).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Store, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_read_up_to_the_largest_size_and_not_in_part() {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let file = SessionFile::new(directory.path().join("sessions"), "name".to_owned());
+        file.create_directory().unwrap();
+        let empty = content(&Session::default()).unwrap();
+        file.save(&empty, &bare(), &SystemRandomness, None).unwrap();
+        let written = std::fs::read(file.path()).expect("it was written");
+        for (excess, is_read) in [(0, true), (1, false), (1000, false)] {
+            let length = usize::try_from(LONGEST).expect("it is small") + excess;
+            let mut padded = written.clone();
+            padded.resize(length, b' ');
+            std::fs::write(file.path(), padded).expect("it can be written");
+            let loaded = file.load(&mut nothing).unwrap();
+            assert_eq!(matches!(loaded, Loaded::Session(..)), is_read, "{excess}");
+        }
+    }
+
+    #[test]
+    fn room_is_made_for_a_session_and_for_what_an_answer_adds_to_it() {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let file = SessionFile::new(directory.path().join("sessions"), "name".to_owned());
+        file.create_directory().unwrap();
+        let lengths = |text: &str| {
+            let room = file.prove_writable().unwrap();
+            let length = std::fs::metadata(file.temporary("room")).unwrap().len();
+            file.save(text, &bare(), &SystemRandomness, Some(room))
+                .unwrap();
+            (length, std::fs::metadata(file.path()).unwrap().len())
+        };
+        let mut session = Session::default();
+        let (first, small) = lengths(&content(&session).unwrap());
+        session.imported.push("x".repeat(10_000));
+        let (second, large) = lengths(&content(&session).unwrap());
+        let (third, _) = lengths("{}");
+        assert!(first >= 48 * 1024, "three large tokens: {first}");
+        assert_eq!((second - first, third - first), (small, large));
+    }
+
+    #[test]
+    fn a_content_that_is_not_the_same_when_it_is_read_again_does_not_survive() {
+        let key = key("of a migration");
+        let text = content(&Session::default()).unwrap();
+        for with in [bare(), sealed(&key)] {
+            let same = |text| survives(text, &with, "x", &SystemRandomness).unwrap();
+            assert!(same(text.as_str()));
+            assert!(!same("{\"unknown\":1}"));
+            assert!(!same("[]"));
         }
     }
 

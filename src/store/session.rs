@@ -771,6 +771,57 @@ mod tests {
     }
 
     #[test]
+    fn whoever_a_token_turns_out_to_be_of_has_one_row_and_others_keep_theirs() {
+        let mut session = Session::default();
+        for (token, subject) in [("1", Some("ada")), ("2", Some("bob")), ("3", None)] {
+            let token_set = token_set(token, None, subject);
+            session.sign_in("g", key("a"), &token_set, Timestamp(100));
+        }
+        let tokens_of = |session: &Session, name: &str| {
+            let account = session.account(Some(name)).expect("there is a row");
+            let secrets = account.access_tokens.iter().map(|row| row.secret.clone());
+            secrets.collect::<Vec<_>>()
+        };
+        let ada = token_set("", None, Some("ada")).account;
+        session.identify(&Secret::new("4"), &ada);
+        assert_eq!(session.accounts.len(), 3, "nobody has that token");
+        session.identify(&Secret::new("3"), &ada);
+        assert_eq!(session.accounts.len(), 2);
+        assert_eq!(tokens_of(&session, "ada@example.test"), [Secret::new("3")]);
+        assert_eq!(tokens_of(&session, "bob@example.test"), [Secret::new("2")]);
+    }
+
+    #[test]
+    fn what_comes_without_a_person_is_of_whoever_is_meant_from_now_on() {
+        let mut session = Session::default();
+        for subject in ["ada", "bob"] {
+            let token_set = token_set(subject, None, Some(subject));
+            session.sign_in("g", key("a"), &token_set, Timestamp(100));
+        }
+        for (subject, signed_in_at) in [("bob", 101), ("ada", 102), ("ada", 102), ("bob", 103)] {
+            let token_set = token_set("new", None, Some(subject));
+            session.receive("g", key("b"), &token_set, true, Timestamp(150));
+            let meant = session.account(None).expect("somebody is meant");
+            assert_eq!(meant.subject.as_deref(), Some(subject));
+            assert_eq!(meant.signed_in_at, Timestamp(signed_in_at), "{subject}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_forgotten_with_its_last_token() {
+        let mut session = Session::default();
+        for (token, refresh, subject) in [("1", Some("r"), "ada"), ("2", None, "bob")] {
+            let token_set = token_set(token, refresh, Some(subject));
+            session.sign_in("g", key("a"), &token_set, Timestamp(100));
+        }
+        assert!(!session.forget_empty_accounts(), "each has a token");
+        session.forget_access_tokens(None);
+        assert!(session.forget_empty_accounts(), "that of bob");
+        assert!(!session.forget_empty_accounts());
+        assert_eq!(session.accounts.len(), 1);
+    }
+
+    #[test]
     fn a_refusal_is_remembered_for_a_minute_doubling_to_an_hour() {
         let mut sign_in = SignIn::default();
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
