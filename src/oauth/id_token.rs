@@ -266,6 +266,8 @@ mod tests {
     fn a_token_for_another_client_or_of_another_issuer_is_refused() {
         for claims in [
             r#"{"aud":"other","iss":"https://i"}"#,
+            r#"{"aud":["other","another"],"iss":"https://i"}"#,
+            r#"{"aud":[],"iss":"https://i"}"#,
             r#"{"iss":"https://i"}"#,
             r#"{"aud":"c","iss":"https://evil"}"#,
             "not json",

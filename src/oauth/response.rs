@@ -658,6 +658,48 @@ mod tests {
             assert_eq!(set.expires_at, expires_at.map(Timestamp), "{expires_in}");
         }
         assert_eq!(whole_seconds(&serde_json::json!("NaN")), None);
+        for (members, end) in [
+            (r#""refresh_expires_in":1800"#, Some(2800)),
+            (r#""refresh_token_expires_in":1800"#, Some(2800)),
+            (r#""refresh_expires_in":1"#, Some(1001)),
+            // Keycloak's "never".
+            (r#""refresh_expires_in":0"#, None),
+        ] {
+            let body = format!(r#"{{"access_token":"t","refresh_token":"r",{members}}}"#);
+            let set = read(200, &body).unwrap();
+            assert_eq!(set.refresh_expires_at, end.map(Timestamp), "{members}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_signing_in_does_not_mend_says_what_to_look_at() {
+        for (error, place) in [
+            ("invalid_client", "`client_secret`"),
+            ("incorrect_client_credentials", "`client_secret`"),
+            ("unauthorized_client", "registered for its `grant`"),
+            ("device_flow_disabled", "enable the device flow"),
+            ("invalid_scope", "`scopes`"),
+            ("invalid_target", "`resource` and `audience`"),
+            ("invalid_dpop_proof", "the clock of this machine"),
+        ] {
+            let failure = read(400, &format!(r#"{{"error":"{error}"}}"#)).unwrap_err();
+            let error = failure.into_error("failed");
+            let hint = error.hint_text().unwrap_or_default();
+            assert!(hint.contains(place), "{error}: {hint}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_nothing_is_told_by_its_status() {
+        for (status, body, said) in [
+            (200, "<html>", "the answer is no token response"),
+            (201, "<html>", "HTTP status 201 and no OAuth error"),
+            (404, "", "HTTP status 404 and no OAuth error"),
+            (403, "", "HTTP status 403"),
+        ] {
+            let error = read(status, body).unwrap_err().into_error("failed");
+            assert!(error.to_string().contains(said), "{error}");
+        }
     }
 
     #[test]
@@ -707,6 +749,9 @@ mod tests {
             ),
             (503, r#"{"error":"invalid_grant"}"#, ErrorKind::Unavailable),
             (503, "", ErrorKind::Unavailable),
+            // No success: what looks like a token is not believed.
+            (500, r#"{"access_token":"t"}"#, ErrorKind::Unavailable),
+            (302, r#"{"access_token":"t"}"#, ErrorKind::Unavailable),
             (400, "", ErrorKind::Denied),
             (400, "<html>", ErrorKind::Unavailable),
             (404, "", ErrorKind::Unavailable),
