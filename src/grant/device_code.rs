@@ -422,9 +422,12 @@ mod tests {
 
     use zeroize::Zeroizing;
 
-    use super::{Authorization, Pace, Verdict};
+    use super::{Authorization, Pace, Verdict, with_other_way};
     use crate::context::HttpResponse;
-    use crate::error::OAuthError;
+    use crate::endpoint::Endpoint;
+    use crate::error::{Error, ErrorKind, OAuthError};
+    use crate::oauth::client::EndpointName;
+    use crate::oauth::metadata::Server;
     use crate::oauth::response::Failure;
 
     fn read(body: &str) -> Option<Authorization> {
@@ -553,6 +556,42 @@ mod tests {
         assert_eq!(seconds(&pace), 100);
         assert_eq!(pace.judge(&refused("authorization_pending")), Verdict::GoOn);
         assert_eq!(seconds(&pace), 10);
+    }
+
+    #[test]
+    fn a_gateway_that_refuses_without_a_reason_is_asked_more_seldom() {
+        let mut pace = Pace::new(Duration::from_secs(5));
+        for expected in [10, 20, 40] {
+            let silent = Failure::RefusedSilently { status: 403 };
+            assert_eq!(pace.judge(&silent), Verdict::GoOn);
+            assert_eq!(pace.wait(), Duration::from_secs(expected));
+        }
+    }
+
+    #[test]
+    fn a_browser_is_proposed_where_there_is_one_and_the_device_code_is_refused_as_such() {
+        let mut with_browser = Server::default();
+        let place = Endpoint::parse("https://id.example/authorize").expect("it is good");
+        with_browser
+            .endpoints
+            .set(EndpointName::Authorization, place);
+        for (error, server, is_proposed) in [
+            ("unauthorized_client", &with_browser, true),
+            ("unauthorized_client", &Server::default(), false),
+            ("access_denied", &with_browser, false),
+        ] {
+            let said = OAuthError {
+                error: error.into(),
+                ..OAuthError::default()
+            };
+            let refusal = Error::new(ErrorKind::Denied, "no").oauth(said);
+            let told = with_other_way(refusal, server, "api");
+            let is_named = told
+                .next_command()
+                .ends_with(&["authorization_code".to_owned()]);
+            assert_eq!(is_named, is_proposed, "{error}");
+            assert_eq!(told.hint_text().is_some(), is_proposed, "{error}");
+        }
     }
 
     #[test]
