@@ -1180,6 +1180,12 @@ impl Exchange for Trade {
         let life = self.life.map_or(3600, |(life, _)| life);
         Ok(TokenSet {
             refresh_token: Some(Secret::new("not the session's")),
+            id_token: Some(Secret::new("not the session's")),
+            id_token_expires_at: Some(now.plus(life)),
+            account: Account {
+                name: Some("the service's own name".to_owned()),
+                subject: Some("the service's own".to_owned()),
+            },
             expires_at: Some(now.plus(life)),
             ..token_set(&traded, now)
         })
@@ -1346,6 +1352,19 @@ fn an_exchange_in_trouble_costs_nothing_while_what_it_gave_lives() {
         (stale.access_token.expose(), stale.stale),
         ("traded-first", true)
     );
+    // It does not hide what has to be mended, and does not last as long as somebody needs it.
+    for (kind, min_valid) in [
+        (ErrorKind::Config, None),
+        (ErrorKind::Unavailable, Some(Duration::from_secs(300))),
+    ] {
+        let request = Request {
+            min_valid,
+            ..request.clone()
+        };
+        let failing = Trade::failing(kind, "second");
+        let error = acquire(&desk.call(&world, &request), Some(&failing));
+        assert_eq!(error.expect_err("it is not traded").kind(), kind);
+    }
     world.pass(300);
     let error = ask(&troubled).expect_err("it is over");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -1505,6 +1524,11 @@ fn an_exchange_trades_what_the_profile_s_tools_get_if_it_says_so() {
         };
         let traded = acquire(&desk.call(&world, &request), Some(&trade)).expect("it is traded");
         assert_eq!(traded.access_token.expose(), format!("traded-{given}"));
+        // Whatever else the service gives is not the session's.
+        let kept = desk.get(&world).expect("it is kept");
+        assert_eq!(kept.access_token.expose(), id_token(&claims));
+        assert_eq!(kept.account.as_deref(), Some("s"));
+        assert!(kept.expires_in > Some(0), "{kept:?}");
     }
     world.assert_all_asked();
 }
@@ -1534,6 +1558,23 @@ fn what_was_traded_lasts_as_long_as_its_exchange_wants_or_was_traded_just_now() 
             world.assert_all_asked();
         }
     }
+}
+
+#[test]
+fn what_must_last_is_what_was_traded_and_not_what_it_was_traded_for() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    world.pass(100);
+    let request = Request {
+        min_valid: Some(Duration::from_secs(3550)),
+        ..Request::new(Action::Get)
+    };
+    let traded = acquire(&desk.call(&world, &request), Some(&Trade::default()));
+    assert_eq!(
+        traded.expect("it is traded").access_token.expose(),
+        "traded-first"
+    );
+    world.assert_all_asked();
 }
 
 #[test]
