@@ -742,6 +742,12 @@ mod tests {
                 r#"{"error":"invalid_grant","error_codes":[50196]}"#,
                 ErrorKind::Unavailable,
             ),
+            // No sign-in mends it.
+            (
+                400,
+                r#"{"error":"interaction_required","suberror":"protection_policy_required"}"#,
+                ErrorKind::Denied,
+            ),
             (
                 400,
                 r#"{"error":"temporarily_unavailable"}"#,

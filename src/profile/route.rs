@@ -416,7 +416,7 @@ impl Pattern {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pattern, Target};
+    use super::{Nearness, Pattern, Target};
 
     fn matches(pattern: &str, url: &str) -> bool {
         let pattern = Pattern::parse(pattern).expect(pattern);
@@ -562,6 +562,11 @@ mod tests {
                 "is for hosts below `h.example`, not for it",
             ),
             (
+                "https://*.h.example",
+                "https://other.example/",
+                "is for hosts below `h.example`",
+            ),
+            (
                 "https://h.example",
                 "https://h.example.evil.example/",
                 "is for the host `h.example`",
@@ -571,6 +576,46 @@ mod tests {
             let pattern = Pattern::parse(pattern).expect(pattern);
             assert_eq!(pattern.matches(&target), None);
             assert_eq!(pattern.mismatch(&target).reason, reason, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_pattern_that_comes_nearest_is_of_the_host_then_of_its_domain_then_spelled_alike() {
+        for (pattern, url, nearness) in [
+            (
+                "https://h.example/team",
+                "https://h.example/",
+                Nearness::Host,
+            ),
+            (
+                "https://h.example",
+                "https://api.h.example/",
+                Nearness::Domain,
+            ),
+            (
+                "https://api.h.example",
+                "https://h.example/",
+                Nearness::Domain,
+            ),
+            (
+                "https://*.h.example",
+                "https://h.example/",
+                Nearness::Domain,
+            ),
+            (
+                "https://h.example",
+                "https://h.exmaple/",
+                Nearness::Spelling,
+            ),
+            (
+                "https://h.example",
+                "https://elsewhere.test/",
+                Nearness::None,
+            ),
+        ] {
+            let target = Target::read(url).expect(url);
+            let found = Pattern::parse(pattern).expect(pattern).mismatch(&target);
+            assert_eq!(found.nearness, nearness, "{pattern} {url}");
         }
     }
 

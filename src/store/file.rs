@@ -788,6 +788,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_sealed_is_not_written_without_a_key() {
+        let keyless = SealWith {
+            key: None,
+            ..sealed(&key("of no use"))
+        };
+        let error = encode("{}", &keyless, "x", &SystemRandomness).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+    }
+
+    #[test]
+    fn a_session_that_is_not_there_is_removed_and_one_that_stays_is_told_of() {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let file = SessionFile::new(directory.path().join("sessions"), "name".to_owned());
+        file.create_directory().unwrap();
+        file.remove().expect("it is not there");
+        std::fs::create_dir(file.path()).expect("a directory can be made");
+        let error = file.remove().expect_err("a directory is no session");
+        assert_eq!(error.kind(), ErrorKind::Store);
+    }
+
+    #[test]
     fn a_content_that_is_not_the_same_when_it_is_read_again_does_not_survive() {
         let key = key("of a migration");
         let text = content(&Session::default()).unwrap();

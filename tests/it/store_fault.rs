@@ -1,7 +1,7 @@
 //! A store that fails: nothing is spent that could not be kept, and nothing is lost that was.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::thread;
 
 use crate::oidc_ground::eventually;
@@ -238,6 +238,29 @@ fn a_session_of_a_newer_version_is_an_error_and_stays_as_it_is() {
         assert_eq!(scene.session(), before, "{arguments:?}");
     }
     assert_eq!(scene.authority.requests().len(), asked, "nothing was asked");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_what_is_not_there() {
+    let scene = Scene::signed_in();
+    let asked = scene.authority.requests().len();
+    let session = scene.sandbox.session();
+    let choice = session.with_file_name("store.json");
+    for (path, call) in [(session, "get"), (choice, "login")] {
+        let aside = path.with_extension("aside");
+        // What was chosen may not be there, and may not have to.
+        let is_there = fs::rename(&path, &aside).is_ok();
+        symlink(&path, &path).expect("a link can be made");
+        let error = scene.run(&[call]).failed(9);
+        assert!(error.contains("cannot be read"), "{error}");
+        assert!(path.is_symlink(), "it is untouched");
+        fs::remove_file(&path).expect("it is ours");
+        if is_there {
+            fs::rename(&aside, &path).expect("it is ours");
+        }
+    }
+    assert_eq!(scene.authority.requests().len(), asked, "nothing was asked");
+    scene.run(&["get"]).ok();
 }
 
 #[test]
