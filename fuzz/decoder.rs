@@ -307,6 +307,7 @@ pub(crate) fn user_information(bytes: &[u8]) -> Vec<String> {
         let known = Account {
             name: None,
             subject: subject.clone(),
+            home: None,
         };
         let set = TokenSet {
             account: known,
@@ -493,8 +494,10 @@ pub(crate) fn choice_of_seal(bytes: &[u8]) -> Vec<String> {
 /// What a keyring says over the session bus.
 #[cfg(target_os = "linux")]
 pub(crate) fn secret_service(bytes: &[u8]) -> Vec<String> {
-    let failures = cred_helper::system::os_keyring::decodes(bytes);
-    failures.iter().map(ToString::to_string).collect()
+    let failures = cred_helper::system::os_keyring::decodes(bytes).into_iter();
+    failures
+        .flat_map(|failure| told(&failure.into_error("try again")))
+        .collect()
 }
 
 /// A tool's name in the first line, and its configuration in the rest. What setup writes into it is
@@ -1012,6 +1015,7 @@ fn token_set() -> TokenSet {
         id_token_expires_at: None,
         scopes: None,
         account: Account::default(),
+        family: None,
         proof_key: None,
     }
 }

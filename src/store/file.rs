@@ -773,7 +773,9 @@ mod tests {
         file.create_directory().unwrap();
         let lengths = |text: &str| {
             let room = file.prove_writable().unwrap();
-            let length = std::fs::metadata(file.temporary("room")).unwrap().len();
+            let length = std::fs::metadata(file.replaceable().temporary("room"))
+                .unwrap()
+                .len();
             file.save(text, &bare(), &SystemRandomness, Some(room))
                 .unwrap();
             (length, std::fs::metadata(file.path()).unwrap().len())

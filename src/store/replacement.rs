@@ -48,7 +48,7 @@ impl Replaceable {
         Self { path, prefix }
     }
 
-    fn temporary(&self, purpose: &str) -> PathBuf {
+    pub(super) fn temporary(&self, purpose: &str) -> PathBuf {
         let mut name = self.prefix.clone().into_os_string();
         name.push("-");
         name.push(purpose);

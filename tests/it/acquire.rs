@@ -1185,6 +1185,7 @@ impl Exchange for Trade {
             account: Account {
                 name: Some("the service's own name".to_owned()),
                 subject: Some("the service's own".to_owned()),
+                home: None,
             },
             expires_at: Some(now.plus(life)),
             ..token_set(&traded, now)

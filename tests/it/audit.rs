@@ -2,7 +2,7 @@
 
 use std::fs;
 #[cfg(unix)]
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use cred_helper::digest::digest;
