@@ -554,11 +554,18 @@ impl<'a, 'c> Keys<'a, 'c> {
 
     /// An array of strings that are not empty.
     pub fn texts(&mut self, key: &str) -> Option<(Vec<String>, Found<'a>)> {
-        let expected = match self.find(key).map(|found| found.value.get_ref()) {
-            Some(DeValue::String(_)) => "an array of strings; put it in brackets",
-            _ => "an array of strings",
-        };
-        let (_, found) = self.expect(key, expected, DeValue::as_array)?;
+        let found = self.find(key)?;
+        let value = found.value.get_ref();
+        if !value.is_array() {
+            let (is, brackets) = (with_article(value.type_str()), value.is_str());
+            let advice = if brackets { "; put it in brackets" } else { "" };
+            self.complain(
+                found,
+                key,
+                format!("it is {is}, not an array of strings{advice}"),
+            );
+            return None;
+        }
         let mut texts = Vec::new();
         let mut is_good = true;
         for item in found.items() {

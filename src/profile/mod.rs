@@ -1236,10 +1236,9 @@ fn read_profile(
         ("scopes", lacks("scopes")),
         (
             "client_secret",
-            !client_authentication::has_proof(keys)
-                && keys
-                    .find("client_auth_method")
-                    .is_some_and(|found| is_preset_own(found, preset)),
+            keys.find("client_auth_method")
+                .is_some_and(|found| is_preset_own(found, preset))
+                && !client_authentication::has_proof(keys),
         ),
     ]
     .into_iter()
@@ -1268,8 +1267,7 @@ fn read_profile(
     let authentication = client_authentication::read(keys, preset, authority.as_ref(), &tls);
     let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
     let dpop = keys.boolean("dpop").unwrap_or(false);
-    let msal = session::read(keys);
-    session::check(keys, asks, authority.as_ref());
+    let msal = session::read(keys, asks, authority.as_ref());
     let urls = read_urls(keys);
     let account = keys.text("account").map(|(account, _)| account);
     let audience = keys.text("audience").map(|(audience, _)| audience);

@@ -15,8 +15,15 @@ use crate::store::msal::Sharing;
 const CP1: &str = "CP1";
 
 /// Reads the table: the path of MSAL's cache.
-pub(super) fn read(keys: &mut Keys<'_, '_>) -> Option<PathBuf> {
+pub(super) fn read(
+    keys: &mut Keys<'_, '_>,
+    asks: Option<Asks>,
+    authority: Option<&Authority>,
+) -> Option<PathBuf> {
     let found = keys.find("session")?;
+    if let Some(problem) = problem(keys, asks, authority) {
+        keys.complain(found, "session", problem);
+    }
     let file = keys.table("session", |keys| {
         keys.only(["msal"]);
         keys.path("msal")
@@ -32,23 +39,23 @@ pub(super) fn read(keys: &mut Keys<'_, '_>) -> Option<PathBuf> {
 }
 
 /// What keeps a profile's sign-in from being shared.
-pub(super) fn check(keys: &mut Keys<'_, '_>, asks: Option<Asks>, authority: Option<&Authority>) {
-    let Some(found) = keys.find("session") else {
-        return;
-    };
-    let problem = match (asks, authority) {
+fn problem(
+    keys: &mut Keys<'_, '_>,
+    asks: Option<Asks>,
+    authority: Option<&Authority>,
+) -> Option<&'static str> {
+    match (asks, authority) {
         (Some(Asks::Nobody | Asks::PersonIfNeeded), _) => {
-            "it is for the `grant` of a person: a machine has no sign-in to share"
+            Some("it is for the `grant` of a person: a machine has no sign-in to share")
         }
         (_, Some(Authority::Explicit)) => {
-            "it needs an `authority`: MSAL tells accounts apart by its host"
+            Some("it needs an `authority`: MSAL tells accounts apart by its host")
         }
         _ if keys.boolean("dpop") == Some(true) => {
-            "a cache of MSAL has no room for keys that tokens are bound to (`dpop`)"
+            Some("a cache of MSAL has no room for keys that tokens are bound to (`dpop`)")
         }
-        _ => return,
-    };
-    keys.complain(found, "session", problem);
+        _ => None,
+    }
 }
 
 /// Whether the tokens of a cache were asked for with `CP1`, where its name tells.

@@ -12,7 +12,7 @@ use crate::microsoft::{TENANT, entra};
 use crate::msal::msal;
 use crate::oidc_ground::eventually;
 use crate::scene::{DEVICE_CODE, Scene};
-use crate::support::private;
+use crate::support::{Sandbox, private};
 use crate::tool::{MSAL_EXTENSIONS, note_missing};
 
 /// A cache beside a scene whose profile shares it.
@@ -335,4 +335,52 @@ fn rows_of_others_stay_byte_for_byte_in_a_large_cache() {
         shared.msal(&["refresh"])[0]["token_source"],
         "identity_provider"
     );
+}
+
+#[test]
+fn a_session_that_cannot_be_shared_is_a_mistake_with_its_place() {
+    let sandbox = Sandbox::new("");
+    let profile = "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"demo\"]\n";
+    let authority = "authority = \"https://issuer.example\"\n";
+    let session = "session = { msal = \"cache.json\" }\n";
+    for (keys, line, problem) in [
+        (
+            format!("{authority}session = {{}}\n"),
+            5,
+            "it names no cache",
+        ),
+        (
+            format!("{authority}session = \"cache.json\"\n"),
+            5,
+            "not a table",
+        ),
+        (
+            format!("{authority}session = {{ msal = \"c\", file = \"c\" }}\n"),
+            5,
+            "`profiles.api.session.file`",
+        ),
+        (
+            format!("{authority}{session}grant = \"client_credentials\"\n"),
+            5,
+            "a machine has no sign-in to share",
+        ),
+        (
+            format!("{authority}{session}dpop = true\n"),
+            5,
+            "no room for keys",
+        ),
+        (
+            format!(
+                "{session}endpoints = {{ token = \"https://i.example/t\", \
+                 device_authorization = \"https://i.example/d\" }}\n"
+            ),
+            4,
+            "it needs an `authority`",
+        ),
+    ] {
+        sandbox.write_profiles(&format!("{profile}{keys}"));
+        let said = sandbox.run(&["profile", "check"]).failed(2);
+        assert!(said.contains(problem), "{said}");
+        assert!(said.contains(&format!(":{line}:")), "{said}");
+    }
 }
