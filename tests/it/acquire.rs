@@ -181,6 +181,20 @@ fn a_sign_in_waits_as_the_authority_says_and_longer_in_trouble() {
 }
 
 #[test]
+fn somebody_who_signs_in_by_command_has_as_long_as_the_code_lives() {
+    let (world, desk) = (World::default(), Desk::new());
+    world.answer(200, device());
+    for _ in 0..100 {
+        world.answer(400, refusal("authorization_pending"));
+    }
+    world.answer(200, tokens("token", None));
+    let request = Request::new(Action::Login);
+    let credential = login(&desk.call(&world, &request)).expect("it ends well");
+    assert_eq!(credential.access_token.expose(), "token");
+    world.assert_all_asked();
+}
+
+#[test]
 fn the_last_poll_is_at_the_end_of_the_code() {
     let (world, desk) = (World::default(), Desk::new());
     let mut device = device();
@@ -450,6 +464,23 @@ fn a_lost_answer_is_asked_for_once_more_with_the_same_token() {
         assert_eq!(world.count("refresh_token"), 6);
         world.assert_all_asked();
     }
+}
+
+#[test]
+fn what_was_never_sent_is_not_said_to_be_lost() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request {
+        scopes: vec!["write".to_owned()],
+        ..Request::new(Action::Get)
+    };
+    world.fail(HttpFailure::NotSent("refused".into()));
+    let error = fail_silently(&desk, &world, &request);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let hint = error.hint_text().unwrap_or_default();
+    assert!(hint.contains("nothing was lost"), "{hint}");
+    assert!(!hint.contains("write"), "no scope is the matter: {hint}");
+    world.assert_all_asked();
 }
 
 #[test]
@@ -898,6 +929,16 @@ fn a_machine_hears_where_its_token_is_less_than_what_it_asked_for() {
         "tokens of this authority live 3600 s, less than the 7200 s asked for",
         "the authority did not grant `write`",
     ];
+    assert_eq!(*world.warnings.borrow(), expected);
+    // What nobody asked for by name may be less, and what lasts just as long does.
+    let mut other = tokens("other", None);
+    other["scope"] = "profile".into();
+    world.answer(200, other);
+    let exact = Request {
+        min_valid: Some(Duration::from_secs(3600)),
+        ..forced()
+    };
+    desk.ask(&world, &exact).expect("there is a token");
     assert_eq!(*world.warnings.borrow(), expected);
     // An ID token of before is not what was asked for now.
     let claims = json!({"aud": "cli", "sub": "robot"});
