@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::thread;
 
 use crate::oidc_ground::eventually;
-use crate::scene::{Scene, failing, follow_hint};
+use crate::scene::{Scene, at_once, failing, follow_hint, profile};
 use crate::support::detached;
 
 /// Every way of replacing a file.
@@ -261,6 +261,26 @@ fn what_cannot_be_read_is_not_taken_for_what_is_not_there() {
     }
     assert_eq!(scene.authority.requests().len(), asked, "nothing was asked");
     scene.run(&["get"]).ok();
+}
+
+#[test]
+fn where_it_cannot_be_told_any_more_how_sign_ins_are_sealed_none_lies_open() {
+    let scene = Scene::of(at_once(), |issuer| profile("api", issuer));
+    let directory = scene.sandbox.state().join("sessions");
+    fs::create_dir(&directory).expect("it can be made");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    for damaged in ["", "{", "{\"version\":1,\"seal\":\"tpm\"}"] {
+        fs::write(directory.join("store.json"), damaged).expect("it can be written");
+        let error = scene.run(&["login"]).failed(9);
+        let problem = "is damaged, and with it how new sign-ins are sealed";
+        assert!(error.contains(problem), "{damaged}: {error}");
+        assert!(scene.sandbox.sessions().is_empty(), "{damaged}");
+    }
+    assert_eq!(scene.authority.requests().len(), 0, "nothing was asked");
+    let ran = scene.run(&["store", "migrate", "--to", "none"]);
+    assert!(ran.stderr.contains("was set aside as"), "{ran:?}");
+    ran.ok();
+    scene.run(&["login"]).ok();
 }
 
 #[test]
