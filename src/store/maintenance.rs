@@ -270,6 +270,8 @@ impl<'a> Maintenance<'a> {
         let mut names = digests(&self.directory, ".json")?;
         names.extend(digests(&self.directory, ".lock")?);
         let mut done = Done::default();
+        // Also between two files Ctrl-C ends it with a word.
+        let _shield = self.context.signals.shield();
         for name in names {
             let file = self.file(name);
             let path = file.path();
