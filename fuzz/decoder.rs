@@ -65,6 +65,7 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("session", session),
     ("sealed", sealed_session),
     ("choice", choice_of_seal),
+    ("msal_cache", msal_cache),
     #[cfg(target_os = "linux")]
     ("secret_service", secret_service),
     ("setup", setup_of_tool),
@@ -484,6 +485,21 @@ pub(crate) fn key_file(bytes: &[u8]) -> Vec<String> {
 /// A session's file that is sealed.
 pub(crate) fn sealed_session(bytes: &[u8]) -> Vec<String> {
     loaded(store::opens(bytes))
+}
+
+/// A cache of MSAL, whose sign-ins are shared.
+pub(crate) fn msal_cache(bytes: &[u8]) -> Vec<String> {
+    match store::msal::decodes(bytes) {
+        Ok([found, unchanged, without]) => {
+            assert!(*found == *unchanged, "what has not changed is not written");
+            let is_json = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
+            let bare = |text: &str| text.trim_start_matches('\u{feff}').to_owned();
+            // A number that is too large is ignored, and no JSON to others.
+            assert!(!is_json(&bare(&found)) || is_json(&bare(&without)));
+            Vec::new()
+        }
+        Err(problem) => vec![problem],
+    }
 }
 
 /// What says how new sessions are sealed.

@@ -26,6 +26,7 @@ use super::session::Session;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::system::platform;
+use crate::token::Timestamp;
 
 /// What is said to have signed in somebody whose tokens lie in a cache of MSAL.
 const GRANT: &str = "msal";
@@ -269,4 +270,34 @@ fn text_of(bytes: &[u8]) -> Found {
         },
     };
     Found::Unreadable(reason.to_owned())
+}
+
+/// A cache as it lies there; as it is written where nothing has changed; and where all have signed out:
+/// what a fuzzer calls.
+///
+/// # Errors
+/// Why it cannot be shared.
+pub fn decodes(bytes: &[u8]) -> Result<[Zeroizing<String>; 3], String> {
+    let sharing = Sharing {
+        client_id: "c".to_owned(),
+        hosts: vec!["login.microsoftonline.com".to_owned()],
+        realm: "organizations".to_owned(),
+        is_for_any_tenant: true,
+        authority_type: "MSSTS",
+        reads: true,
+        writes: true,
+        ..Sharing::default()
+    };
+    let text = match text_of(bytes) {
+        Found::Text(text) => text,
+        Found::Unreadable(reason) => return Err(reason),
+    };
+    let mut document = Document::parse(&text)?;
+    let session = view::compose(&document, &sharing, &Session::default());
+    let mut write = |after: &Session| {
+        view::apply(&mut document, &sharing, &session, after, Timestamp(1000));
+        document.to_text()
+    };
+    let (unchanged, without) = (write(&session), write(&Session::default()));
+    Ok([text, unchanged, without])
 }
