@@ -379,7 +379,7 @@ fn a_session_that_cannot_be_shared_is_a_mistake_with_its_place() {
         ),
     ] {
         sandbox.write_profiles(&format!("{profile}{keys}"));
-        let said = sandbox.run(&["profile", "check"]).failed(2);
+        let said = sandbox.run(&["profile", "check"]).failed(3);
         assert!(said.contains(problem), "{said}");
         assert!(said.contains(&format!(":{line}:")), "{said}");
     }
