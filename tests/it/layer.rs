@@ -107,7 +107,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("cfg(any(", &[]),
     ("cfg(not(", &[]),
-    ("cfg(target", &[]),
+    ("cfg(target", &["system/os_keyring/mod.rs"]),
     ("cfg(unix", &[]),
     ("cfg(windows", &[]),
     ("cfg!(", &[]),
@@ -116,6 +116,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "system/documents.rs",
             "system/os_keyring/bus.rs",
+            "system/os_keyring/secret_service.rs",
             "system/unix.rs",
         ],
     ),

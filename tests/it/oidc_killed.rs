@@ -72,7 +72,9 @@ fn a_kill_at_any_moment_damages_nothing_and_costs_the_sign_in_only_where_the_tok
     /// How often?
     const KILLS: u32 = 20;
     let ground = Ground::signed_in(json!({}));
-    let whole = time_of_a_refresh(&ground);
+    // One of them may have been held up by something else.
+    let times = [(); 3].map(|()| time_of_a_refresh(&ground));
+    let whole = times.into_iter().fold(f64::INFINITY, f64::min);
     let mut moment = Moment(0x5eed);
     let mut killed = 0;
     for _ in 0..KILLS {
