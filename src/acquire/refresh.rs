@@ -12,6 +12,7 @@ use crate::credential::Credential;
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::EndpointName;
+use crate::oauth::entra;
 use crate::oauth::metadata::{self, Server};
 use crate::oauth::request::{self, Form};
 use crate::oauth::response::{self, Failure};
@@ -215,14 +216,22 @@ fn attempt(
                 }
             );
             let is_refused = matches!(failure, Failure::Refused { .. });
-            let error = with_scope_hint(call, failure.into_error(DOING));
-            if is_refused
+            let mut error = with_scope_hint(call, failure.into_error(DOING));
+            let is_of_others = session
+                .account(wanted.account)
+                .is_some_and(|account| account.msal.is_some())
+                && error.oauth_error().is_some_and(entra::is_of_another_family);
+            if is_of_others {
+                // It is good for others; here there is none.
+                error = error.with_kind(ErrorKind::LoginRequired);
+            } else if is_refused
+                && !is_dead(&error)
                 && session
                     .account_mut(wanted.account)
                     .is_some_and(AccountRow::try_another)
             {
-                // A client may have left its family, or never have been of it.
-                return Ok(Refreshed::Refused { error, claims });
+                context.debug(|| format!("another refresh token is tried: {error}"));
+                return attempt(call, wanted, session, guard);
             }
             if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
                 let is_uncertain = lost || may_have_happened;
@@ -379,6 +388,11 @@ pub(super) fn save(
     }
 }
 
+fn is_dead(error: &Error) -> bool {
+    let said = error.oauth_error();
+    said.is_some_and(response::ends_refresh_token)
+}
+
 /// The authority refused the refresh token. Only this one is forgotten: another process without a
 /// lock of its own may have kept a newer one meanwhile.
 fn forget_refused(
@@ -393,10 +407,9 @@ fn forget_refused(
     let Some(account) = session.account_mut(wanted.account) else {
         return Ok(());
     };
-    let is_dead = error
-        .oauth_error()
-        .is_some_and(response::ends_refresh_token);
-    if !is_dead || account.refresh_token.as_ref() != Some(refused) {
+    let is_of_others = error.oauth_error().is_some_and(entra::is_of_another_family);
+    let is_gone = is_dead(error) || account.msal.is_some() && is_of_others;
+    if !is_gone || account.refresh_token.as_ref() != Some(refused) {
         return Ok(());
     }
     account.refresh_token = None;

@@ -241,13 +241,15 @@ pub fn ends_refresh_token(said: &OAuthError) -> bool {
     }
 }
 
+/// Whether `suberror` says that the refresh token is of another family of clients.
+pub fn is_of_another_family(said: &OAuthError) -> bool {
+    said.suberror.as_deref() == Some("client_mismatch")
+}
+
 /// Whether `suberror` says that no sign-in helps: a device or app that is not protected, or a
 /// refresh token of another family of clients.
 pub fn is_beyond_a_sign_in(said: &OAuthError) -> bool {
-    matches!(
-        said.suberror.as_deref(),
-        Some("protection_policy_required" | "client_mismatch")
-    )
+    is_of_another_family(said) || said.suberror.as_deref() == Some("protection_policy_required")
 }
 
 /// What to do about an error, by its `suberror` and its numbers

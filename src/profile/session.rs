@@ -51,11 +51,36 @@ fn problem(
         (_, Some(Authority::Explicit)) => {
             Some("it needs an `authority`: MSAL tells accounts apart by its host")
         }
+        (_, Some(authority @ Authority::Entra(_))) if !is_told_apart(authority) => Some(
+            "MSAL's rows name a tenant by its id: write that in `authority`, or `/organizations` or \
+             `/common`; policies of B2C are not told apart",
+        ),
+        (_, Some(Authority::Issuer(issuer))) if depth(issuer) > 1 => Some(
+            "MSAL tells issuers apart by the first part of their path alone, and this one has more",
+        ),
         _ if keys.boolean("dpop") == Some(true) => {
             Some("a cache of MSAL has no room for keys that tokens are bound to (`dpop`)")
         }
         _ => None,
     }
+}
+
+/// Whether an authority of Entra names a tenant as rows do.
+fn is_told_apart(authority: &Authority) -> bool {
+    let is_id = |tenant: &str| {
+        let parts: Vec<usize> = tenant.split('-').map(str::len).collect();
+        let is_hexadecimal = |byte: u8| byte == b'-' || byte.is_ascii_hexdigit();
+        parts == [8, 4, 4, 4, 12] && tenant.bytes().all(is_hexadecimal)
+    };
+    let tenant = entra::tenant(authority);
+    tenant.is_some_and(|tenant| entra::is_any_tenant(&tenant) || is_id(&tenant))
+}
+
+/// How many parts the path has.
+fn depth(issuer: &Endpoint) -> usize {
+    let (_, rest) = issuer.as_str().split_once("://").unwrap_or_default();
+    let parts = rest.split('/').skip(1);
+    parts.filter(|part| !part.is_empty()).count()
 }
 
 /// Whether the tokens of a cache were asked for with `CP1`, where its name tells.

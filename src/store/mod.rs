@@ -300,8 +300,8 @@ impl SessionStore {
         };
         let beside = match own {
             Loaded::Session(session, _) => *session,
-            Loaded::Absent => Session::default(),
-            damaged @ Loaded::Damaged(_) => return Ok(damaged),
+            // Under the lock it is set aside.
+            Loaded::Absent | Loaded::Damaged(_) => Session::default(),
         };
         Ok(match msal.compose(&beside, false, context)? {
             Ok(session) if session == Session::default() => Loaded::Absent,
@@ -564,6 +564,8 @@ impl SessionStore {
     /// `store`.
     pub fn remove(&self, _guard: &SessionGuard, context: &Context<'_>) -> Result<(), Error> {
         if let Some(msal) = &self.msal {
+            // All who are there are meant.
+            msal.compose_locked(&Session::default(), context)?;
             msal.write(&Session::default(), None, context)?;
         }
         self.own.file.remove()

@@ -272,7 +272,8 @@ impl AccessTokenRow {
             ..key.clone()
         };
         let is_granted = |scope: &String| self.scopes.contains(scope) || is_reserved(scope);
-        self.key == with_own_scopes && key.scopes.iter().all(is_granted)
+        let asks_for_something = key.scopes.iter().any(|scope| !is_reserved(scope));
+        asks_for_something && self.key == with_own_scopes && key.scopes.iter().all(is_granted)
     }
 }
 
@@ -394,7 +395,10 @@ impl AccountRow {
         }
         if let Some(home) = &token_set.account.home {
             let msal = self.msal.get_or_insert_default();
-            msal.home.clone_from(home);
+            // Whoever lies in a cache stays who they are there, whatever one answer leaves out.
+            if msal.home.id.is_empty() {
+                msal.home.clone_from(home);
+            }
             msal.family.clone_from(&token_set.family);
         }
         let is_over = |row: &AccessTokenRow| row.expires_at.is_some_and(|end| end <= now);
@@ -503,6 +507,10 @@ impl Session {
             .iter()
             .find(|row| row.is_of(&token_set.account));
         let name = name.clone().or_else(|| before?.name.clone());
+        // What lies in a cache of MSAL is others' too.
+        let shared = before.map_or(&[][..], |before| &before.access_tokens);
+        let shared = shared.iter().filter(|row| row.is_shared);
+        let shared: Vec<AccessTokenRow> = shared.cloned().collect();
         self.accounts.retain(|row| !row.is_of(&token_set.account));
         // Whoever signs in last is the one who is meant, also within one second and after the clock was
         // set back.
@@ -510,6 +518,7 @@ impl Session {
         let mut row = AccountRow {
             subject: subject.clone(),
             scopes: key.scopes.clone(),
+            access_tokens: shared,
             ..AccountRow::named(name, grant, signed_in_at)
         };
         row.receive(key, token_set, now);

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::authority::{Endpoint, Fault};
+use crate::authority::{Endpoint, Fault, Response};
 use crate::microsoft::{TENANT, entra};
 use crate::msal::msal;
 use crate::oidc_ground::eventually;
@@ -122,7 +122,11 @@ fn msal_signs_in_and_the_program_is_silent_and_the_other_way_round() {
     assert_eq!(ours["account"], "ada@example.test");
     assert_eq!(shared.scene.authority.requests().len(), asked);
     // What one of them refreshes is the other's too, and the refresh token is replaced each time.
+    let started = SystemTime::now();
     let ours = shared.get(&["--force-refresh"]);
+    // Whoever has read the cache until now reads it again.
+    let written = fs::metadata(shared.file()).and_then(|metadata| metadata.modified());
+    assert!(written.expect("it has a time") >= started);
     let theirs = shared.msal(&["silent", "refresh"]);
     assert_eq!(theirs[0]["access_token"], ours["access_token"]);
     assert_ne!(theirs[1]["access_token"], ours["access_token"]);
@@ -382,5 +386,41 @@ fn a_session_that_cannot_be_shared_is_a_mistake_with_its_place() {
         let said = sandbox.run(&["profile", "check"]).failed(3);
         assert!(said.contains(problem), "{said}");
         assert!(said.contains(&format!(":{line}:")), "{said}");
+    }
+}
+
+#[test]
+fn where_the_family_s_refresh_token_is_refused_the_client_s_own_is_sent() {
+    for (error, suberror) in [
+        ("invalid_grant", Some("client_mismatch")),
+        ("interaction_required", None),
+    ] {
+        let Some(shared) = Shared::new("") else {
+            return;
+        };
+        shared.msal(&["sign-in"]);
+        let mut cache = shared.cache();
+        let rows = cache["RefreshToken"].as_object_mut().expect("it has rows");
+        let mut row = rows.values().next().expect("it has one").clone();
+        row["client_id"] = "another".into();
+        row["family_id"] = "1".into();
+        row["secret"] = "the-family-s-own".into();
+        row["last_modification_time"] = "9999999999".into();
+        rows.insert("the family".to_owned(), row.clone());
+        cache["AppMetadata"] = json!({});
+        shared.write(&cache.to_string());
+        let mut answer = json!({ "error": error, "error_description": "as scripted" });
+        if let Some(suberror) = suberror {
+            answer["suberror"] = suberror.into();
+        }
+        let refusal = Fault::Answer(Response::json(400, &answer));
+        shared.scene.authority.script(Endpoint::Token, refusal);
+        let before = shared.scene.refreshes();
+        assert_eq!(shared.get(&["--force-refresh"])["source"], "refresh");
+        assert_eq!(shared.scene.refreshes(), before + 2, "{error}");
+        // By now it is known that the client is of no family.
+        assert_eq!(shared.get(&["--force-refresh"])["source"], "refresh");
+        assert_eq!(shared.scene.refreshes(), before + 3, "{error}");
+        assert_eq!(shared.cache()["RefreshToken"]["the family"], row);
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Document<'t> {
     around: (&'t str, &'t str),
     /// The object.
     pub(super) root: Object<'t>,
+    /// How long the text was.
+    length: usize,
     /// What a member stands behind on a line of its own, once for each object that it is in; `None`
     /// where all stands in one line.
     indent: Option<String>,
@@ -76,13 +78,16 @@ impl<'t> Document<'t> {
         Ok(Self {
             around: (before, scanner.rest),
             root,
+            length: text.len(),
             indent: indent_of(rest),
         })
     }
 
     /// The text, with what was changed.
     pub(super) fn to_text(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::new());
+        /// How much can an answer add? What grows leaves copies behind.
+        const ROOM: usize = 256 * 1024;
+        let mut text = Zeroizing::new(String::with_capacity(self.length + ROOM));
         text.push_str(self.around.0);
         self.root.write(&mut text);
         text.push_str(self.around.1);

@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
@@ -211,6 +211,16 @@ impl MsalCache {
         })
     }
 
+    /// MSAL's extensions read a cache again when it is newer than what they have read. Whoever has read
+    /// the one before between our write and our rename takes theirs for newer, and would write it back.
+    fn tell_of_change(&self, now: Timestamp) {
+        let seconds = u64::try_from(now.0.saturating_add(1)).unwrap_or_default();
+        let time = UNIX_EPOCH + Duration::from_secs(seconds);
+        let file = fs::OpenOptions::new().write(true).open(self.target());
+        // Where that cannot be told, they have read it a moment ago at worst.
+        drop(file.and_then(|file| file.set_modified(time)));
+    }
+
     fn unwritable(&self, error: &io::Error) -> Error {
         let path = self.sharing.file.display();
         let message = format!("the cache of MSAL cannot be written: `{path}`");
@@ -240,6 +250,7 @@ impl MsalCache {
             self.replaceable()
                 .replace(written.as_bytes(), reservation)
                 .map_err(|error| self.unwritable(&error))?;
+            self.tell_of_change(now);
         }
         // If what follows is tried again, this is not done twice.
         self.remember(session);

@@ -47,10 +47,11 @@ impl Shape {
 
     /// The tenant that a row names: for Python what the authority does.
     pub(super) fn realm(self, sharing: &Sharing, home: &Home) -> String {
-        let tenant = home.tenant.clone();
-        match self {
-            Self::Python => sharing.realm.clone(),
-            Self::Go | Self::DotNet => tenant.unwrap_or_else(|| sharing.realm.clone()),
+        // Where the authority names a tenant, its tokens are of that one.
+        let tenant = home.tenant.as_ref().filter(|_| sharing.is_for_any_tenant);
+        match (self, tenant) {
+            (Self::Go | Self::DotNet, Some(tenant)) => tenant.clone(),
+            (Self::Python, _) | (Self::Go | Self::DotNet, None) => sharing.realm.clone(),
         }
     }
 

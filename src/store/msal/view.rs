@@ -59,7 +59,8 @@ impl Row<'_, '_> {
     }
 
     fn has(self, name: &str) -> bool {
-        self.text(name).is_some_and(|text| !text.is_empty())
+        let raw = self.fields.raw(name).unwrap_or("null");
+        raw != "null" && raw != "\"\""
     }
 
     /// Whether the token is for something else than a bearer of it alone: bound to a key, to further
@@ -77,7 +78,11 @@ impl Row<'_, '_> {
             None => true,
             Some(kind) => kind.is_empty() || kind.eq_ignore_ascii_case("Bearer"),
         };
-        !is_bearer || MARKS.iter().any(|mark| self.has(mark))
+        let is_plain = match self.text("credential_type") {
+            None => true,
+            Some(kind) => ["AccessToken", "RefreshToken"].contains(&kind.as_str()),
+        };
+        !is_bearer || !is_plain || MARKS.iter().any(|mark| self.has(mark))
     }
 }
 
@@ -267,7 +272,8 @@ fn access_tokens(
             secret,
             token_type: "Bearer".to_owned(),
             issued_at: Timestamp(0),
-            expires_at: None,
+            // When it ends, the row does not say.
+            expires_at: Some(Timestamp(0)),
             refresh_at: None,
             scopes: Vec::new(),
             is_shared: true,
@@ -323,6 +329,8 @@ fn scopes(row: Row<'_, '_>) -> Vec<String> {
 
 /// What is kept beside the cache: what has no room in it.
 pub(super) fn beside(session: &Session, sharing: &Sharing) -> Session {
+    /// How many refused refresh tokens can lie in a cache still?
+    const MOST_REFUSED: usize = 100;
     let mut beside = session.clone();
     for row in &mut beside.accounts {
         let Some(msal) = row.msal.take() else {
@@ -344,6 +352,8 @@ pub(super) fn beside(session: &Session, sharing: &Sharing) -> Session {
         row.access_tokens
             .retain(|row| !row.is_shared && !sharing.is_plain(row));
     }
+    let excess = beside.imported.len().saturating_sub(MOST_REFUSED);
+    beside.imported.drain(..excess);
     // Whoever came first in the cache is not told from others by it.
     beside.accounts.retain(|row| {
         let has_something = row.failed_refresh.is_some() || !row.access_tokens.is_empty();
@@ -523,6 +533,16 @@ fn write_account(
             &fields,
         );
     }
+    // Whoever was renamed is found by the new name.
+    let renamed = row.name.as_deref().filter(|_| has_received);
+    if let (Some(name), Some(key)) = (renamed, keys(document, section::ACCOUNT, is_of).first()) {
+        let written = rows(document, section::ACCOUNT)
+            .find(|row| row.key == key)
+            .and_then(|row| row.text("username"));
+        if written.as_deref() != Some(name) {
+            document.set_field(section::ACCOUNT, key, "username", quoted(name));
+        }
+    }
     // Whether the client is of a family, each answer says.
     let family = family(document, sharing);
     if has_received && family.as_deref() != Some(msal.family.as_deref().unwrap_or_default()) {
@@ -645,6 +665,17 @@ fn write_access_token(
     );
 }
 
+/// What a row is found by: it stays as it is.
+const IDENTITY: [&str; 7] = [
+    "credential_type",
+    "home_account_id",
+    "environment",
+    "client_id",
+    "realm",
+    "target",
+    "local_account_id",
+];
+
 /// Sets the fields of the rows that are the same under whatever key, else of one with this key.
 fn put(
     document: &mut Document<'_>,
@@ -655,11 +686,16 @@ fn put(
 ) {
     let same = keys(document, section, is_same);
     if same.is_empty() {
-        document.root.remove(section, key);
-        document.add_row(section, key, Object::of_texts(fields));
+        // A row that is none of these may have that key: readers go by the fields.
+        let mut key = key.to_owned();
+        while !keys(document, section, |row| row.key == key).is_empty() {
+            key.push('-');
+        }
+        document.add_row(section, &key, Object::of_texts(fields));
     }
     for key in same {
-        for (name, value) in fields {
+        // Whose a row is, its key says too.
+        for (name, value) in fields.iter().filter(|(name, _)| !IDENTITY.contains(name)) {
             match value {
                 Some(value) => document.set_field(section, &key, name, quoted(value)),
                 None => document.remove_field(section, &key, name),
@@ -873,6 +909,7 @@ mod tests {
         }
         let access = &after["AccessToken"]["x"];
         assert_eq!(access["secret"], "new");
+        assert_eq!(access["realm"], "t", "its key says so too");
         assert_eq!(access["expires_on"], (NOW.0 + 3600).to_string());
         assert_eq!(after["RefreshToken"], expected["RefreshToken"]);
         assert_eq!(after["Account"], expected["Account"]);
