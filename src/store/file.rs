@@ -79,6 +79,18 @@ enum Held<'a> {
 #[derive(Default)]
 pub(super) struct SecretBytes(pub(super) Vec<u8>);
 
+impl SecretBytes {
+    /// Reads a file of this length, and one byte more than `longest` at most. What is read does not move:
+    /// nothing of it is left behind.
+    pub(super) fn read(file: File, length: u64, longest: u64) -> io::Result<Self> {
+        let mut bytes = Self::default();
+        let length = usize::try_from(length.min(longest)).unwrap_or_default();
+        bytes.0.reserve_exact(length + 1);
+        file.take(longest + 1).read_to_end(&mut bytes.0)?;
+        Ok(bytes)
+    }
+}
+
 impl Drop for SecretBytes {
     fn drop(&mut self) {
         wipe(&mut self.0);
@@ -187,13 +199,8 @@ impl SessionFile {
         check_directory(&self.directory)?;
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
         refuse(platform::private_file_problem(&path, &metadata))?;
-        let mut bytes = SecretBytes::default();
-        let length = usize::try_from(metadata.len().min(LONGEST)).unwrap_or_default();
-        bytes.0.reserve_exact(length + 1);
-        file.take(LONGEST + 1)
-            .read_to_end(&mut bytes.0)
-            .map_err(|error| unreadable(&error))?;
-        Ok(Some(bytes))
+        let bytes = SecretBytes::read(file, metadata.len(), LONGEST);
+        bytes.map(Some).map_err(|error| unreadable(&error))
     }
 
     /// Proves that the next content can be written.

@@ -156,14 +156,16 @@ impl<'t> Object<'t> {
         })
     }
 
+    /// The member of that name; of several the last.
+    fn member(&self, name: &str) -> Option<&Value<'t>> {
+        let mut members = self.members.iter().rev();
+        let found = members.find(|member| member.name == name);
+        found.map(|member| &member.value)
+    }
+
     /// The member of that name, if it is an object.
     pub(super) fn object(&self, name: &str) -> Option<&Self> {
-        let member = self
-            .members
-            .iter()
-            .rev()
-            .find(|member| member.name == name)?;
-        match &member.value {
+        match self.member(name)? {
             Value::Object(object) => Some(object),
             Value::Raw(_) => None,
         }
@@ -179,12 +181,7 @@ impl<'t> Object<'t> {
 
     /// The member of that name as it is written, if it is no object.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
-        let member = self
-            .members
-            .iter()
-            .rev()
-            .find(|member| member.name == name)?;
-        match &member.value {
+        match self.member(name)? {
             Value::Object(_) => None,
             Value::Raw(raw) => Some(raw),
         }

@@ -11,7 +11,7 @@ mod shape;
 mod view;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -190,12 +190,8 @@ impl MsalCache {
             return Ok(Found::Unreadable("it is a directory".to_owned()));
         }
         refuse(platform::private_file_problem(path, &metadata))?;
-        let mut bytes = SecretBytes::default();
-        let length = usize::try_from(metadata.len().min(LONGEST)).unwrap_or_default();
-        bytes.0.reserve_exact(length + 1);
-        file.take(LONGEST + 1)
-            .read_to_end(&mut bytes.0)
-            .map_err(|error| unreadable(&error))?;
+        let bytes =
+            SecretBytes::read(file, metadata.len(), LONGEST).map_err(|error| unreadable(&error))?;
         if bytes.0.len() as u64 > LONGEST {
             return Ok(Found::Unreadable("it is larger than 64 MiB".to_owned()));
         }
