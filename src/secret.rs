@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
-use zeroize::{Zeroizing, optimization_barrier};
+use zeroize::optimization_barrier;
 
 /// Text that appears in no output unless somebody writes `expose()`.
 ///
@@ -28,23 +28,6 @@ impl Drop for Secret {
     fn drop(&mut self) {
         wipe(&mut std::mem::take(&mut self.0).into_bytes());
     }
-}
-
-/// What somebody else says, without what it repeats of these secrets, or of a part of a JWT among them.
-pub fn without(text: &str, secrets: &[Secret]) -> String {
-    /// How short is a part that is no secret?
-    const SHORT: usize = 6;
-    let mut said = Zeroizing::new(text.to_owned());
-    for secret in secrets {
-        let whole = secret.expose();
-        let parts = std::iter::once(whole).chain(whole.split('.'));
-        for part in parts.filter(|part| part.len() >= SHORT) {
-            if said.contains(part) {
-                said = Zeroizing::new(said.replace(part, "…"));
-            }
-        }
-    }
-    std::mem::take(&mut *said)
 }
 
 /// Overwrites all that was ever in there: at once, where `zeroize` takes byte after byte.

@@ -18,7 +18,8 @@ use crate::error::{Error, ErrorKind};
 use crate::oauth::client::Client;
 use crate::oauth::id_token;
 use crate::oauth::request::Form;
-use crate::secret::{self, Secret};
+use crate::oauth::response::without;
+use crate::secret::Secret;
 use crate::text::{printable, printable_url};
 use crate::token::{Account, NOT_APPLICABLE, Timestamp, TokenSet};
 
@@ -319,7 +320,7 @@ impl Aws {
                 .text(&format!("ErrorResponse/Error/{name}"))?;
             // Some of what AWS says quotes what it was sent.
             let token = std::slice::from_ref(&credential.access_token);
-            Some(printable(&secret::without(text, token)))
+            Some(printable(&without(text, token)))
         };
         let Some(code) = text("Code").filter(|code| !code.is_empty()) else {
             return self.unavailable(&format!("HTTP status {status}")).into();

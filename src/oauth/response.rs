@@ -15,7 +15,7 @@ use crate::oauth::dpop;
 use crate::oauth::entra;
 use crate::oauth::id_token;
 use crate::oauth::metadata::Server;
-use crate::secret::{self, Secret};
+use crate::secret::Secret;
 use crate::text::printable;
 use crate::token::{NOT_APPLICABLE, Timestamp, TokenSet};
 
@@ -322,6 +322,23 @@ pub fn whole_seconds(value: &Value) -> Option<i64> {
     Some(number.clamp(0.0, LONGEST as f64) as i64)
 }
 
+/// What somebody else says, without what it repeats of these secrets, or of a part of a JWT among them.
+pub fn without(text: &str, secrets: &[Secret]) -> String {
+    /// How short is a part that is no secret?
+    const SHORT: usize = 6;
+    let mut said = Zeroizing::new(text.to_owned());
+    for secret in secrets {
+        let whole = secret.expose();
+        let parts = std::iter::once(whole).chain(whole.split('.'));
+        for part in parts.filter(|part| part.len() >= SHORT) {
+            if said.contains(part) {
+                said = Zeroizing::new(said.replace(part, "…"));
+            }
+        }
+    }
+    std::mem::take(&mut *said)
+}
+
 /// An answer that is none of a token, without what it repeats of the secrets that were sent: its text
 /// is shown, written down and remembered.
 #[must_use]
@@ -337,7 +354,7 @@ pub fn without_secrets(mut response: HttpResponse, secrets: &[Secret]) -> HttpRe
     fn strip(value: &mut Value, secrets: &[Secret]) {
         match value {
             Value::String(text) => {
-                let stripped = secret::without(text, secrets);
+                let stripped = without(text, secrets);
                 drop(Secret::new(std::mem::replace(text, stripped)));
             }
             Value::Array(items) => items.iter_mut().for_each(|item| strip(item, secrets)),

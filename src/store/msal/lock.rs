@@ -9,7 +9,7 @@
 //!
 //! The file outlives a process that is killed. Those who go by flock do not mind. Those who go by its
 //! being there wait for ever, and so would we: a file that nobody has locked is either theirs, and they
-//! live, or nobody's. [`needed`] decides.
+//! live, or nobody's. `needed` decides.
 
 use std::fmt;
 use std::fs::{self, File};
