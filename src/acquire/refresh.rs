@@ -150,7 +150,7 @@ fn attempt(
     let account = session.account(wanted.account).ok_or_else(bug)?;
     let refresh_token = account.refresh_token.clone().ok_or_else(bug)?;
     let server = metadata::find(&call.profile.client, &[EndpointName::Token], context)?;
-    let proof = call.store.prove_writable(guard, &call.context)?;
+    let mut proof = Some(call.store.prove_writable(guard, &call.context)?);
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
     let asked = wanted.asked;
@@ -179,7 +179,7 @@ fn attempt(
                 session.merge_accounts();
             }
             // Somebody else's refresh token is kept under their name: it may be the only one there is.
-            save(call, session, Some(proof), guard);
+            save(call, session, proof.take(), guard);
             if let Some(error) = stranger {
                 return Err(error);
             }
@@ -197,7 +197,7 @@ fn attempt(
                 let account = session.account_mut(wanted.account).ok_or_else(bug)?;
                 account.refresh_token = Some(new.clone());
                 account.refresh_expires_at = None;
-                save(call, session, Some(proof), guard);
+                save(call, session, proof.take(), guard);
             }
             // A refusal without a reason: the refresh token may be dead, and may be not. It is kept,
             // and a sign-in helps in both cases.
@@ -231,6 +231,8 @@ fn attempt(
                     .is_some_and(AccountRow::try_another)
             {
                 context.debug(|| format!("another refresh token is tried: {error}"));
+                // The next one is proved anew, in the same place.
+                drop(proof.take());
                 return attempt(call, wanted, session, guard);
             }
             if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
