@@ -937,6 +937,10 @@ impl Signals for Quiet {
         Box::new(Self)
     }
 
+    fn attend(&self) -> Box<dyn Shield + '_> {
+        self.shield()
+    }
+
     fn heed_reader(&self) -> Box<dyn Shield + '_> {
         self.shield()
     }

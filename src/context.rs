@@ -436,6 +436,9 @@ pub trait KeyCache {
 pub trait Signals {
     /// From here to the end of the guard Ctrl-C is remembered instead of ending the process.
     fn shield(&self) -> Box<dyn Shield + '_>;
+    /// From here to the end of the guard Ctrl-C ends what is waited for, and the process goes on to
+    /// note it, wherever between two waits it comes.
+    fn attend(&self) -> Box<dyn Shield + '_>;
     /// From here to the end of the guard, it is also told to end by whoever reads its stdout, and
     /// goes away.
     fn heed_reader(&self) -> Box<dyn Shield + '_>;

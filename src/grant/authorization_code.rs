@@ -268,6 +268,8 @@ impl Grant for AuthorizationCode {
             .as_ref()
             .err()
             .and_then(|_| context.terminal.typing());
+        // Whoever reads it may press Ctrl-C at once.
+        let _attention = context.signals.attend();
         show(
             &awaited,
             request,

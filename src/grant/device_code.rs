@@ -68,6 +68,8 @@ impl Grant for DeviceCode {
         let other_way = |error| with_other_way(error, &server, request.profile);
         let authorization =
             authorize(client, &server, &scopes, request, context).map_err(other_way)?;
+        // Whoever reads it may press Ctrl-C at once.
+        let _attention = context.signals.attend();
         context
             .terminal
             .show(&authorization.invitation(request.profile))

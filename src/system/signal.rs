@@ -14,10 +14,12 @@ use super::platform;
 use crate::context::{Shield, Signals};
 use crate::error::{Error, ErrorKind};
 
-/// Whether a signal ends the process at once: nothing is shielded.
+/// Whether a signal ends the process at once: nobody remembers it.
 static AT_ONCE: AtomicBool = AtomicBool::new(true);
-/// Whether a signal came while something was shielded. The second one does not wait.
+/// Whether a signal came while it was remembered. The second one does not wait.
 static PENDING: AtomicBool = AtomicBool::new(false);
+/// How many remember one: shields, and whoever attends.
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 /// How many shields there are.
 static SHIELDS: AtomicUsize = AtomicUsize::new(0);
 
@@ -32,6 +34,10 @@ pub struct ProcessSignals;
 impl Signals for ProcessSignals {
     fn shield(&self) -> Box<dyn Shield + '_> {
         Box::new(Shielded::new())
+    }
+
+    fn attend(&self) -> Box<dyn Shield + '_> {
+        Box::new(Attentive::new())
     }
 
     fn heed_reader(&self) -> Box<dyn Shield + '_> {
@@ -49,23 +55,42 @@ impl Signals for ProcessSignals {
     }
 }
 
-/// While it lives, a first signal is only remembered.
-pub(super) struct Shielded(());
+/// While it lives, a first signal is only remembered; each wait looks for it.
+struct Attentive(());
 
-impl Shielded {
-    pub(super) fn new() -> Self {
+impl Attentive {
+    fn new() -> Self {
         install();
-        SHIELDS.fetch_add(1, Ordering::SeqCst);
+        LISTENERS.fetch_add(1, Ordering::SeqCst);
         AT_ONCE.store(false, Ordering::SeqCst);
         Self(())
     }
 }
 
-impl Drop for Shielded {
+impl Drop for Attentive {
     fn drop(&mut self) {
-        if SHIELDS.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if LISTENERS.fetch_sub(1, Ordering::SeqCst) == 1 {
             AT_ONCE.store(true, Ordering::SeqCst);
         }
+    }
+}
+
+impl Shield for Attentive {}
+
+/// The same, and the waits within it are part of what must not be torn.
+pub(super) struct Shielded(Attentive);
+
+impl Shielded {
+    pub(super) fn new() -> Self {
+        let attentive = Attentive::new();
+        SHIELDS.fetch_add(1, Ordering::SeqCst);
+        Self(attentive)
+    }
+}
+
+impl Drop for Shielded {
+    fn drop(&mut self) {
+        SHIELDS.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

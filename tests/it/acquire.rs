@@ -195,6 +195,17 @@ fn somebody_who_signs_in_by_command_has_as_long_as_the_code_lives() {
 }
 
 #[test]
+fn ctrl_c_is_remembered_from_the_moment_the_code_is_shown() {
+    let (world, desk) = (World::default(), Desk::new());
+    world
+        .answer(200, device())
+        .answer(200, tokens("token", None));
+    desk.get(&world).expect("it ends well");
+    // The code, and then that the sign-in is done.
+    assert_eq!(*world.attended.borrow(), [true, false]);
+}
+
+#[test]
 fn the_last_poll_is_at_the_end_of_the_code() {
     let (world, desk) = (World::default(), Desk::new());
     let mut device = device();

@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) other_tokens: RefCell<VecDeque<(u64, Result<&'static str, Error>)>>,
     pub(crate) sent: RefCell<Vec<Sent>>,
     pub(crate) shown: RefCell<String>,
+    /// Of each text that was shown: whether Ctrl-C would have been remembered from then on.
+    pub(crate) attended: RefCell<Vec<bool>>,
     pub(crate) warnings: RefCell<Vec<String>>,
     documents: RefCell<BTreeMap<String, (Timestamp, Vec<u8>)>>,
     nonces: Nonces,
@@ -55,6 +57,8 @@ pub(crate) struct World {
     pub(crate) dies: Option<&'static str>,
     /// How many there are.
     shields: Cell<usize>,
+    /// Who remembers Ctrl-C, and ends by it.
+    listeners: Cell<usize>,
 }
 
 impl World {
@@ -260,6 +264,7 @@ impl Terminal for World {
 
     fn show(&self, text: &str) -> io::Result<()> {
         self.shown.borrow_mut().push_str(text);
+        self.attended.borrow_mut().push(self.listeners.get() > 0);
         Ok(())
     }
 }
@@ -309,17 +314,30 @@ impl Input for World {
     }
 }
 
+struct Counted<'a>(&'a Cell<usize>);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a Cell<usize>) -> Box<dyn Shield + 'a> {
+        count.set(count.get() + 1);
+        Box::new(Self(count))
+    }
+}
+
+impl Shield for Counted<'_> {}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 impl Signals for World {
     fn shield(&self) -> Box<dyn Shield + '_> {
-        struct Counted<'a>(&'a Cell<usize>);
-        impl Shield for Counted<'_> {}
-        impl Drop for Counted<'_> {
-            fn drop(&mut self) {
-                self.0.set(self.0.get() - 1);
-            }
-        }
-        self.shields.set(self.shields.get() + 1);
-        Box::new(Counted(&self.shields))
+        Counted::new(&self.shields)
+    }
+
+    fn attend(&self) -> Box<dyn Shield + '_> {
+        Counted::new(&self.listeners)
     }
 
     fn heed_reader(&self) -> Box<dyn Shield + '_> {
