@@ -56,6 +56,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'Show and check profiles')
             [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Have a tool ask cred-helper, by the tool''s own configuration')
             [CompletionResult]::new('store', 'store', [CompletionResultType]::ParameterValue, 'See and change how sign-ins lie on this machine')
+            [CompletionResult]::new('session', 'session', [CompletionResultType]::ParameterValue, 'Hand sign-ins over to other programs')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell what is wrong, and what to do about it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -399,6 +400,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the profiles, and the file of each')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a profile; secrets are named by their source')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every profile, and complain of everything at once')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take in sign-ins of other programs, and write profiles for them')
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Show which profile answers for a URL, and why')
             [CompletionResult]::new('presets', 'presets', [CompletionResultType]::ParameterValue, 'Show what is known of providers, and where one registers a client')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -444,6 +446,26 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'cred-helper;profile;import' {
+            [CompletionResult]::new('--msal', '--msal', [CompletionResultType]::ParameterName, 'The cache of a program that uses MSAL')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'This client''s sign-ins alone')
+            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'This account alone')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the profile is called')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'What its tokens are for, where the cache does not tell')
+            [CompletionResult]::new('--authority', '--authority', [CompletionResultType]::ParameterName, 'Its authority, where the cache does not tell')
+            [CompletionResult]::new('--preset', '--preset', [CompletionResultType]::ParameterName, 'What provider that is: see `profile presets`')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only show what would be written')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'cred-helper;profile;route' {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'As if a tool''s helper were given this -p')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'As if a tool''s helper were given this -p')
@@ -479,6 +501,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the profiles, and the file of each')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a profile; secrets are named by their source')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every profile, and complain of everything at once')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take in sign-ins of other programs, and write profiles for them')
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Show which profile answers for a URL, and why')
             [CompletionResult]::new('presets', 'presets', [CompletionResultType]::ParameterValue, 'Show what is known of providers, and where one registers a client')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -491,6 +514,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;profile;help;check' {
+            break
+        }
+        'cred-helper;profile;help;import' {
             break
         }
         'cred-helper;profile;help;route' {
@@ -618,6 +644,47 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
         'cred-helper;store;help;help' {
             break
         }
+        'cred-helper;session' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Put a profile''s sign-in into a cache that programs with MSAL read')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'cred-helper;session;export' {
+            [CompletionResult]::new('--msal', '--msal', [CompletionResultType]::ParameterName, 'The cache; it is made if it is not there')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile to use')
+            [CompletionResult]::new('--account', '--account', [CompletionResultType]::ParameterName, 'This account alone')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'This profile file instead of all others')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How errors are written on stderr [default: text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No warnings, and no word of what is waited for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say why, on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'cred-helper;session;help' {
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Put a profile''s sign-in into a cache that programs with MSAL read')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'cred-helper;session;help;export' {
+            break
+        }
+        'cred-helper;session;help;help' {
+            break
+        }
         'cred-helper;doctor' {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Look at this profile alone')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Look at this profile alone')
@@ -672,6 +739,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'Show and check profiles')
             [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Have a tool ask cred-helper, by the tool''s own configuration')
             [CompletionResult]::new('store', 'store', [CompletionResultType]::ParameterValue, 'See and change how sign-ins lie on this machine')
+            [CompletionResult]::new('session', 'session', [CompletionResultType]::ParameterValue, 'Hand sign-ins over to other programs')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell what is wrong, and what to do about it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -744,6 +812,7 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the profiles, and the file of each')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a profile; secrets are named by their source')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every profile, and complain of everything at once')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take in sign-ins of other programs, and write profiles for them')
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Show which profile answers for a URL, and why')
             [CompletionResult]::new('presets', 'presets', [CompletionResultType]::ParameterValue, 'Show what is known of providers, and where one registers a client')
             break
@@ -755,6 +824,9 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;profile;check' {
+            break
+        }
+        'cred-helper;help;profile;import' {
             break
         }
         'cred-helper;help;profile;route' {
@@ -783,6 +855,13 @@ Register-ArgumentCompleter -Native -CommandName 'cred-helper' -ScriptBlock {
             break
         }
         'cred-helper;help;store;lock' {
+            break
+        }
+        'cred-helper;help;session' {
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Put a profile''s sign-in into a cache that programs with MSAL read')
+            break
+        }
+        'cred-helper;help;session;export' {
             break
         }
         'cred-helper;help;doctor' {

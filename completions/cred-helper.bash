@@ -85,6 +85,9 @@ _cred__helper() {
             cred__helper,serve)
                 cmd="cred__helper__subcmd__serve"
                 ;;
+            cred__helper,session)
+                cmd="cred__helper__subcmd__session"
+                ;;
             cred__helper,setup)
                 cmd="cred__helper__subcmd__setup"
                 ;;
@@ -166,6 +169,9 @@ _cred__helper() {
             cred__helper__subcmd__help,serve)
                 cmd="cred__helper__subcmd__help__subcmd__serve"
                 ;;
+            cred__helper__subcmd__help,session)
+                cmd="cred__helper__subcmd__help__subcmd__session"
+                ;;
             cred__helper__subcmd__help,setup)
                 cmd="cred__helper__subcmd__help__subcmd__setup"
                 ;;
@@ -181,6 +187,9 @@ _cred__helper() {
             cred__helper__subcmd__help__subcmd__profile,check)
                 cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__check"
                 ;;
+            cred__helper__subcmd__help__subcmd__profile,import)
+                cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__import"
+                ;;
             cred__helper__subcmd__help__subcmd__profile,list)
                 cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__list"
                 ;;
@@ -192,6 +201,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help__subcmd__profile,show)
                 cmd="cred__helper__subcmd__help__subcmd__profile__subcmd__show"
+                ;;
+            cred__helper__subcmd__help__subcmd__session,export)
+                cmd="cred__helper__subcmd__help__subcmd__session__subcmd__export"
                 ;;
             cred__helper__subcmd__help__subcmd__store,list)
                 cmd="cred__helper__subcmd__help__subcmd__store__subcmd__list"
@@ -211,6 +223,9 @@ _cred__helper() {
             cred__helper__subcmd__profile,help)
                 cmd="cred__helper__subcmd__profile__subcmd__help"
                 ;;
+            cred__helper__subcmd__profile,import)
+                cmd="cred__helper__subcmd__profile__subcmd__import"
+                ;;
             cred__helper__subcmd__profile,list)
                 cmd="cred__helper__subcmd__profile__subcmd__list"
                 ;;
@@ -229,6 +244,9 @@ _cred__helper() {
             cred__helper__subcmd__profile__subcmd__help,help)
                 cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__help"
                 ;;
+            cred__helper__subcmd__profile__subcmd__help,import)
+                cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__import"
+                ;;
             cred__helper__subcmd__profile__subcmd__help,list)
                 cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__list"
                 ;;
@@ -240,6 +258,18 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__profile__subcmd__help,show)
                 cmd="cred__helper__subcmd__profile__subcmd__help__subcmd__show"
+                ;;
+            cred__helper__subcmd__session,export)
+                cmd="cred__helper__subcmd__session__subcmd__export"
+                ;;
+            cred__helper__subcmd__session,help)
+                cmd="cred__helper__subcmd__session__subcmd__help"
+                ;;
+            cred__helper__subcmd__session__subcmd__help,export)
+                cmd="cred__helper__subcmd__session__subcmd__help__subcmd__export"
+                ;;
+            cred__helper__subcmd__session__subcmd__help,help)
+                cmd="cred__helper__subcmd__session__subcmd__help__subcmd__help"
                 ;;
             cred__helper__subcmd__store,help)
                 cmd="cred__helper__subcmd__store__subcmd__help"
@@ -278,7 +308,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store doctor completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -798,7 +828,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store doctor completions help"
+            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1106,7 +1136,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__profile)
-            opts="list show check route presets"
+            opts="list show check import route presets"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1120,6 +1150,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__profile__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__profile__subcmd__import)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1192,6 +1236,34 @@ _cred__helper() {
         cred__helper__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__session)
+            opts="export"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__session__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1590,7 +1662,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__profile)
-            opts="-q -v -h --config --error-format --quiet --verbose --color --help list show check route presets help"
+            opts="-q -v -h --config --error-format --quiet --verbose --color --help list show check import route presets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1642,7 +1714,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__profile__subcmd__help)
-            opts="list show check route presets help"
+            opts="list show check import route presets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1670,6 +1742,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__profile__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__profile__subcmd__help__subcmd__import)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1732,6 +1818,60 @@ _cred__helper() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__profile__subcmd__import)
+            opts="-q -v -h --msal --client --account --name --scope --authority --preset --dry-run --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --msal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authority)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1906,6 +2046,116 @@ _cred__helper() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__session)
+            opts="-q -v -h --config --error-format --quiet --verbose --color --help export help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__session__subcmd__export)
+            opts="-p -q -v -h --msal --profile --account --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --msal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__session__subcmd__help)
+            opts="export help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__session__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__session__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

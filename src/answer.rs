@@ -143,11 +143,12 @@ impl Answerer<'_> {
             channel,
             // Nobody has to sign in for whoever signs out.
             interactive: match request.action {
-                Action::Logout { .. } => Interactive::Never,
+                Action::Logout { .. } | Action::TakeIn(_) => Interactive::Never,
                 Action::Get
                 | Action::Login
                 | Action::Begin
                 | Action::Finish(_)
+                | Action::HandOut(_)
                 | Action::Status
                 | Action::Erase(_) => interactive,
             },
@@ -167,6 +168,8 @@ impl Answerer<'_> {
             Action::Logout { .. }
             | Action::Begin
             | Action::Finish(_)
+            | Action::TakeIn(_)
+            | Action::HandOut(_)
             | Action::Status
             | Action::Erase(_) => None,
         };
@@ -209,6 +212,8 @@ impl Answerer<'_> {
             }
             Action::Login => Ok(Response::Token(Box::new(acquire::login(&call)?))),
             Action::Logout { local } => acquire::logout(&call, *local).map(done),
+            Action::TakeIn(file) => acquire::take_in(&call, file).map(done),
+            Action::HandOut(file) => acquire::hand_out(&call, file).map(done),
             Action::Erase(rejected) => {
                 acquire::erase(&call, rejected.as_ref())?;
                 Ok(done(Vec::new()))

@@ -1,5 +1,6 @@
 //! What a tool asks for and what it is given, in no tool's own words.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::secret::Secret;
@@ -50,6 +51,10 @@ pub enum Action {
     Begin,
     /// The second step: what their browser ended on, as they copied it.
     Finish(Secret),
+    /// To take in who is signed in in a cache of MSAL, beside those who are here.
+    TakeIn(PathBuf),
+    /// To put who is signed in into a cache of MSAL, too.
+    HandOut(PathBuf),
     /// What is kept of every profile, or of the one that is named.
     Status,
     /// To forget an access token, but not the sign-in: the one that the tool saw rejected; `None`

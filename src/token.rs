@@ -103,7 +103,7 @@ pub struct Account {
 }
 
 /// Who somebody is, as MSAL names them in its caches: the same person in every tenant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Home {
     /// `home_account_id`: `uid.utid` of Entra's `client_info`, else `sub`.
     pub id: String,

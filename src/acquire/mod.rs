@@ -6,6 +6,7 @@
 //! exchanged under a lock for that, so that a service that is silent does not either.
 
 mod background;
+mod copy;
 pub mod decision;
 mod forget;
 mod import;
@@ -14,6 +15,7 @@ mod sign_in;
 mod status;
 mod steps;
 
+pub use self::copy::{hand_out, take_in};
 pub use self::forget::{erase, logout};
 pub use self::status::{AccountStatus, StatusRow, status};
 pub use self::steps::{begin, finish};

@@ -4,15 +4,20 @@
 
 mod completions;
 mod doctor;
+mod import;
 mod log;
 mod login;
 mod logout;
 mod profile;
+mod profile_file;
 mod refresh;
 mod route;
+mod session;
 mod setup;
 mod status;
 mod store;
+
+use std::path::Path;
 
 use clap::{ArgMatches, Command};
 
@@ -54,6 +59,14 @@ impl Shell<'_, '_> {
     pub fn sources(&self) -> Result<Vec<Source>, Error> {
         file::read(self.location)
     }
+
+    /// The same as if the file at `path` said `text`.
+    ///
+    /// # Errors
+    /// `config`.
+    fn sources_with(&self, path: &Path, text: &str) -> Result<Vec<Source>, Error> {
+        file::read_with(self.location, path, text)
+    }
 }
 
 /// A command in the table.
@@ -75,6 +88,7 @@ pub const COMMANDS: &[Entry] = &[
     profile::ENTRY,
     setup::ENTRY,
     store::ENTRY,
+    session::ENTRY,
     doctor::ENTRY,
     completions::ENTRY,
     refresh::ENTRY,

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
-use super::{Entry, Shell, output_argument, profile_argument, route};
+use super::{Entry, Shell, import, output_argument, profile_argument, route};
 use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::profile::file::{self, Location};
@@ -48,6 +48,7 @@ fn command(command: Command) -> Command {
                         .help("This file instead of those that are used"),
                 ),
         )
+        .subcommand(import::command())
         .subcommand(
             Command::new("route")
                 .about("Show which profile answers for a URL, and why")
@@ -79,6 +80,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         Some(("list", matches)) => list(matches, shell)?,
         Some(("show", matches)) => show(matches, shell)?,
         Some(("check", matches)) => check(matches, shell)?,
+        Some(("import", matches)) => import::import(matches, shell)?,
         Some(("route", matches)) => route::route(matches, shell)?,
         Some(("presets", matches)) => presets(matches),
         _ => return Err(Error::new(ErrorKind::Usage, "no subcommand is named")),

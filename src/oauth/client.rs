@@ -23,6 +23,16 @@ pub enum Authority {
     Explicit,
 }
 
+impl Authority {
+    /// What the profile names, if it names one.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Entra(endpoint) | Self::Adfs(endpoint) | Self::Issuer(endpoint) => Some(endpoint),
+            Self::Explicit => None,
+        }
+    }
+}
+
 /// Endpoints by name. Each may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {

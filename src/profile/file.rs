@@ -132,6 +132,35 @@ pub fn read(location: &Location) -> Result<Vec<Source>, Error> {
     read_each(location).into_iter().collect()
 }
 
+/// The same as if the file at `path` said `text`, whether or not it is there.
+///
+/// # Errors
+/// `config` for a file that cannot be read, or that others can write.
+pub fn read_with(location: &Location, path: &Path, text: &str) -> Result<Vec<Source>, Error> {
+    let mut sources = match read(location) {
+        // The file that `--config` names is about to be made.
+        Err(error) if error.kind() == ErrorKind::NoProfile => Vec::new(),
+        sources => sources?,
+    };
+    let place = sources.iter().position(|source| source.path == path);
+    let said = Source {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        machine_wide: false,
+        profiles_count: true,
+        private: place.is_none_or(|place| sources[place].private),
+    };
+    match place {
+        Some(place) => sources[place] = said,
+        // Behind the machine-wide one, and before the directory's.
+        None => {
+            let behind = sources.iter().filter(|source| source.machine_wide).count();
+            sources.insert(behind, said);
+        }
+    }
+    Ok(sources)
+}
+
 /// The same, where one that cannot be read does not hide the others.
 pub fn read_each(location: &Location) -> Vec<Result<Source, Error>> {
     let mut sources = Vec::new();

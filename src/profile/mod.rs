@@ -35,6 +35,7 @@ use crate::oauth::entra;
 use crate::protocol;
 use crate::secret_source::SecretSource;
 use crate::store::SessionStore;
+use crate::store::msal::Sharing;
 use crate::store::seal::{SEALS, Sealing};
 use crate::text::{nearest, printable, printable_url};
 
@@ -313,6 +314,14 @@ impl Profile {
             Some(sharing) => own.shared(sharing),
             None => own,
         }
+    }
+
+    /// What of a cache of MSAL is this profile's, to copy sign-ins from there, or to it.
+    ///
+    /// # Errors
+    /// `config`, for a profile whose sign-in cannot lie there, or does so already.
+    pub fn copying(&self, file: &Path) -> Result<Sharing, Error> {
+        session::copying(self, file)
     }
 
     /// The profile as TOML, secrets named by their source.

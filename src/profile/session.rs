@@ -6,6 +6,7 @@ use super::Profile;
 use super::file::Keys;
 use crate::claims;
 use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind};
 use crate::grant::Asks;
 use crate::oauth::client::Authority;
 use crate::oauth::entra;
@@ -21,7 +22,8 @@ pub(super) fn read(
     authority: Option<&Authority>,
 ) -> Option<PathBuf> {
     let found = keys.find("session")?;
-    if let Some(problem) = problem(keys, asks, authority) {
+    let dpop = keys.boolean("dpop") == Some(true);
+    if let Some(problem) = problem(asks, authority, dpop) {
         keys.complain(found, "session", problem);
     }
     let file = keys.table("session", |keys| {
@@ -38,12 +40,8 @@ pub(super) fn read(
     file
 }
 
-/// What keeps a profile's sign-in from being shared.
-fn problem(
-    keys: &mut Keys<'_, '_>,
-    asks: Option<Asks>,
-    authority: Option<&Authority>,
-) -> Option<&'static str> {
+/// What keeps a profile's sign-in from lying in a cache of MSAL.
+fn problem(asks: Option<Asks>, authority: Option<&Authority>, dpop: bool) -> Option<&'static str> {
     match (asks, authority) {
         (Some(Asks::Nobody | Asks::PersonIfNeeded), _) => {
             Some("it is for the `grant` of a person: a machine has no sign-in to share")
@@ -58,9 +56,7 @@ fn problem(
         (_, Some(Authority::Issuer(issuer))) if depth(issuer) > 1 => Some(
             "MSAL tells issuers apart by the first part of their path alone, and this one has more",
         ),
-        _ if keys.boolean("dpop") == Some(true) => {
-            Some("a cache of MSAL has no room for keys that tokens are bound to (`dpop`)")
-        }
+        _ if dpop => Some("a cache of MSAL has no room for keys that tokens are bound to (`dpop`)"),
         _ => None,
     }
 }
@@ -119,6 +115,36 @@ pub(super) fn sharing(profile: &Profile, file: &Path) -> Option<Sharing> {
         reads: is_plain && (own || of_file != Some(true)),
         writes: is_plain && of_file.is_none_or(|of_file| of_file == own),
     })
+}
+
+/// The same for a file that people's sign-ins are copied from, or to.
+///
+/// # Errors
+/// `config`, for a profile whose sign-in cannot lie there.
+pub(super) fn copying(profile: &Profile, file: &Path) -> Result<Sharing, Error> {
+    let client = &profile.client;
+    let name = &profile.name;
+    let refused = |problem: &str| {
+        let message = format!("the sign-in of profile `{name}` cannot lie in a cache of MSAL");
+        Error::new(ErrorKind::Config, message).because(problem)
+    };
+    if let Some(own) = &profile.msal {
+        let message = format!("the sign-in of profile `{name}` lies in a cache of MSAL already");
+        return Err(Error::new(ErrorKind::Config, message).because(format!(
+            "`session` of the profile names `{}`",
+            own.display()
+        )));
+    }
+    let problem = problem(
+        Some(profile.grant.asks()),
+        Some(&client.authority),
+        client.dpop,
+    );
+    match (problem, sharing(profile, file)) {
+        (None, Some(sharing)) => Ok(sharing),
+        (Some(problem), _) => Err(refused(problem)),
+        (None, None) => Err(refused("it has no `authority`")),
+    }
 }
 
 /// The first segment of the path, as MSAL has it.

@@ -16,20 +16,20 @@ use crate::system::platform;
 const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// A configuration file, whether it is there or not.
-pub(super) struct ConfigurationFile {
+pub(crate) struct ConfigurationFile {
     tool: &'static str,
     path: PathBuf,
 }
 
 /// The right to write the file, which nobody else has meanwhile.
-pub(super) struct Held<'a> {
+pub(crate) struct Held<'a> {
     file: &'a ConfigurationFile,
     lock: PathBuf,
 }
 
 impl ConfigurationFile {
     /// The file behind the links of `path`: a link stays one when its file is replaced.
-    pub(super) fn find(tool: &'static str, path: &Path) -> Result<Self, Error> {
+    pub(crate) fn find(tool: &'static str, path: &Path) -> Result<Self, Error> {
         /// How many links may follow each other?
         const LONGEST_CHAIN: usize = 40;
         let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -52,7 +52,7 @@ impl ConfigurationFile {
     }
 
     /// What it says; `None` if there is no file.
-    pub(super) fn read(&self) -> Result<Option<String>, Error> {
+    pub(crate) fn read(&self) -> Result<Option<String>, Error> {
         let read = || -> io::Result<Option<Vec<u8>>> {
             match fs::metadata(&self.path) {
                 Ok(metadata) if metadata.is_file() => {}
@@ -92,7 +92,7 @@ impl ConfigurationFile {
     }
 
     /// Waits until nobody else writes the file.
-    pub(super) fn hold(&self, context: &Context<'_>) -> Result<Held<'_>, Error> {
+    pub(crate) fn hold(&self, context: &Context<'_>) -> Result<Held<'_>, Error> {
         /// How long is waited? Whoever holds it has a file to write and nothing else.
         const LIMIT: Duration = Duration::from_secs(10);
         /// How long is waited between two looks?
@@ -171,7 +171,7 @@ pub(super) fn damaged(tool: &str, path: &Path, before: &str, reason: &str) -> Er
 
 impl Held<'_> {
     /// Replaces the file at once and whole. It keeps its permissions; a new one is private.
-    pub(super) fn replace(&self, text: &str) -> Result<(), Error> {
+    pub(crate) fn replace(&self, text: &str) -> Result<(), Error> {
         let path = &self.file.path;
         // A name that nobody else gives a file of theirs.
         let temporary = self.file.beside(".cred-helper-new");

@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use self::file::ConfigurationFile;
+pub(crate) use self::file::ConfigurationFile;
 pub use self::machine::Machine;
 use self::record::Record;
 pub use self::stand_in::{list_stand_in, set_up_stand_in, stand_ins, undo_stand_in};

@@ -257,6 +257,11 @@ impl SessionStore {
         self.msal.as_ref().map(|msal| msal.path())
     }
 
+    /// How long a lock is waited for.
+    pub fn lock_timeout(&self) -> Duration {
+        self.own.lock_timeout
+    }
+
     /// The session's own file.
     pub fn path(&self) -> PathBuf {
         self.own.file.path()

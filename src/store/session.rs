@@ -69,21 +69,24 @@ pub struct AccountRow {
     /// refresh token as good as it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_refresh: Option<Failed>,
-    /// Who it is in MSAL's words, and what a cache of MSAL has of them. It is written there alone.
-    #[serde(skip)]
+    /// Who it is in MSAL's words, and what a cache of MSAL has of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub msal: Option<Box<MsalAccount>>,
 }
 
-/// Somebody in a cache of MSAL.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Somebody in MSAL's words, and in a cache of MSAL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MsalAccount {
     /// Who it is.
     pub home: Home,
     /// The family of clients that their newest refresh token is good for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
-    /// The refresh token that lies there: what replaces it takes its place.
+    /// The refresh token that lies in the cache: what replaces it takes its place.
+    #[serde(skip)]
     pub lying: Option<Secret>,
     /// What may be tried where that is refused: a client may have left its family.
+    #[serde(skip)]
     pub others: Vec<Secret>,
 }
 
@@ -308,6 +311,15 @@ impl AccountRow {
         msal.lying = Some(msal.others.remove(0));
         self.refresh_token.clone_from(&msal.lying);
         true
+    }
+
+    /// Who it is.
+    fn account(&self) -> Account {
+        Account {
+            name: self.name.clone(),
+            subject: self.subject.clone(),
+            home: self.msal.as_ref().map(|msal| msal.home.clone()),
+        }
     }
 
     /// Whether the row is of that account: by subject, or by name where one of them has none.
@@ -585,6 +597,27 @@ impl Session {
         });
     }
 
+    /// Takes in a sign-in that was made elsewhere, unless the same account is signed in here; whether that
+    /// was so. Whoever is taken in last is meant from now on.
+    pub fn take_in(&mut self, grant: &str, row: AccountRow, now: Timestamp) -> bool {
+        let account = row.account();
+        let before = self.accounts.iter().find(|before| before.is_of(&account));
+        if before.is_some_and(|before| before.refresh_token.is_some()) {
+            return false;
+        }
+        self.accounts.retain(|before| !before.is_of(&account));
+        self.sign_in = SignIn::default();
+        let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
+        self.accounts.push(AccountRow {
+            grant: grant.to_owned(),
+            signed_in_at: latest.map_or(now, |latest| now.max(latest.plus(1))),
+            last_refreshed_at: None,
+            failed_refresh: None,
+            ..row
+        });
+        true
+    }
+
     /// Takes in a refresh token of somebody who was not asked for, and forgets the one that it came for:
     /// a token that was replaced is never sent again. Whoever is meant by those who name nobody is so
     /// still.
@@ -618,11 +651,7 @@ impl Session {
         let mut known: Vec<Account> = Vec::new();
         self.accounts.retain(|row| {
             let is_known = known.iter().any(|account| row.is_of(account));
-            known.push(Account {
-                name: row.name.clone(),
-                subject: row.subject.clone(),
-                home: row.msal.as_ref().map(|msal| msal.home.clone()),
-            });
+            known.push(row.account());
             !is_known
         });
     }

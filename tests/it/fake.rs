@@ -317,7 +317,7 @@ impl Input for World {
 struct Counted<'a>(&'a Cell<usize>);
 
 impl<'a> Counted<'a> {
-    fn new(count: &'a Cell<usize>) -> Box<dyn Shield + 'a> {
+    fn shield(count: &'a Cell<usize>) -> Box<dyn Shield + 'a> {
         count.set(count.get() + 1);
         Box::new(Self(count))
     }
@@ -333,11 +333,11 @@ impl Drop for Counted<'_> {
 
 impl Signals for World {
     fn shield(&self) -> Box<dyn Shield + '_> {
-        Counted::new(&self.shields)
+        Counted::shield(&self.shields)
     }
 
     fn attend(&self) -> Box<dyn Shield + '_> {
-        Counted::new(&self.listeners)
+        Counted::shield(&self.listeners)
     }
 
     fn heed_reader(&self) -> Box<dyn Shield + '_> {

@@ -24,13 +24,18 @@ pub(crate) struct Shared {
 impl Shared {
     /// With further keys; `None` where a tool is missing.
     pub(crate) fn new(keys: &str) -> Option<Self> {
+        Self::beside(&format!("session = {{ msal = \"cache.json\" }}\n{keys}"))
+    }
+
+    /// The same for a profile that has a sign-in of its own.
+    pub(crate) fn beside(keys: &str) -> Option<Self> {
         let extensions = Path::new(env!("CARGO_TARGET_TMPDIR")).join("msal-extensions");
         let msal = msal()?;
         if !extensions.join("msal_extensions").is_dir() {
             note_missing(&MSAL_EXTENSIONS);
             return None;
         }
-        let scene = entra(&format!("session = {{ msal = \"cache.json\" }}\n{keys}"));
+        let scene = entra(keys);
         let path = [msal, extensions].map(|path| path.display().to_string());
         Some(Self {
             scene,
@@ -87,7 +92,7 @@ impl Shared {
         counts
     }
 
-    fn assert_one_of_each(&self) {
+    pub(crate) fn assert_one_of_each(&self) {
         let names = [
             "AccessToken",
             "Account",
@@ -98,12 +103,12 @@ impl Shared {
         assert_eq!(self.counts(), names.map(|name| (name.to_owned(), 1)));
     }
 
-    fn get(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn get(&self, arguments: &[&str]) -> Value {
         let arguments = [&["get", "-o", "json"], arguments].concat();
         self.scene.run(&arguments).json()
     }
 
-    fn write(&self, cache: &str) {
+    pub(crate) fn write(&self, cache: &str) {
         fs::write(self.file(), cache).expect("the cache can be written");
         private(&self.file());
     }

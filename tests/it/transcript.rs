@@ -269,9 +269,13 @@ fn describe(request: &Request) -> String {
         Action::Erase(Some(rejected)) => format!("Erase({})", rejected.expose()),
         Action::Erase(None) => "Erase".to_owned(),
         Action::Finish(address) => format!("Finish({})", address.expose()),
-        Action::Get | Action::Login | Action::Logout { .. } | Action::Begin | Action::Status => {
-            format!("{action:?}")
-        }
+        Action::Get
+        | Action::Login
+        | Action::Logout { .. }
+        | Action::Begin
+        | Action::TakeIn(_)
+        | Action::HandOut(_)
+        | Action::Status => format!("{action:?}"),
     };
     let has_two_steps = action.starts_with("Begin") || action.starts_with("Finish");
     let only = has_two_steps.then_some("authorization_code");

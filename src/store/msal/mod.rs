@@ -5,6 +5,7 @@
 //! Beside the cache a session of our own holds what MSAL has no room for: when a person was asked
 //! last, what failed a moment ago, and tokens that other clients must not be given.
 
+pub mod copy;
 mod document;
 pub mod lock;
 mod shape;
@@ -117,6 +118,18 @@ impl MsalCache {
         is_locked: bool,
         context: &Context<'_>,
     ) -> Result<Result<Session, String>, Error> {
+        self.look(is_locked, context, |document| {
+            view::compose(document, &self.sharing, beside)
+        })
+    }
+
+    /// What `look` makes of the cache, or why it is none.
+    fn look<T>(
+        &self,
+        is_locked: bool,
+        context: &Context<'_>,
+        look: impl Fn(&Document<'_>) -> T,
+    ) -> Result<Result<T, String>, Error> {
         /// How long does it take to write a cache?
         const PAUSES: [Duration; 3] = [
             Duration::from_millis(20),
@@ -127,8 +140,7 @@ impl MsalCache {
         loop {
             let composed = match self.read()? {
                 Found::Unreadable(reason) => Err(reason),
-                Found::Text(text) => Document::parse(&text)
-                    .map(|document| view::compose(&document, &self.sharing, beside)),
+                Found::Text(text) => Document::parse(&text).map(|document| look(&document)),
             };
             match (composed, pauses.next()) {
                 (Err(_), Some(pause)) if !is_locked => context.clock.sleep(*pause)?,

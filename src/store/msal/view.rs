@@ -24,14 +24,14 @@ pub(super) mod section {
 
 /// A row, and whose it is.
 #[derive(Clone, Copy)]
-struct Row<'d, 't> {
+pub(super) struct Row<'d, 't> {
     key: &'d str,
     fields: &'d Object<'t>,
 }
 
 impl Row<'_, '_> {
     /// A field as text: a string, or a number.
-    fn text(self, name: &str) -> Option<String> {
+    pub(super) fn text(self, name: &str) -> Option<String> {
         let value: serde_json::Value = serde_json::from_str(self.fields.raw(name)?).ok()?;
         match value.as_str() {
             Some(text) => Some(text.to_owned()),
@@ -39,12 +39,12 @@ impl Row<'_, '_> {
         }
     }
 
-    fn secret(self) -> Option<Secret> {
+    pub(super) fn secret(self) -> Option<Secret> {
         let secret = json_string::unescaped(self.fields.raw("secret")?)?;
         Some(secret).filter(|secret| !secret.expose().is_empty())
     }
 
-    fn time(self, name: &str) -> Option<Timestamp> {
+    pub(super) fn time(self, name: &str) -> Option<Timestamp> {
         let seconds: f64 = self.text(name)?.trim().parse().ok()?;
         #[expect(
             clippy::cast_possible_truncation,
@@ -53,7 +53,7 @@ impl Row<'_, '_> {
         Some(Timestamp(0).plus(seconds as i64))
     }
 
-    fn is(self, name: &str, value: &str) -> bool {
+    pub(super) fn is(self, name: &str, value: &str) -> bool {
         self.text(name)
             .is_some_and(|text| text.eq_ignore_ascii_case(value))
     }
@@ -65,7 +65,7 @@ impl Row<'_, '_> {
 
     /// Whether the token is for something else than a bearer of it alone: bound to a key, to further
     /// parameters, or to a token of somebody else's.
-    fn is_special(self) -> bool {
+    pub(super) fn is_special(self) -> bool {
         const MARKS: [&str; 6] = [
             "key_id",
             "keyid",
@@ -86,7 +86,7 @@ impl Row<'_, '_> {
     }
 }
 
-fn rows<'d, 't>(
+pub(super) fn rows<'d, 't>(
     document: &'d Document<'t>,
     section: &str,
 ) -> impl Iterator<Item = Row<'d, 't>> + use<'d, 't> {
@@ -322,7 +322,7 @@ fn access_token(sharing: &Sharing, row: Row<'_, '_>) -> Option<AccessTokenRow> {
     })
 }
 
-fn scopes(row: Row<'_, '_>) -> Vec<String> {
+pub(super) fn scopes(row: Row<'_, '_>) -> Vec<String> {
     let target = row.text("target").unwrap_or_default();
     target.split_whitespace().map(String::from).collect()
 }

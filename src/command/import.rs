@@ -1,0 +1,284 @@
+//! `profile import`: sign-ins of other programs, as profiles of ours.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::{Shell, profile_file, text};
+use crate::credential::{Action, Request, Response};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind};
+use crate::grant::Asks;
+use crate::oauth::entra;
+use crate::profile::{Configuration, Profile};
+use crate::store::msal::copy::{self, Client};
+use crate::text::printable;
+
+/// The clients that many have: what their profiles are called, and what their tokens are for.
+const KNOWN: &[(&str, &str, Option<&str>)] = &[
+    (
+        "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+        "azure-cli",
+        Some(RESOURCE_MANAGER),
+    ),
+    (
+        "1950a258-227b-4e31-a9cf-717495945fc2",
+        "azure-powershell",
+        Some(RESOURCE_MANAGER),
+    ),
+    (
+        "872cd9fa-d31f-45e0-9eab-6e460a02d1f1",
+        "visual-studio",
+        None,
+    ),
+    (
+        "aebc6443-996d-45c2-90f0-388ff96faa56",
+        "visual-studio-code",
+        None,
+    ),
+];
+
+const RESOURCE_MANAGER: &str = "https://management.core.windows.net//.default";
+
+/// The subcommand.
+pub(super) fn command() -> Command {
+    let option =
+        |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
+    Command::new("import")
+        .about("Take in sign-ins of other programs, and write profiles for them")
+        .after_help(
+            "The sign-ins are copied: both programs have them from then on. To have one for both, write \
+             `session = { msal = \"FILE\" }` into a profile.\n\nExample:\n  cred-helper profile import \
+             --msal ~/.azure/msal_token_cache.json",
+        )
+        .arg(
+            option("msal", "FILE")
+                .required(true)
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("The cache of a program that uses MSAL"),
+        )
+        .arg(option("client", "ID").help("This client's sign-ins alone"))
+        .arg(option("account", "A").help("This account alone"))
+        .arg(option("name", "NAME").help("What the profile is called"))
+        .arg(
+            option("scope", "SCOPE")
+                .action(ArgAction::Append)
+                .help("What its tokens are for, where the cache does not tell"),
+        )
+        .arg(option("authority", "URL").help("Its authority, where the cache does not tell"))
+        .arg(option("preset", "P").help("What provider that is: see `profile presets`"))
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Only show what would be written"),
+        )
+}
+
+/// What becomes of one client.
+enum Plan {
+    /// Its sign-ins are for a profile that is there.
+    Known(String),
+    /// A profile is written for it.
+    New(String, toml::Table),
+}
+
+/// Writes profiles for the clients of a cache, and takes in their sign-ins.
+pub(super) fn import(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
+    let file = matches
+        .get_one::<PathBuf>("msal")
+        .cloned()
+        .unwrap_or_default();
+    let mut clients = copy::clients(&file, &shell.context)?;
+    if let Some(wanted) = text(matches, "client") {
+        clients.retain(|client| client.client_id.eq_ignore_ascii_case(&wanted));
+    }
+    let shown = file.display();
+    let is_one = clients.len() == 1;
+    if clients.is_empty() {
+        let message = format!("no such sign-in lies in `{shown}`");
+        return Err(Error::new(ErrorKind::LoginRequired, message)
+            .hint("sign in with the program that it belongs to, or leave out `--client`"));
+    }
+    let mut of_one = ["name", "preset", "scope", "authority"].into_iter();
+    if let Some(option) = of_one.find(|name| matches.contains_id(name))
+        && !is_one
+    {
+        let message = format!("`--{option}` is for one client, and `{shown}` has several");
+        let ids: Vec<String> = clients
+            .iter()
+            .map(|client| printable(&client.client_id))
+            .collect();
+        return Err(Error::new(ErrorKind::Usage, message)
+            .hint(format!("choose with `--client`: {}", ids.join(", "))));
+    }
+    let mut done = String::new();
+    for client in &clients {
+        let imported = plan(client, &file, matches, shell)
+            .and_then(|plan| carry_out(plan, client, &file, matches, shell));
+        match imported {
+            Ok(text) => done.push_str(&text),
+            Err(error) if is_one => return Err(error),
+            // The others need not wait for it.
+            Err(error) => shell
+                .context
+                .warn(&format!("client {}: {error}", printable(&client.client_id))),
+        }
+    }
+    if done.is_empty() {
+        let message = format!("nothing of `{shown}` could be taken in");
+        return Err(
+            Error::new(ErrorKind::Config, message).hint("take one at a time, with `--client`")
+        );
+    }
+    Ok(done)
+}
+
+fn plan(
+    client: &Client,
+    file: &Path,
+    matches: &ArgMatches,
+    shell: &Shell<'_, '_>,
+) -> Result<Plan, Error> {
+    let sources = profile_file::sources(shell)?;
+    let configuration = Configuration::new(&sources)?;
+    let name = text(matches, "name");
+    let profiles = configuration.profiles();
+    let mut same = profiles
+        .filter(|(taken, _)| name.as_deref().is_none_or(|name| name == *taken))
+        .filter_map(|(taken, _)| configuration.profile(taken).ok())
+        .filter(|profile| is_of(profile, client));
+    if let Some(profile) = same.next() {
+        return Ok(Plan::Known(profile.name));
+    }
+    let known = KNOWN
+        .iter()
+        .find(|(id, ..)| client.client_id.eq_ignore_ascii_case(id));
+    let name = name.unwrap_or_else(|| match known {
+        Some((_, name, _)) => (*name).to_owned(),
+        None => name_of(client),
+    });
+    profile_file::check_free(&name, &configuration)?;
+    let mut keys = toml::Table::new();
+    let authority = match text(matches, "authority") {
+        Some(authority) => authority,
+        None => authority_of(client),
+    };
+    let entra = || needs_preset(&authority, client).then(|| "entra".to_owned());
+    if let Some(preset) = text(matches, "preset").or_else(entra) {
+        keys.insert("preset".to_owned(), preset.into());
+    }
+    keys.insert("client_id".to_owned(), client.client_id.as_str().into());
+    keys.insert("authority".to_owned(), authority.into());
+    let mut scopes: Vec<String> = matches
+        .get_many::<String>("scope")
+        .map(|scopes| scopes.cloned().collect())
+        .unwrap_or_default();
+    if scopes.is_empty() {
+        scopes.clone_from(&client.scopes);
+    }
+    if scopes.is_empty() {
+        let usual = known.and_then(|(.., scope)| *scope);
+        scopes.extend(usual.map(String::from));
+    }
+    if scopes.is_empty() {
+        let message = format!("`{}` does not tell what its tokens are for", file.display());
+        return Err(Error::new(ErrorKind::Usage, message)
+            .hint("say it with `--scope`, as in `--scope https://graph.microsoft.com/.default`"));
+    }
+    keys.insert("scopes".to_owned(), scopes.into());
+    Ok(Plan::New(name, keys))
+}
+
+/// Whether a profile is of this client at this authority, and keeps its sign-in itself.
+fn is_of(profile: &Profile, client: &Client) -> bool {
+    let of_authority = profile.client.authority.endpoint().map(entra::hosts);
+    let is_here = of_authority.is_some_and(|hosts| {
+        hosts
+            .iter()
+            .any(|host| host.eq_ignore_ascii_case(&client.host))
+    });
+    let is_own = profile
+        .client
+        .client_id
+        .eq_ignore_ascii_case(&client.client_id);
+    is_own && is_here && profile.msal.is_none() && profile.grant.asks() == Asks::Person
+}
+
+/// What nobody has named: the beginning of the client's id.
+fn name_of(client: &Client) -> String {
+    let is_plain = |character: &char| character.is_ascii_alphanumeric() || *character == '-';
+    let id: String = client.client_id.chars().filter(is_plain).take(8).collect();
+    format!("msal-{}", id.trim_matches('-').to_ascii_lowercase())
+}
+
+fn authority_of(client: &Client) -> String {
+    /// The tenant of people who have an account of their own with Microsoft.
+    const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+    let host = printable(&client.host);
+    let realm = match client.realms.as_slice() {
+        _ if client.is_adfs => "adfs",
+        [] if client.is_entra => "organizations",
+        [] => "",
+        [realm] => realm,
+        realms if realms.iter().any(|realm| realm == CONSUMERS) => "common",
+        _ => "organizations",
+    };
+    format!("https://{host}/{realm}")
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// Whether an authority has to be said to be one of Entra's.
+fn needs_preset(authority: &str, client: &Client) -> bool {
+    let recognized = Endpoint::parse(authority).map(|endpoint| entra::recognize(&endpoint, false));
+    client.is_entra && !client.is_adfs && matches!(recognized, Ok(Ok(None)))
+}
+
+fn carry_out(
+    plan: Plan,
+    client: &Client,
+    file: &Path,
+    matches: &ArgMatches,
+    shell: &Shell<'_, '_>,
+) -> Result<String, Error> {
+    let is_dry = matches.get_flag("dry-run");
+    let comment = format!("From `{}`.", file.display());
+    let (name, mut done) = match plan {
+        Plan::Known(name) => (name, String::new()),
+        Plan::New(name, keys) if is_dry => {
+            let text = profile_file::text_of(&name, keys, &comment);
+            (name, text)
+        }
+        Plan::New(name, keys) => {
+            let path = profile_file::add(&name, keys, &comment, shell)?;
+            let text = format!("wrote profile `{name}` into `{}`\n", path.display());
+            (name, text)
+        }
+    };
+    if is_dry {
+        let people: Vec<String> = client.people.iter().map(|name| printable(name)).collect();
+        let people = people.join(", ");
+        done.push_str(&format!(
+            "# would be signed in for profile `{name}`: {people}\n"
+        ));
+        return Ok(done);
+    }
+    let request = Request {
+        profile: Some(name.clone()),
+        account: text(matches, "account"),
+        ..Request::new(Action::TakeIn(
+            std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+        ))
+    };
+    if let Response::Done { accounts, .. } = (shell.answer)(&request, None)? {
+        for account in accounts {
+            let who = account.map_or_else(String::new, |account| format!(" {account}"));
+            done.push_str(&format!("signed in{who} for profile `{name}`\n"));
+        }
+    }
+    if done.is_empty() {
+        done = format!("profile `{name}` has it all\n");
+    }
+    Ok(done)
+}

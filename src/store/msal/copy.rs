@@ -1,0 +1,182 @@
+//! Sign-ins that are copied from a cache of MSAL, or into one; from then on each goes its own way.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::document::Document;
+use super::view::{self, section};
+use super::{MsalCache, Sharing};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::store::session::{AccountRow, Session, is_reserved};
+use crate::token::Timestamp;
+
+/// A client whose people's sign-ins lie in a cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The client.
+    pub client_id: String,
+    /// The host of its authority, as the rows name it.
+    pub host: String,
+    /// What the authorities of its people begin their paths with: tenants, mostly. Each once.
+    pub realms: Vec<String>,
+    /// Whether the authority is AD FS.
+    pub is_adfs: bool,
+    /// Whether each of them has a home tenant, as at Entra.
+    pub is_entra: bool,
+    /// Who they are, by their sign-in names.
+    pub people: Vec<String>,
+    /// What its newest access token is good for, else what a refresh token came with.
+    pub scopes: Vec<String>,
+}
+
+/// The clients whose sign-ins lie in a cache, in the order of its rows.
+///
+/// # Errors
+/// `store`, for a file that is no cache, or cannot be read.
+pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error> {
+    let cache = existing(Sharing {
+        file: file.to_owned(),
+        ..Sharing::default()
+    })?;
+    cache
+        .look(false, context, of_document)?
+        .map_err(|reason| cache.unusable(&reason))
+}
+
+/// Who is signed in there for the profile that `sharing` is of: each with a refresh token, and without
+/// access tokens. Whoever is meant where nobody is named comes last.
+///
+/// # Errors
+/// `store`, for a file that is no cache, or cannot be read.
+pub fn accounts(sharing: Sharing, context: &Context<'_>) -> Result<Vec<AccountRow>, Error> {
+    let cache = existing(sharing)?;
+    let composed = cache.compose(&Session::default(), false, context)?;
+    let session = composed.map_err(|reason| cache.unusable(&reason))?;
+    let mut accounts = session.accounts;
+    accounts.retain(|row| row.refresh_token.is_some());
+    accounts.sort_by_key(|row| row.signed_in_at);
+    for row in &mut accounts {
+        row.access_tokens.clear();
+    }
+    Ok(accounts)
+}
+
+/// Writes sign-ins into a cache, which is made if it is not there. Each takes the place of the one that
+/// the client has of the same account; all else stays.
+///
+/// # Errors
+/// `store`, for a file that is no cache, or cannot be written; `busy`, where MSAL holds its lock for
+/// longer than `limit`; `interrupted`.
+pub fn add(
+    accounts: Vec<AccountRow>,
+    sharing: Sharing,
+    limit: Duration,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let cache = MsalCache::new(sharing);
+    let guard = cache.lock(limit, context)?;
+    let mut session = cache.compose_locked(&Session::default(), context)?;
+    for mut row in accounts {
+        let Some(msal) = &mut row.msal else {
+            continue;
+        };
+        // It replaces no token that was sent: the rows of others keep theirs.
+        msal.lying = None;
+        msal.others = Vec::new();
+        let home = msal.home.id.clone();
+        let is_same = |other: &AccountRow| {
+            let other = other.msal.as_ref();
+            other.is_some_and(|other| other.home.id.eq_ignore_ascii_case(&home))
+        };
+        if let Some(place) = session.accounts.iter().position(is_same) {
+            let before = session.accounts.remove(place);
+            let shared = before.access_tokens.into_iter();
+            row.access_tokens
+                .splice(..0, shared.filter(|row| row.is_shared));
+        }
+        session.accounts.push(row);
+    }
+    cache.write(&session, None, context)?;
+    drop(guard);
+    Ok(())
+}
+
+/// The cache, if there is one.
+fn existing(sharing: Sharing) -> Result<MsalCache, Error> {
+    let cache = MsalCache::new(sharing);
+    let path = cache.path();
+    if path.exists() {
+        return Ok(cache);
+    }
+    let message = format!("there is no `{}`", path.display());
+    Err(Error::new(ErrorKind::Store, message)
+        .hint("name the file in which a program with MSAL keeps its sign-ins; `cred-helper doctor` knows where some have it"))
+}
+
+fn of_document(document: &Document<'_>) -> Vec<Client> {
+    let mut clients: Vec<Client> = Vec::new();
+    for token in view::rows(document, section::REFRESH_TOKEN) {
+        if token.is_special() || token.secret().is_none() {
+            continue;
+        }
+        let told = |name| token.text(name).filter(|text| !text.is_empty());
+        let (Some(client_id), Some(host), Some(home)) = (
+            told("client_id"),
+            told("environment"),
+            told("home_account_id"),
+        ) else {
+            continue;
+        };
+        // Without an account MSAL finds no token either.
+        let account = view::rows(document, section::ACCOUNT)
+            .find(|row| row.is("home_account_id", &home) && row.is("environment", &host));
+        let Some(account) = account else {
+            continue;
+        };
+        let is_it = |client: &Client| {
+            client.client_id.eq_ignore_ascii_case(&client_id)
+                && client.host.eq_ignore_ascii_case(&host)
+        };
+        let place = clients.iter().position(is_it).unwrap_or_else(|| {
+            clients.push(Client {
+                is_entra: true,
+                scopes: newest_scopes(document, &client_id, &host)
+                    .unwrap_or_else(|| without_reserved(view::scopes(token))),
+                client_id: client_id.clone(),
+                host: host.clone(),
+                ..Client::default()
+            });
+            clients.len() - 1
+        });
+        let client = &mut clients[place];
+        client.is_entra &= home.contains('.');
+        client.is_adfs |= account.is("authority_type", "ADFS");
+        let of_account = |name| account.text(name).filter(|text| !text.is_empty());
+        for (list, text) in [
+            (&mut client.realms, of_account("realm")),
+            (&mut client.people, of_account("username")),
+        ] {
+            list.extend(text.filter(|text| !list.contains(text)));
+        }
+    }
+    clients
+}
+
+/// What the access token that ends last is good for.
+fn newest_scopes(document: &Document<'_>, client_id: &str, host: &str) -> Option<Vec<String>> {
+    let own = view::rows(document, section::ACCESS_TOKEN)
+        .filter(|row| row.is("client_id", client_id) && row.is("environment", host))
+        .filter(|row| !row.is_special());
+    let newest = own.max_by_key(|row| row.time("expires_on").unwrap_or(Timestamp(0)))?;
+    Some(without_reserved(view::scopes(newest))).filter(|scopes| !scopes.is_empty())
+}
+
+/// Without what asks for a sign-in; where everything of a resource was asked for, that alone.
+fn without_reserved(mut scopes: Vec<String>) -> Vec<String> {
+    scopes.retain(|scope| !is_reserved(scope));
+    if scopes.iter().any(|scope| scope.ends_with("/.default")) {
+        scopes.retain(|scope| scope.ends_with("/.default"));
+    }
+    scopes
+}

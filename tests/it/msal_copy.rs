@@ -1,0 +1,282 @@
+//! Sign-ins that are copied from a cache of MSAL Python with its extensions, and into one.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::microsoft::TENANT;
+use crate::msal_cache::Shared;
+use crate::scene::{DEVICE_CODE, Scene};
+use crate::support::{mode, set_mode};
+
+/// The cache's path, as it is written on a command line.
+fn file(shared: &Shared) -> String {
+    shared.file().display().to_string()
+}
+
+fn device_codes(scene: &Scene) -> usize {
+    scene.authority.count("/token", Some(DEVICE_CODE))
+}
+
+#[test]
+fn whoever_is_signed_in_with_msal_is_taken_in_and_asked_nothing() {
+    let Some(shared) = Shared::beside("") else {
+        return;
+    };
+    let (scene, file) = (&shared.scene, file(&shared));
+    shared.msal(&["sign-in"]);
+    let cache = fs::read(shared.file()).expect("the cache is there");
+    let import = ["profile", "import", "--msal", &file];
+    let done = scene.run(&import).ok();
+    assert_eq!(done, "signed in ada@example.test for profile `api`\n");
+    let answer = shared.get(&[]);
+    assert_eq!(answer["source"], "refresh");
+    assert_eq!(answer["account"], "ada@example.test");
+    assert_eq!(device_codes(scene), 1);
+    // Each goes its own way: theirs is as it was, and ours is not replaced by it.
+    assert_eq!(fs::read(shared.file()).expect("it is there"), cache);
+    let again = scene.run(&import);
+    assert!(
+        again.stderr.contains(
+            "ada@example.test is signed in for profile `api` already; that stays as it is"
+        ),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(again.ok(), "profile `api` has it all\n");
+    assert_eq!(shared.get(&[])["access_token"], answer["access_token"]);
+    // Whoever has signed out here can be taken in once more.
+    scene.run(&["logout", "--local"]).ok();
+    scene.run(&import).ok();
+    shared.get(&[]);
+    assert_eq!(device_codes(scene), 1);
+}
+
+#[test]
+fn a_client_that_no_profile_is_for_gets_one() {
+    let Some(shared) = Shared::beside("# The last line, and no end") else {
+        return;
+    };
+    let (scene, file) = (&shared.scene, file(&shared));
+    let config = scene.sandbox.config();
+    shared.msal(&["sign-in"]);
+    let before = fs::read_to_string(&config).expect("there are profiles");
+    let modes = mode(&config);
+    let authority = scene.authority.url(&format!("/{TENANT}"));
+    let import = [
+        "profile",
+        "import",
+        "--msal",
+        &file,
+        "--name",
+        "mine",
+        "--authority",
+        &authority,
+    ];
+    let shown = scene.run(&[&import[..], &["--dry-run"]].concat()).ok();
+    assert!(
+        shown.ends_with("# would be signed in for profile `mine`: ada@example.test\n"),
+        "{shown}"
+    );
+    assert_eq!(fs::read_to_string(&config).expect("it is there"), before);
+    // Who signs in at a host of Entra's by `client_info` is told by the rows; here nothing is.
+    let import = [&import[..], &["--preset", "entra"]].concat();
+    let done = scene.run(&import).ok();
+    assert!(
+        done.ends_with("signed in ada@example.test for profile `mine`\n"),
+        "{done}"
+    );
+    let after = fs::read_to_string(&config).expect("it is there");
+    let added = after
+        .strip_prefix(&before)
+        .expect("nothing else is changed");
+    assert!(added.starts_with("\n\n# From `"), "{added}");
+    assert_eq!(mode(&config), modes);
+    scene.run(&["profile", "check"]).ok();
+    let shown = scene.run(&["profile", "show", "mine", "-o", "json"]).json();
+    assert_eq!(shown["client_id"], "cli");
+    assert_eq!(shown["scopes"], json!(["User.Read"]));
+    let answer = shared.get(&["-p", "mine"]);
+    assert_eq!(answer["account"], "ada@example.test");
+    assert_eq!(device_codes(scene), 1);
+}
+
+#[test]
+fn what_cannot_be_taken_in_is_said_and_changes_nothing() {
+    let Some(shared) = Shared::beside("") else {
+        return;
+    };
+    let (scene, file) = (&shared.scene, file(&shared));
+    let config = fs::read(scene.sandbox.config()).expect("there are profiles");
+    let row = |client: &str, host: &str| {
+        json!({ "credential_type": "RefreshToken", "secret": "rt", "home_account_id": "u.t",
+            "environment": host, "client_id": client })
+    };
+    let azure_cli = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+    let account = json!({ "home_account_id": "u.t", "environment": "login.microsoftonline.com",
+        "username": "eve@example.test", "authority_type": "MSSTS" });
+    let host = "login.microsoftonline.com";
+    let mut cache =
+        json!({ "RefreshToken": { "b": row("other", host) }, "Account": { "b": account } });
+    let alone = cache.to_string();
+    cache["RefreshToken"]["a"] = row(azure_cli, host);
+    let two = cache.to_string();
+    for (cache, further, code, words) in [
+        (None, &[][..], 9, "there is no `"),
+        (
+            Some("[".to_owned()),
+            &[],
+            9,
+            "cannot be shared: it is no JSON",
+        ),
+        (Some("{}".to_owned()), &[], 4, "no such sign-in lies in"),
+        (Some(two.clone()), &["--client", "no"], 4, "no such sign-in"),
+        (
+            Some(two.clone()),
+            &["--name", "x"],
+            2,
+            "`--name` is for one client",
+        ),
+        (
+            Some(two.clone()),
+            &["--client", "other"],
+            2,
+            "does not tell what its tokens are for",
+        ),
+        (
+            Some(two.clone()),
+            &["--client", "other", "--scope", "s", "--name", "api"],
+            3,
+            "there is a profile `api` in",
+        ),
+        (
+            Some(two.clone()),
+            &[
+                "--client",
+                "other",
+                "--scope",
+                "s",
+                "--authority",
+                "http://example.com/t",
+            ],
+            3,
+            "profile `msal-other` was not written",
+        ),
+    ] {
+        if let Some(cache) = &cache {
+            shared.write(cache);
+        }
+        let import = [&["profile", "import", "--msal", &file], further].concat();
+        let said = scene.run(&import).failed(code);
+        assert!(said.contains(words), "{words}: {said}");
+        let left = fs::read(scene.sandbox.config()).expect("there are profiles");
+        assert_eq!(left, config, "{words}");
+    }
+    // Whoever has no account is nobody for MSAL either.
+    let nobody = alone.replace("\"Account\"", "\"account\"");
+    shared.write(&nobody);
+    scene.run(&["profile", "import", "--msal", &file]).failed(4);
+    // Of several clients each that can be is taken in.
+    shared.write(&two);
+    let done = scene.run(&["profile", "import", "--msal", &file]);
+    assert!(done.stderr.contains("client other: "), "{}", done.stderr);
+    assert!(done.ok().contains("for profile `azure-cli`"));
+    let shown = scene
+        .run(&["profile", "show", "azure-cli", "-o", "json"])
+        .json();
+    assert_eq!(
+        shown["authority"],
+        "https://login.microsoftonline.com/organizations"
+    );
+}
+
+#[test]
+fn whoever_signed_in_here_is_silent_with_msal() {
+    let Some(shared) = Shared::beside("") else {
+        return;
+    };
+    let (scene, file) = (&shared.scene, file(&shared));
+    let export = ["session", "export", "--msal", &file, "-p", "api"];
+    scene.run(&export).failed(4);
+    assert!(!shared.file().exists());
+    scene.run(&["login"]).ok();
+    let asked = scene.authority.requests().len();
+    let done = scene.run(&export).ok();
+    assert_eq!(
+        done,
+        format!("the sign-in of ada@example.test for profile `api` is in `{file}` too\n")
+    );
+    assert_eq!(mode(&shared.file()), Some(0o600));
+    shared.assert_one_of_each();
+    let theirs = shared.msal(&["accounts", "silent"]);
+    assert_eq!(theirs[0], json!(["ada@example.test"]));
+    assert_eq!(theirs[1]["token_source"], "cache");
+    assert_eq!(theirs[1]["access_token"], shared.get(&[])["access_token"]);
+    assert_eq!(scene.authority.requests().len(), asked);
+    // Once more: one row of each, and what others have there stays.
+    let mut cache = shared.cache();
+    cache["RefreshToken"]["other"] = json!({ "credential_type": "RefreshToken", "secret": "theirs",
+        "home_account_id": "x.y", "environment": "127.0.0.1", "client_id": "other" });
+    shared.write(&cache.to_string());
+    shared.get(&["--force-refresh"]);
+    scene.run(&export).ok();
+    let after = shared.cache();
+    assert_eq!(
+        after["RefreshToken"]["other"],
+        cache["RefreshToken"]["other"]
+    );
+    assert_eq!(
+        after["RefreshToken"].as_object().map(|rows| rows.len()),
+        Some(2)
+    );
+    assert_eq!(
+        shared.msal(&["refresh"])[0]["token_source"],
+        "identity_provider"
+    );
+    assert_eq!(device_codes(scene), 1);
+}
+
+#[test]
+fn a_session_that_does_not_say_who_it_is_for_msal_asks_the_authority_once() {
+    let Some(shared) = Shared::beside("") else {
+        return;
+    };
+    let (scene, file) = (&shared.scene, file(&shared));
+    scene.run(&["login"]).ok();
+    let mut was_kept = Value::Null;
+    scene.edit_session(|session| {
+        let account = session["content"]["accounts"][0].as_object_mut();
+        was_kept = account
+            .and_then(|row| row.remove("msal"))
+            .unwrap_or_default();
+    });
+    assert!(was_kept["home"]["id"].is_string(), "{was_kept}");
+    let export = ["session", "export", "--msal", &file, "-p", "api"];
+    scene.run(&export).ok();
+    assert_eq!(scene.refreshes(), 1);
+    scene.run(&export).ok();
+    assert_eq!(scene.refreshes(), 1);
+    shared.assert_one_of_each();
+    assert_eq!(shared.msal(&["silent"])[0]["token_source"], "cache");
+    // A cache that others can read, and one that is none, are left as they are.
+    set_mode(&shared.file(), 0o644);
+    let said = scene.run(&export).failed(9);
+    assert!(said.contains("chmod 600"), "{said}");
+    shared.write("[");
+    let said = scene.run(&export).failed(9);
+    assert!(said.contains("cannot be shared"), "{said}");
+    assert_eq!(fs::read(shared.file()).expect("it is there"), b"[");
+}
+
+#[test]
+fn what_lies_in_a_cache_already_is_not_copied() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    shared.scene.run(&["login"]).ok();
+    let other = shared.file().with_file_name("other.json");
+    let other = other.display().to_string();
+    let export = ["session", "export", "--msal", &other, "-p", "api"];
+    let said = shared.scene.run(&export).failed(3);
+    assert!(said.contains("lies in a cache of MSAL already"), "{said}");
+}
