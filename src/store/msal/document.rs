@@ -47,7 +47,22 @@ struct Member<'t> {
 enum Value<'t> {
     Object(Object<'t>),
     /// Anything, as it is written.
-    Raw(Cow<'t, str>),
+    Raw(&'t str),
+    /// A new text, as JSON. It may be secret.
+    New(Zeroizing<String>),
+}
+
+impl<'t> Value<'t> {
+    fn new(text: &str) -> Self {
+        Self::New(quoted(text))
+    }
+
+    fn object(&self) -> Option<&Object<'t>> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Raw(_) | Self::New(_) => None,
+        }
+    }
 }
 
 impl<'t> Document<'t> {
@@ -114,12 +129,12 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// Sets a field of a row, which is added where it is not there. `value` is JSON.
-    pub(super) fn set_field(&mut self, section: &str, row: &str, field: &str, value: String) {
+    /// Sets a field of a row to a text. It is added where it is not there.
+    pub(super) fn set_field(&mut self, section: &str, row: &str, field: &str, text: &str) {
         let indent = self.indent.as_deref();
         let rows = self.root.object_mut(section);
         if let Some(row) = rows.and_then(|rows| rows.object_mut(row)) {
-            row.put(field, Value::Raw(Cow::Owned(value)), indent, 3);
+            row.put(field, Value::new(text), indent, 3);
         }
     }
 }
@@ -135,7 +150,7 @@ impl<'t> Object<'t> {
         let mut object = Self::default();
         for (name, value) in fields {
             if let Some(value) = value {
-                object.put(name, Value::Raw(Cow::Owned(quoted(value))), None, 0);
+                object.put(name, Value::new(value), None, 0);
             }
         }
         object
@@ -148,11 +163,10 @@ impl<'t> Object<'t> {
             .map(|(index, member)| (member.name.as_str(), index))
             .collect();
         let members = self.members.iter().enumerate();
-        members.filter_map(move |(index, member)| match &member.value {
-            Value::Object(object) if last.get(member.name.as_str()) == Some(&index) => {
-                Some((member.name.as_str(), object))
-            }
-            Value::Object(_) | Value::Raw(_) => None,
+        members.filter_map(move |(index, member)| {
+            let name = member.name.as_str();
+            let object = member.value.object()?;
+            (last.get(name) == Some(&index)).then_some((name, object))
         })
     }
 
@@ -165,17 +179,14 @@ impl<'t> Object<'t> {
 
     /// The member of that name, if it is an object.
     pub(super) fn object(&self, name: &str) -> Option<&Self> {
-        match self.member(name)? {
-            Value::Object(object) => Some(object),
-            Value::Raw(_) => None,
-        }
+        self.member(name)?.object()
     }
 
     fn object_mut(&mut self, name: &str) -> Option<&mut Self> {
         let mut members = self.members.iter_mut().rev();
         match &mut members.find(|member| member.name == name)?.value {
             Value::Object(object) => Some(object),
-            Value::Raw(_) => None,
+            Value::Raw(_) | Value::New(_) => None,
         }
     }
 
@@ -184,6 +195,7 @@ impl<'t> Object<'t> {
         match self.member(name)? {
             Value::Object(_) => None,
             Value::Raw(raw) => Some(raw),
+            Value::New(text) => Some(text),
         }
     }
 
@@ -210,15 +222,15 @@ impl<'t> Object<'t> {
                 } else {
                     ":"
                 };
-                format!("{}{}{colon}", &last.before[..blanks], quoted(name))
+                [&last.before[..blanks], quoted(name).as_str(), colon].concat()
             }
             (None, Some(indent)) => {
                 self.tail = Cow::Owned(format!("\n{}", indent.repeat(depth - 1)));
-                format!("\n{}{}: ", indent.repeat(depth), quoted(name))
+                ["\n", &indent.repeat(depth), quoted(name).as_str(), ": "].concat()
             }
             (None, None) => {
                 self.tail = Cow::Borrowed("");
-                format!("{}:", quoted(name))
+                [quoted(name).as_str(), ":"].concat()
             }
         };
         self.members.push(Member {
@@ -248,6 +260,7 @@ impl<'t> Object<'t> {
             match &member.value {
                 Value::Object(object) => object.write(text),
                 Value::Raw(raw) => text.push_str(raw),
+                Value::New(new) => text.push_str(new),
             }
             text.push_str(member.after);
         }
@@ -268,21 +281,34 @@ fn indent_of(text: &str) -> Option<String> {
     Some(indent.to_owned())
 }
 
-/// A text as JSON in ASCII, as Python writes it.
-pub(super) fn quoted(text: &str) -> String {
-    let written = serde_json::Value::from(text).to_string();
-    let mut ascii = String::with_capacity(written.len());
-    for character in written.chars() {
-        if character.is_ascii() {
-            ascii.push(character);
-        } else {
-            let mut units = [0; 2];
-            for unit in character.encode_utf16(&mut units) {
-                ascii.push_str(&format!("\\u{unit:04x}"));
+/// A text as JSON in ASCII, as Python writes it. It does not grow: nothing of it is left behind.
+fn quoted(text: &str) -> Zeroizing<String> {
+    /// How long is an escape? A byte becomes one at most.
+    const ESCAPE: usize = "\\u0000".len();
+    let mut quoted = Zeroizing::new(String::with_capacity(ESCAPE * text.len() + 2));
+    quoted.push('"');
+    for character in text.chars() {
+        let short = match character {
+            '"' | '\\' => Some(character),
+            '\u{8}' => Some('b'),
+            '\u{c}' => Some('f'),
+            '\n' => Some('n'),
+            '\r' => Some('r'),
+            '\t' => Some('t'),
+            _ => None,
+        };
+        match short {
+            Some(short) => quoted.extend(['\\', short]),
+            None if matches!(character, ' '..='\u{7f}') => quoted.push(character),
+            None => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    quoted.push_str(&format!("\\u{unit:04x}"));
+                }
             }
         }
     }
-    ascii
+    quoted.push('"');
+    quoted
 }
 
 /// Reads well-formed JSON.
@@ -348,7 +374,7 @@ impl<'t> Scanner<'t> {
             return self.object(depth - 1).map(Value::Object);
         }
         let length = value_length(self.rest)?;
-        Some(Value::Raw(Cow::Borrowed(self.take(length))))
+        Some(Value::Raw(self.take(length)))
     }
 }
 
@@ -434,18 +460,18 @@ mod tests {
         for (text, expected) in [
             (
                 "{\"S\": {\"k\": {\"f\": \"1\", \"z\": [ ]}, \"gone\": {}}}",
-                "{\"S\": {\"k\": {\"f\": 2, \"z\": [ ], \"g\": 3},\"new\": {\"x\":\"1\",\"y\":\"\\u00e4\\\"\"}},\"T\": {\"t\":{\"x\":\"1\",\"y\":\"\\u00e4\\\"\"}}}",
+                "{\"S\": {\"k\": {\"f\": \"2\", \"z\": [ ], \"g\": \"3\"},\"new\": {\"x\":\"1\",\"y\":\"\\u00e4\\\"\"}},\"T\": {\"t\":{\"x\":\"1\",\"y\":\"\\u00e4\\\"\"}}}",
             ),
             (
                 "{\n  \"S\": {\n    \"gone\": {},\n    \"k\": {\n      \"f\": 1\n    }\n  }\n}\n",
-                "{\n  \"S\": {\n    \"k\": {\n      \"f\": 2,\n      \"g\": 3\n    },\n    \"new\": {\n      \"x\": \"1\",\n      \"y\": \"\\u00e4\\\"\"\n    }\n  },\n  \"T\": {\n    \"t\": {\n      \"x\": \"1\",\n      \"y\": \"\\u00e4\\\"\"\n    }\n  }\n}\n",
+                "{\n  \"S\": {\n    \"k\": {\n      \"f\": \"2\",\n      \"g\": \"3\"\n    },\n    \"new\": {\n      \"x\": \"1\",\n      \"y\": \"\\u00e4\\\"\"\n    }\n  },\n  \"T\": {\n    \"t\": {\n      \"x\": \"1\",\n      \"y\": \"\\u00e4\\\"\"\n    }\n  }\n}\n",
             ),
         ] {
             let mut document = Document::parse(text).expect(text);
             document.root.remove("S", "gone");
-            document.set_field("S", "k", "f", "2".to_owned());
-            document.set_field("S", "k", "g", "3".to_owned());
-            document.set_field("S", "absent", "g", "3".to_owned());
+            document.set_field("S", "k", "f", "2");
+            document.set_field("S", "k", "g", "3");
+            document.set_field("S", "absent", "g", "3");
             document.add_row("S", "new", row());
             document.add_row("T", "t", row());
             assert_eq!(document.to_text().as_str(), expected);
@@ -476,10 +502,16 @@ mod tests {
     }
 
     #[test]
-    fn text_is_written_in_ascii() {
-        assert_eq!(
-            quoted("a\u{1f600}\u{e4}\n"),
-            "\"a\\ud83d\\ude00\\u00e4\\n\""
-        );
+    fn text_is_written_in_ascii_and_never_moves() {
+        let all: String = ('\0'..='\u{ff}').collect();
+        for text in ["", "a\u{1f600}\u{e4}\n", "\"\\/\u{7f}", &all, "\u{1}\u{2}"] {
+            let written = quoted(text);
+            assert!(written.is_ascii(), "{written:?}");
+            let read: String = serde_json::from_str(&written).expect("it is a string");
+            assert_eq!(read, text);
+            assert_eq!(written.capacity(), 6 * text.len() + 2);
+        }
+        let python = "\"a\\ud83d\\ude00\\u00e4\\n\"";
+        assert_eq!(quoted("a\u{1f600}\u{e4}\n").as_str(), python);
     }
 }

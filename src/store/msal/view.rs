@@ -2,7 +2,7 @@
 //!
 //! Rows are found by their fields, as all of MSAL does. What is not changed stays as it is.
 
-use super::document::{Document, Object, quoted};
+use super::document::{Document, Object};
 use super::shape::Shape;
 use super::{GRANT, Sharing};
 use crate::digest::digest;
@@ -540,7 +540,7 @@ fn write_account(
             .find(|row| row.key == key)
             .and_then(|row| row.text("username"));
         if written.as_deref() != Some(name) {
-            document.set_field(section::ACCOUNT, key, "username", quoted(name));
+            document.set_field(section::ACCOUNT, key, "username", name);
         }
     }
     // Whether the client is of a family, each answer says.
@@ -592,7 +592,7 @@ fn write_refresh_token(
             ("secret", token.expose()),
             ("last_modification_time", time.as_str()),
         ] {
-            document.set_field(section::REFRESH_TOKEN, key, name, quoted(value));
+            document.set_field(section::REFRESH_TOKEN, key, name, value);
         }
     }
     if !spent.is_empty() {
@@ -697,7 +697,7 @@ fn put(
         // Whose a row is, its key says too.
         for (name, value) in fields.iter().filter(|(name, _)| !IDENTITY.contains(name)) {
             match value {
-                Some(value) => document.set_field(section, &key, name, quoted(value)),
+                Some(value) => document.set_field(section, &key, name, value),
                 None => document.remove_field(section, &key, name),
             }
         }
