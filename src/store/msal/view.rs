@@ -2,6 +2,8 @@
 //!
 //! Rows are found by their fields, as all of MSAL does. What is not changed stays as it is.
 
+use std::collections::{HashMap, HashSet};
+
 use super::document::{Document, Object};
 use super::shape::Shape;
 use super::{GRANT, Sharing};
@@ -135,6 +137,52 @@ impl Sharing {
     }
 }
 
+/// The rows of a section that are of this cloud, by whose they are.
+struct ByHome<'d, 't>(HashMap<String, Vec<Row<'d, 't>>>);
+
+impl<'d, 't> ByHome<'d, 't> {
+    fn new(document: &'d Document<'t>, section: &str, sharing: &Sharing) -> Self {
+        let mut homes: HashMap<String, Vec<Row<'d, 't>>> = HashMap::new();
+        for row in rows(document, section).filter(|row| sharing.is_here(*row)) {
+            if let Some(home) = row.text("home_account_id") {
+                homes
+                    .entry(home.to_ascii_lowercase())
+                    .or_default()
+                    .push(row);
+            }
+        }
+        Self(homes)
+    }
+
+    fn of(&self, home: &str) -> impl Iterator<Item = Row<'d, 't>> {
+        let rows = self.0.get(&home.to_ascii_lowercase());
+        rows.into_iter().flatten().copied()
+    }
+}
+
+/// What of a cache is of use to somebody. It has the tokens of thousands, each of which is looked at
+/// once.
+struct Tokens<'d, 't> {
+    sharing: &'d Sharing,
+    family: Option<String>,
+    refresh_tokens: ByHome<'d, 't>,
+    access_tokens: ByHome<'d, 't>,
+    id_tokens: ByHome<'d, 't>,
+}
+
+impl<'d, 't> Tokens<'d, 't> {
+    fn new(document: &'d Document<'t>, sharing: &'d Sharing) -> Self {
+        let of = |section| ByHome::new(document, section, sharing);
+        Self {
+            sharing,
+            family: family(document, sharing),
+            refresh_tokens: of(section::REFRESH_TOKEN),
+            access_tokens: of(section::ACCESS_TOKEN),
+            id_tokens: of(section::ID_TOKEN),
+        }
+    }
+}
+
 /// The family that the client belongs to: `None` where that is not known yet, and an empty name where
 /// it belongs to none.
 fn family(document: &Document<'_>, sharing: &Sharing) -> Option<String> {
@@ -145,27 +193,25 @@ fn family(document: &Document<'_>, sharing: &Sharing) -> Option<String> {
 
 /// The refresh tokens that may be redeemed for somebody, in the order of MSAL: those of the family, if
 /// the client belongs to it or may, else the client's own; the latest first.
-fn refresh_tokens(document: &Document<'_>, sharing: &Sharing, home: &str) -> Vec<Secret> {
+fn refresh_tokens(tokens: &Tokens<'_, '_>, home: &str) -> Vec<Secret> {
     /// The only family that there is.
     const ONLY: &str = "1";
-    let family = family(document, sharing);
-    let family = family.as_deref().unwrap_or(ONLY);
-    let of_somebody = |row: &Row<'_, '_>| sharing.is_of(*row, home) && !row.is_special();
-    let mut all: Vec<Row<'_, '_>> = rows(document, section::REFRESH_TOKEN)
-        .filter(of_somebody)
-        .collect();
+    let sharing = tokens.sharing;
+    let family = tokens.family.as_deref().unwrap_or(ONLY);
+    let of_somebody = tokens.refresh_tokens.of(home);
+    let mut all: Vec<Row<'_, '_>> = of_somebody.filter(|row| !row.is_special()).collect();
     all.sort_by_key(|row| std::cmp::Reverse(row.time("last_modification_time")));
     let of_family = all
         .iter()
         .filter(|row| !family.is_empty() && row.is("family_id", family));
     let own = all.iter().filter(|row| sharing.is_own(**row));
-    let mut tokens: Vec<Secret> = Vec::new();
-    for token in of_family.chain(own).filter_map(|row| row.secret()) {
-        if !tokens.contains(&token) {
-            tokens.push(token);
+    let mut secrets: Vec<Secret> = Vec::new();
+    for secret in of_family.chain(own).filter_map(|row| row.secret()) {
+        if !secrets.contains(&secret) {
+            secrets.push(secret);
         }
     }
-    tokens
+    secrets
 }
 
 /// The session of this client: who is in the cache, and what we keep beside it.
@@ -177,18 +223,18 @@ pub(super) fn compose(document: &Document<'_>, sharing: &Sharing, beside: &Sessi
     };
     let whole = beside.accounts.iter().filter(|row| row.grant != GRANT);
     session.accounts.extend(whole.cloned());
-    let mut homes: Vec<String> = Vec::new();
+    let tokens = Tokens::new(document, sharing);
+    let mut homes: HashSet<String> = HashSet::new();
     for account in rows(document, section::ACCOUNT).filter(|row| sharing.is_here(*row)) {
         let Some(home) = account.text("home_account_id") else {
             continue;
         };
-        if homes.iter().any(|known| known.eq_ignore_ascii_case(&home)) {
-            continue;
-        }
         // Of several the first is meant, as with most programs, until somebody signs in here.
         let rank = -1 - i64::try_from(homes.len()).unwrap_or(i64::MAX - 1);
-        homes.push(home.clone());
-        let row = account_row(document, sharing, beside, account, home, rank);
+        if !homes.insert(home.to_ascii_lowercase()) {
+            continue;
+        }
+        let row = account_row(&tokens, beside, account, home, rank);
         // Others of this cloud are of no use to this client.
         if row.refresh_token.is_some() || !row.access_tokens.is_empty() {
             session.accounts.push(row);
@@ -198,8 +244,7 @@ pub(super) fn compose(document: &Document<'_>, sharing: &Sharing, beside: &Sessi
 }
 
 fn account_row(
-    document: &Document<'_>,
-    sharing: &Sharing,
+    tokens: &Tokens<'_, '_>,
     beside: &Session,
     account: Row<'_, '_>,
     home: String,
@@ -209,10 +254,10 @@ fn account_row(
         let subject = row.subject.as_deref();
         row.grant == GRANT && subject.is_some_and(|subject| subject.eq_ignore_ascii_case(&home))
     });
-    let mut tokens = refresh_tokens(document, sharing, &home);
-    tokens.retain(|token| !beside.imported.contains(&digest(token.expose().as_bytes())));
-    let mut tokens = tokens.into_iter();
-    let refresh_token = tokens.next();
+    let mut refresh_tokens = refresh_tokens(tokens, &home);
+    refresh_tokens.retain(|token| !beside.imported.contains(&digest(token.expose().as_bytes())));
+    let mut refresh_tokens = refresh_tokens.into_iter();
+    let refresh_token = refresh_tokens.next();
     let sent = refresh_token
         .as_ref()
         .map(|token| digest(token.expose().as_bytes()));
@@ -227,7 +272,7 @@ fn account_row(
         refresh_expires_at: None,
         proof_key: None,
         last_refreshed_at: known.and_then(|known| known.last_refreshed_at),
-        access_tokens: access_tokens(document, sharing, &home, known),
+        access_tokens: access_tokens(tokens, &home, known),
         // A refresh token that came since may be better.
         failed_refresh: known
             .and_then(|known| known.failed_refresh.clone())
@@ -238,33 +283,34 @@ fn account_row(
                 local_id: account.text("local_account_id").unwrap_or_default(),
                 tenant: account.text("realm"),
             },
-            family: family(document, sharing).filter(|family| !family.is_empty()),
+            family: tokens.family.clone().filter(|family| !family.is_empty()),
             lying: refresh_token.clone(),
-            others: tokens.collect(),
+            others: refresh_tokens.collect(),
         })),
         refresh_token,
     }
 }
 
 fn access_tokens(
-    document: &Document<'_>,
-    sharing: &Sharing,
+    tokens: &Tokens<'_, '_>,
     home: &str,
     known: Option<&AccountRow>,
 ) -> Vec<AccessTokenRow> {
-    let mut tokens: Vec<AccessTokenRow> = Vec::new();
+    let sharing = tokens.sharing;
+    let mut own: Vec<AccessTokenRow> = Vec::new();
     if sharing.reads {
-        let of_somebody = rows(document, section::ACCESS_TOKEN)
-            .filter(|row| own_access_token(sharing, *row, home))
-            .filter_map(|row| access_token(sharing, row));
-        tokens.extend(of_somebody);
+        let of_somebody = tokens.access_tokens.of(home);
+        let of_client = of_somebody.filter(|row| own_access_token(sharing, *row, home));
+        own.extend(of_client.filter_map(|row| access_token(sharing, row)));
     }
     let beside = known.map_or(&[][..], |known| &known.access_tokens);
-    tokens.extend(beside.iter().filter(|row| !row.key.is_id_token).cloned());
-    let id_token = rows(document, section::ID_TOKEN)
+    own.extend(beside.iter().filter(|row| !row.key.is_id_token).cloned());
+    let id_token = tokens
+        .id_tokens
+        .of(home)
         .find(|row| own_id_token(sharing, *row, home))
         .and_then(Row::secret);
-    tokens.extend(id_token.map(|secret| {
+    own.extend(id_token.map(|secret| {
         // When it ends is kept beside, if it came through us.
         let known = beside.iter().find(|row| row.secret == secret);
         known.cloned().unwrap_or_else(|| AccessTokenRow {
@@ -279,7 +325,7 @@ fn access_tokens(
             is_shared: true,
         })
     }));
-    tokens
+    own
 }
 
 fn own_access_token(sharing: &Sharing, row: Row<'_, '_>, home: &str) -> bool {
@@ -372,31 +418,33 @@ pub(super) fn apply(
     now: Timestamp,
 ) {
     let shape = Shape::of(document, sharing);
+    let (known_homes, homes) = (by_home(before), by_home(session));
     for row in &session.accounts {
-        if let Some(msal) = &row.msal {
-            let known = before
-                .accounts
-                .iter()
-                .find(|known| is_home(known, &msal.home.id));
+        let Some(msal) = &row.msal else { continue };
+        let known = known_homes.get(&msal.home.id.to_ascii_lowercase()).copied();
+        // Most of thousands are as they were.
+        if known != Some(row) {
             write_account(document, sharing, shape, (row, msal), known, now);
         }
     }
     // What was replaced is not there any more.
     for row in &before.accounts {
-        let Some(home) = row.msal.as_ref().map(|msal| msal.home.id.as_str()) else {
-            continue;
-        };
-        let after = session.accounts.iter().find(|after| is_home(after, home));
-        match after {
-            None => remove_account(document, sharing, home),
+        let Some(msal) = &row.msal else { continue };
+        match homes.get(&msal.home.id.to_ascii_lowercase()) {
+            None => remove_account(document, sharing, &msal.home.id),
             Some(after) => remove_tokens(document, sharing, row, after, now),
         }
     }
 }
 
-fn is_home(row: &AccountRow, home: &str) -> bool {
-    let msal = row.msal.as_ref();
-    msal.is_some_and(|msal| msal.home.id.eq_ignore_ascii_case(home))
+/// The accounts that are in a cache, by who they are there.
+fn by_home(session: &Session) -> HashMap<String, &AccountRow> {
+    let rows = session.accounts.iter().rev();
+    let homes = rows.filter_map(|row| {
+        let msal = row.msal.as_ref()?;
+        Some((msal.home.id.to_ascii_lowercase(), row))
+    });
+    homes.collect()
 }
 
 /// The keys of the rows for which `is_it` holds.
