@@ -45,6 +45,19 @@ impl Shape {
         }
     }
 
+    /// The name of the cloud in a row of somebody who has none yet. MSAL.NET finds rows under every name,
+    /// and adds its own under the one that it prefers, beside a row under another.
+    pub(super) fn host(self, sharing: &Sharing) -> String {
+        /// Which name does MSAL.NET prefer, if it is not the one that requests go to?
+        const PREFERRED: &str = "login.windows.net";
+        let first = sharing.hosts.first().cloned().unwrap_or_default();
+        let mut hosts = sharing.hosts.iter();
+        match (self, hosts.find(|host| *host == PREFERRED)) {
+            (Self::DotNet, Some(preferred)) => preferred.clone(),
+            (Self::Python | Self::Go, _) | (Self::DotNet, None) => first,
+        }
+    }
+
     /// The tenant that a row names: for Python what the authority does.
     pub(super) fn realm(self, sharing: &Sharing, home: &Home) -> String {
         // Where the authority names a tenant, its tokens are of that one.

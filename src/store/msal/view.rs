@@ -517,7 +517,7 @@ fn write_account(
     let host = rows(document, section::ACCOUNT)
         .find(|row| is_of(*row))
         .and_then(|row| row.text("environment"));
-    let host = host.unwrap_or_else(|| sharing.hosts.first().cloned().unwrap_or_default());
+    let host = host.unwrap_or_else(|| shape.host(sharing));
     let realm = shape.realm(sharing, &msal.home);
     let place = Place {
         home,
@@ -1022,6 +1022,55 @@ mod tests {
                 written(&cache, &Session::default(), &Session::default()),
                 cache
             );
+        }
+    }
+
+    #[test]
+    fn rows_for_dotnet_name_the_public_cloud_as_it_does() {
+        let sharing = |file: &str, other: &str| Sharing {
+            file: file.into(),
+            hosts: vec!["first.example".to_owned(), other.to_owned()],
+            ..sharing()
+        };
+        let row =
+            json!({ "secret": "r", "home_account_id": "u.t", "environment": "first.example" });
+        let known = json!({ "Account": { "a": row } });
+        for (sharing, cache, expected) in [
+            (
+                sharing("msal.cache", "login.windows.net"),
+                json!({}),
+                "login.windows.net",
+            ),
+            (
+                sharing("msal.cache", "login.windows.net"),
+                known,
+                "first.example",
+            ),
+            (
+                sharing("msal.cache", "other.example"),
+                json!({}),
+                "first.example",
+            ),
+            (
+                sharing("cache.json", "login.windows.net"),
+                json!({}),
+                "first.example",
+            ),
+        ] {
+            let text = cache.to_string();
+            let mut document = Document::parse(&text).expect("it is a cache");
+            let mut session = Session::default();
+            let tokens = brought("a", Some("next"), None);
+            session.sign_in("device_code", key(&["read"]), &tokens, NOW);
+            apply(&mut document, &sharing, &Session::default(), &session, NOW);
+            let after: Value = serde_json::from_str(&document.to_text()).expect("it is JSON");
+            for section in ["RefreshToken", "AccessToken", "Account", "AppMetadata"] {
+                let rows = after[section].as_object().expect("it has rows");
+                assert_eq!(rows.len(), 1, "{after}");
+                for row in rows.values() {
+                    assert_eq!(row["environment"], expected, "{section}");
+                }
+            }
         }
     }
 
