@@ -84,7 +84,6 @@ impl std::fmt::Debug for OwnStore {
 #[derive(Debug)]
 pub struct SessionGuard {
     /// Released first: whoever of ours comes next need not wait for it.
-    #[expect(dead_code, reason = "held, not read")]
     msal: Option<msal::Guard>,
     #[expect(dead_code, reason = "held, not read")]
     own: lock::Guard,
@@ -492,11 +491,11 @@ impl SessionStore {
         &self,
         session: &mut Session,
         proof: Option<Proof>,
-        _guard: &SessionGuard,
+        guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<(), Error> {
         let (with, room) = self.room(proof, context)?;
-        self.write(session, &with, room, context)
+        self.write(session, &with, room, guard, context)
     }
 
     /// What the next content is sealed with, and the room that was proved for it.
@@ -512,13 +511,14 @@ impl SessionStore {
         session: &mut Session,
         with: &SealWith,
         (reservation, proof): Room,
+        guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        let Some(msal) = &self.msal else {
+        let (Some(msal), Some(guard)) = (&self.msal, &guard.msal) else {
             return self.own.write(session, with, reservation, context);
         };
         // What is shared first: it is what would be lost.
-        let mut beside = msal.write(session, proof, context)?;
+        let mut beside = msal.write(session, proof, guard, context)?;
         self.own.write(&mut beside, with, reservation, context)?;
         // Where a refresh token was refused, there may be another one.
         *session = msal.compose_locked(&beside, context)?;
@@ -533,21 +533,21 @@ impl SessionStore {
         &self,
         session: &mut Session,
         proof: Option<Proof>,
-        _guard: &SessionGuard,
+        guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<(), Error> {
         /// How long may a disk need to come to itself?
         const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
         // The key is asked for once: it was there before the token was spent.
         let (with, room) = self.room(proof, context)?;
-        let mut result = self.write(session, &with, room, context);
+        let mut result = self.write(session, &with, room, guard, context);
         for pause in PAUSES {
             if result.is_ok() {
                 break;
             }
             // Ctrl-C only shortens the pause.
             drop(context.clock.sleep(pause));
-            result = self.write(session, &with, (None, None), context);
+            result = self.write(session, &with, (None, None), guard, context);
         }
         result
     }
@@ -567,11 +567,11 @@ impl SessionStore {
     ///
     /// # Errors
     /// `store`.
-    pub fn remove(&self, _guard: &SessionGuard, context: &Context<'_>) -> Result<(), Error> {
-        if let Some(msal) = &self.msal {
+    pub fn remove(&self, guard: &SessionGuard, context: &Context<'_>) -> Result<(), Error> {
+        if let (Some(msal), Some(guard)) = (&self.msal, &guard.msal) {
             // All who are there are meant.
             msal.compose_locked(&Session::default(), context)?;
-            msal.write(&Session::default(), None, context)?;
+            msal.write(&Session::default(), None, guard, context)?;
         }
         self.own.file.remove()
     }

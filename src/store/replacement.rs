@@ -20,6 +20,9 @@ pub(super) struct Reservation {
     file: File,
 }
 
+/// The next content, beside the file that it is to replace.
+pub(super) struct Prepared(Temporary);
+
 /// A temporary file's name. What does not become the file is removed.
 struct Temporary(Option<PathBuf>);
 
@@ -79,7 +82,16 @@ impl Replaceable {
 
     /// Replaces the content, durably, in the reserved room if there is some.
     pub(super) fn replace(&self, bytes: &[u8], reservation: Option<Reservation>) -> io::Result<()> {
-        let write = || -> io::Result<()> {
+        self.commit(self.prepare(bytes, reservation)?)
+    }
+
+    /// Writes the next content to the disk, in the reserved room if there is some. Nobody sees it yet.
+    pub(super) fn prepare(
+        &self,
+        bytes: &[u8],
+        reservation: Option<Reservation>,
+    ) -> io::Result<Prepared> {
+        let write = || -> io::Result<Prepared> {
             let (temporary, mut file) = match reservation {
                 Some(Reservation {
                     temporary,
@@ -96,11 +108,18 @@ impl Replaceable {
             file.write_all(bytes)?;
             file.set_len(bytes.len() as u64)?;
             file.sync_all()?;
-            drop(file);
+            Ok(Prepared(temporary))
+        };
+        write().inspect_err(|_| self.remove_temporaries())
+    }
+
+    /// Puts it in the file's place.
+    pub(super) fn commit(&self, Prepared(temporary): Prepared) -> io::Result<()> {
+        let commit = || -> io::Result<()> {
             temporary.rename(&self.path)?;
             platform::sync_directory(self.path.parent().unwrap_or(Path::new(".")))
         };
-        write().inspect_err(|_| self.remove_temporaries())
+        commit().inspect_err(|_| self.remove_temporaries())
     }
 
     /// Whoever holds the lock owns these names: what lies there is of somebody who died.

@@ -68,7 +68,18 @@ pub struct Proof(Reservation);
 
 /// The lock of MSAL's extensions is held.
 #[derive(Debug)]
-pub struct Guard(#[expect(dead_code, reason = "held, not read")] lock::MsalGuard);
+pub struct Guard {
+    held: Mutex<lock::MsalGuard>,
+    /// How long it may be waited for.
+    limit: Duration,
+}
+
+impl Guard {
+    fn is_intact(&self) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.is_intact()
+    }
+}
 
 /// How a cache was found.
 enum Found {
@@ -105,9 +116,23 @@ impl MsalCache {
     /// Takes the lock that excludes MSAL's extensions: beside the path that was named, as theirs, also if
     /// that is a link. Our own lock is held already, so that of all our processes one waits for it.
     pub(super) fn lock(&self, limit: Duration, context: &Context<'_>) -> Result<Guard, Error> {
-        let guard = lock::acquire(&self.sharing.file, limit, context)?;
+        let held = lock::acquire(&self.sharing.file, limit, context)?;
         self.replaceable().remove_temporaries();
-        Ok(Guard(guard))
+        Ok(Guard {
+            held: Mutex::new(held),
+            limit,
+        })
+    }
+
+    /// Takes the lock again, where somebody has removed it since: a person, or a program that took it
+    /// for its own. Whoever has it now is at work with the cache. Whether it had to be.
+    fn renew(&self, guard: &Guard, context: &Context<'_>) -> Result<bool, Error> {
+        let mut held = guard.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_lost = !held.is_intact();
+        if is_lost {
+            *held = lock::acquire(&self.sharing.file, guard.limit, context)?;
+        }
+        Ok(is_lost)
     }
 
     /// The session as it lies there now. Whoever has no lock may see a cache that is being written:
@@ -235,13 +260,27 @@ impl MsalCache {
         Error::new(ErrorKind::Store, message).because(error)
     }
 
+    /// The error where somebody else may have the cache.
+    fn unguarded(&self) -> Error {
+        let path = self.sharing.file.display();
+        Error::new(
+            ErrorKind::Busy,
+            format!("the lock of MSAL's cache `{path}` was removed while it was held"),
+        )
+        .hint("try again; see which program removes it")
+    }
+
     /// Writes what the session has that the cache has not, and returns what is to be kept beside it.
     pub(super) fn write(
         &self,
         session: &Session,
         proof: Option<Proof>,
+        guard: &Guard,
         context: &Context<'_>,
     ) -> Result<Session, Error> {
+        // The room may be another's by now, if the lock was.
+        let is_renewed = self.renew(guard, context)?;
+        let proof = proof.filter(|_| !is_renewed);
         let text = match self.read()? {
             Found::Text(text) => text,
             Found::Unreadable(reason) => return Err(self.unusable(&reason)),
@@ -255,8 +294,16 @@ impl MsalCache {
         let written = document.to_text();
         if *written != *text {
             let reservation = proof.map(|Proof(reservation)| reservation);
-            self.replaceable()
-                .replace(written.as_bytes(), reservation)
+            let replaceable = self.replaceable();
+            let prepared = replaceable
+                .prepare(written.as_bytes(), reservation)
+                .map_err(|error| self.unwritable(&error))?;
+            // What somebody else has written meanwhile is not in it.
+            if !guard.is_intact() {
+                return Err(self.unguarded());
+            }
+            replaceable
+                .commit(prepared)
                 .map_err(|error| self.unwritable(&error))?;
             self.tell_of_change(now);
         }
