@@ -82,7 +82,7 @@ pub(super) struct SecretBytes(pub(super) Vec<u8>);
 impl SecretBytes {
     /// Reads a file of this length, and one byte more than `longest` at most. What is read does not move:
     /// nothing of it is left behind.
-    pub(super) fn read(file: File, length: u64, longest: u64) -> io::Result<Self> {
+    pub(super) fn read(file: &File, length: u64, longest: u64) -> io::Result<Self> {
         let mut bytes = Self::default();
         let length = usize::try_from(length.min(longest)).unwrap_or_default();
         bytes.0.reserve_exact(length + 1);
@@ -199,7 +199,7 @@ impl SessionFile {
         check_directory(&self.directory)?;
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
         refuse(platform::private_file_problem(&path, &metadata))?;
-        let bytes = SecretBytes::read(file, metadata.len(), LONGEST);
+        let bytes = SecretBytes::read(&file, metadata.len(), LONGEST);
         bytes.map(Some).map_err(|error| unreadable(&error))
     }
 

@@ -15,7 +15,7 @@ mod replacement;
 pub mod seal;
 pub mod session;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -307,7 +307,7 @@ impl SessionStore {
             // Under the lock it is set aside.
             Loaded::Absent | Loaded::Damaged(_) => Session::default(),
         };
-        Ok(match msal.compose(&beside, false, context)? {
+        Ok(match msal.compose(&beside, context)? {
             Ok(session) if session == Session::default() => Loaded::Absent,
             Ok(session) => Loaded::Session(Box::new(session), seal::plain()),
             Err(reason) => Loaded::Damaged(reason),
@@ -333,8 +333,8 @@ impl SessionStore {
         context: &Context<'_>,
     ) -> bool {
         let now = match &self.msal {
-            None => stamp(&self.own.file.path()),
-            Some(msal) => stamp(msal.path()),
+            None => Stamp::at(&self.own.file.path()),
+            Some(msal) => Stamp::at(msal.path()),
         };
         if now.is_none() || now == *seen {
             return false;
@@ -581,12 +581,18 @@ impl SessionStore {
 type Room = (Option<Reservation>, Option<msal::Proof>);
 
 /// What is different after each save, as far as a file system tells.
-type Stamp = (SystemTime, u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp(SystemTime, u64);
 
-/// `None` if there is no file.
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+impl Stamp {
+    fn of(metadata: &Metadata) -> Option<Self> {
+        Some(Self(metadata.modified().ok()?, metadata.len()))
+    }
+
+    /// `None` if there is no file.
+    fn at(path: &Path) -> Option<Self> {
+        Self::of(&fs::metadata(path).ok()?)
+    }
 }
 
 /// The seal of the next content, and where nothing was chosen and there is no keyring, why.

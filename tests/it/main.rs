@@ -113,6 +113,7 @@ mod unix {
     pub(crate) mod microsoft;
     pub(crate) mod msal;
     pub(crate) mod msal_cache;
+    pub(crate) mod msal_change;
     mod msal_copy;
     pub(crate) mod msal_lock;
     pub(crate) mod nuget_ground;

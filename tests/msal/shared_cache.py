@@ -1,10 +1,11 @@
 """MSAL Python and its extensions at a cache in a file, as other programs have one. Each word is a step,
-and each line that is printed is its result in JSON.
+and each line that is printed is its result in JSON. `rewrite` goes on until stdin ends.
 
     python3 shared_cache.py ORIGIN TENANT CLIENT FILE STEP...
 """
 
 import json
+import select
 import sys
 
 import msal
@@ -35,6 +36,19 @@ def silent(**more):
     return accounts and application.acquire_token_silent_with_error(SCOPES, accounts[0], **more)
 
 
+def rewrite():
+    """Writes the cache again and again, as for each row that is new; says so first, and how often at last."""
+    cache = application.token_cache
+    count = 0
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        for row in list(cache.search(cache.CredentialType.REFRESH_TOKEN)):
+            cache.update_rt(row, row["secret"])
+        count += 1
+        if count == 1:
+            print(json.dumps("rewriting"), flush=True)
+    return count
+
+
 def run(step):
     if step == "sign-in":
         return sign_in()
@@ -48,6 +62,8 @@ def run(step):
         for account in application.get_accounts():
             application.remove_account(account)
         return []
+    if step == "rewrite":
+        return rewrite()
     if step.isdigit():
         return [run("refresh") for _ in range(int(step))]
     raise ValueError(step)

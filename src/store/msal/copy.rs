@@ -40,7 +40,7 @@ pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error>
         ..Sharing::default()
     })?;
     cache
-        .look(false, context, of_document)?
+        .look(context, of_document)?
         .map_err(|reason| cache.unusable(&reason))
 }
 
@@ -51,7 +51,7 @@ pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error>
 /// `store`, for a file that is no cache, or cannot be read.
 pub fn accounts(sharing: Sharing, context: &Context<'_>) -> Result<Vec<AccountRow>, Error> {
     let cache = existing(sharing)?;
-    let composed = cache.compose(&Session::default(), false, context)?;
+    let composed = cache.compose(&Session::default(), context)?;
     let session = composed.map_err(|reason| cache.unusable(&reason))?;
     let mut accounts = session.accounts;
     accounts.retain(|row| row.refresh_token.is_some());

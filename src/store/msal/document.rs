@@ -109,6 +109,12 @@ impl<'t> Document<'t> {
         text
     }
 
+    /// Whether rows can be added to a section.
+    pub(super) fn has_room(&self, section: &str) -> bool {
+        let raw = self.root.raw(section);
+        raw.is_none_or(|raw| raw == "null")
+    }
+
     /// Adds a row to a section, which is made where it is not there.
     pub(super) fn add_row(&mut self, section: &str, key: &str, row: Object<'t>) {
         let indent = self.indent.as_deref();

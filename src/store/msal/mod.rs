@@ -20,10 +20,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 use self::document::Document;
-use super::SecretBytes;
 use super::file::refuse;
 use super::replacement::{Replaceable, Reservation};
 use super::session::Session;
+use super::{SecretBytes, Stamp};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::system::platform;
@@ -83,6 +83,11 @@ impl Guard {
 
 /// How a cache was found.
 enum Found {
+    Nothing,
+    /// It is made, or about to be written.
+    Empty,
+    /// It was written while it was read.
+    Changing,
     Text(Zeroizing<String>),
     /// Why it is none that can be read.
     Unreadable(String),
@@ -135,53 +140,32 @@ impl MsalCache {
         Ok(is_lost)
     }
 
-    /// The session as it lies there now. Whoever has no lock may see a cache that is being written:
-    /// then it is looked at again.
+    /// The session as it lies there now, or why it is none.
     pub(super) fn compose(
         &self,
         beside: &Session,
-        is_locked: bool,
         context: &Context<'_>,
     ) -> Result<Result<Session, String>, Error> {
-        self.look(is_locked, context, |document| {
-            view::compose(document, &self.sharing, beside)
-        })
+        self.look(context, |document| view::compose(document, &self.sharing, beside))
     }
 
     /// What `look` makes of the cache, or why it is none.
     fn look<T>(
         &self,
-        is_locked: bool,
         context: &Context<'_>,
         look: impl Fn(&Document<'_>) -> T,
     ) -> Result<Result<T, String>, Error> {
-        /// How long does it take to write a cache?
-        const PAUSES: [Duration; 3] = [
-            Duration::from_millis(20),
-            Duration::from_millis(60),
-            Duration::from_millis(120),
-        ];
-        let mut pauses = PAUSES.iter();
-        loop {
-            let composed = match self.read()? {
-                Found::Unreadable(reason) => Err(reason),
-                Found::Text(text) => Document::parse(&text).map(|document| look(&document)),
-            };
-            match (composed, pauses.next()) {
-                (Err(_), Some(pause)) if !is_locked => context.clock.sleep(*pause)?,
-                (composed, _) => return Ok(composed),
-            }
-        }
+        self.read(context, |text| Ok(look(&parse(text)?)))
     }
 
-    /// The same under the lock: nobody is writing it now.
+    /// The same under the lock.
     pub(super) fn compose_locked(
         &self,
         beside: &Session,
         context: &Context<'_>,
     ) -> Result<Session, Error> {
         let session = self
-            .compose(beside, true, context)?
+            .compose(beside, context)?
             .map_err(|reason| self.unusable(&reason))?;
         self.remember(&session);
         Ok(session)
@@ -205,7 +189,50 @@ impl MsalCache {
         )
     }
 
-    fn read(&self) -> Result<Found, Error> {
+    /// Reads the cache, and has `take` take it apart. MSAL's extensions empty a cache before they write
+    /// it: what is none, or is empty, is looked at again until nobody has touched it for a while.
+    fn read<T>(
+        &self,
+        context: &Context<'_>,
+        mut take: impl FnMut(&str) -> Result<T, String>,
+    ) -> Result<Result<T, String>, Error> {
+        /// How long does it take to write a cache?
+        const PAUSES: [Duration; 3] = [
+            Duration::from_millis(20),
+            Duration::from_millis(60),
+            Duration::from_millis(120),
+        ];
+        /// For how long can one be written again and again?
+        const LONGEST: Duration = Duration::from_secs(5);
+        let began = context.clock.monotonic();
+        let mut pauses = PAUSES.iter();
+        let mut seen = None;
+        loop {
+            let (found, stamp) = self.look()?;
+            let (taken, is_sure) = match found {
+                Found::Nothing => return Ok(take("{}")),
+                Found::Text(text) => {
+                    let taken = take(&text);
+                    let is_sure = taken.is_ok();
+                    (taken, is_sure)
+                }
+                Found::Empty => (take("{}"), false),
+                Found::Unreadable(reason) => (Err(reason), false),
+                Found::Changing => (Err("it is written again and again".to_owned()), false),
+            };
+            let pause = pauses.next();
+            let is_settled = pause.is_none() && seen == Some(stamp);
+            let waited = context.clock.monotonic().saturating_sub(began);
+            if is_sure || is_settled || waited > LONGEST {
+                return Ok(taken);
+            }
+            seen = Some(stamp);
+            context.clock.sleep(*pause.unwrap_or(&PAUSES[0]))?;
+        }
+    }
+
+    /// What lies there, and what is different when that has changed.
+    fn look(&self) -> Result<(Found, Option<Stamp>), Error> {
         /// How large may a cache be? The largest that were reported have ten megabytes.
         const LONGEST: u64 = 64 * 1024 * 1024;
         let path = &self.sharing.file;
@@ -218,21 +245,29 @@ impl MsalCache {
         let file = match platform::patiently(|| File::open(path)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Found::Text(Zeroizing::new("{}".to_owned())));
+                return Ok((Found::Nothing, None));
             }
             Err(error) => return Err(unreadable(&error)),
         };
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+        let stamp = Stamp::of(&metadata);
         if metadata.is_dir() {
-            return Ok(Found::Unreadable("it is a directory".to_owned()));
+            return Ok((Found::Unreadable("it is a directory".to_owned()), stamp));
         }
         refuse(platform::private_file_problem(path, &metadata))?;
-        let bytes =
-            SecretBytes::read(file, metadata.len(), LONGEST).map_err(|error| unreadable(&error))?;
-        if bytes.0.len() as u64 > LONGEST {
-            return Ok(Found::Unreadable("it is larger than 64 MiB".to_owned()));
-        }
-        Ok(text_of(&bytes.0))
+        let bytes = SecretBytes::read(&file, metadata.len(), LONGEST)
+            .map_err(|error| unreadable(&error))?;
+        let after = file.metadata().map_err(|error| unreadable(&error))?;
+        let after = Stamp::of(&after);
+        let found = if after != stamp {
+            // The beginning may be of another one than the end.
+            Found::Changing
+        } else if bytes.0.len() as u64 > LONGEST {
+            Found::Unreadable("it is larger than 64 MiB".to_owned())
+        } else {
+            text_of(&bytes.0)
+        };
+        Ok((found, after))
     }
 
     /// Proves that the cache can be written, before a refresh token is spent.
@@ -281,18 +316,17 @@ impl MsalCache {
         // The room may be another's by now, if the lock was.
         let is_renewed = self.renew(guard, context)?;
         let proof = proof.filter(|_| !is_renewed);
-        let text = match self.read()? {
-            Found::Text(text) => text,
-            Found::Unreadable(reason) => return Err(self.unusable(&reason)),
-        };
-        let mut document = Document::parse(&text).map_err(|reason| self.unusable(&reason))?;
         let now = context.clock.now();
-        {
+        let written = self.read(context, |text| {
+            let mut document = parse(text)?;
             let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
             view::apply(&mut document, &self.sharing, &before, session, now);
-        }
-        let written = document.to_text();
-        if *written != *text {
+            let written = document.to_text();
+            Ok((*written != *text).then_some(written))
+        })?;
+        if let Some(written) = written.map_err(|reason| self.unusable(&reason))? {
+            // MSAL for Python and for Go read no file that begins with a mark.
+            let written = written.trim_start_matches('\u{feff}');
             let reservation = proof.map(|Proof(reservation)| reservation);
             let replaceable = self.replaceable();
             let prepared = replaceable
@@ -327,15 +361,22 @@ fn text_of(bytes: &[u8]) -> Found {
              kernel's keyring, which is not undone here"
         }
         _ => match std::str::from_utf8(bytes) {
-            // Where a cache is made, it is empty at first.
-            Ok(text) if text.trim().is_empty() => {
-                return Found::Text(Zeroizing::new("{}".to_owned()));
-            }
+            Ok(text) if text.trim().is_empty() => return Found::Empty,
             Ok(text) => return Found::Text(Zeroizing::new(text.to_owned())),
             Err(_) => "it is no text in UTF-8",
         },
     };
     Found::Unreadable(reason.to_owned())
+}
+
+/// Takes a cache apart.
+fn parse(text: &str) -> Result<Document<'_>, String> {
+    let document = Document::parse(text)?;
+    let mut names = view::section::ALL.iter();
+    match names.find(|name| !document.has_room(name)) {
+        Some(name) => Err(format!("its `{name}` is no object")),
+        None => Ok(document),
+    }
 }
 
 /// A cache as it lies there; as it is written where nothing has changed; and where all have signed out:
@@ -356,9 +397,10 @@ pub fn decodes(bytes: &[u8]) -> Result<[Zeroizing<String>; 3], String> {
     };
     let text = match text_of(bytes) {
         Found::Text(text) => text,
+        Found::Nothing | Found::Empty | Found::Changing => Zeroizing::new("{}".to_owned()),
         Found::Unreadable(reason) => return Err(reason),
     };
-    let mut document = Document::parse(&text)?;
+    let mut document = parse(&text)?;
     let session = view::compose(&document, &sharing, &Session::default());
     let mut write = |after: &Session| {
         view::apply(&mut document, &sharing, &session, after, Timestamp(1000));

@@ -22,6 +22,10 @@ pub(super) mod section {
     pub(in crate::store::msal) const ID_TOKEN: &str = "IdToken";
     pub(in crate::store::msal) const ACCOUNT: &str = "Account";
     pub(in crate::store::msal) const APP_METADATA: &str = "AppMetadata";
+
+    /// All that is read or written.
+    pub(in crate::store::msal) const ALL: [&str; 5] =
+        [ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN, ACCOUNT, APP_METADATA];
 }
 
 /// A row, and whose it is.

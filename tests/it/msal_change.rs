@@ -1,0 +1,171 @@
+//! A cache of MSAL that changes while it is read: MSAL's extensions empty it before they write it, and
+//! have no lock while they read.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use cred_helper::context::{Clock, Context};
+use cred_helper::error::Error;
+use cred_helper::store::msal::Sharing;
+use cred_helper::store::seal::Sealing;
+use cred_helper::store::{Loaded, SessionStore};
+use cred_helper::token::Timestamp;
+use serde_json::json;
+
+use crate::fake::World;
+use crate::msal_cache::Shared;
+use crate::support::private;
+
+/// A clock of somebody who reads a cache, while another one writes it in these steps.
+struct Writing<'a> {
+    world: &'a World,
+    cache: PathBuf,
+    steps: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Writing<'_> {
+    fn step(&self) {
+        let mut steps = self.steps.borrow_mut();
+        if !steps.is_empty() {
+            fs::write(&self.cache, steps.remove(0)).expect("the cache can be written");
+        }
+    }
+}
+
+impl Clock for Writing<'_> {
+    fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.world.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> Result<(), Error> {
+        self.step();
+        self.world.sleep(duration)
+    }
+}
+
+/// What is found of a cache that is written in these steps, one before each look.
+fn found(steps: &[&[u8]]) -> Loaded {
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    let cache = folder.path().join("cache.json");
+    let store = store(folder.path(), &cache);
+    let world = World::without_terminal();
+    let writing = Writing {
+        world: &world,
+        cache: cache.clone(),
+        steps: RefCell::new(steps.iter().map(|step| step.to_vec()).collect()),
+    };
+    writing.step();
+    private(&cache);
+    let context = Context {
+        clock: &writing,
+        ..world.context()
+    };
+    store.load(&context).expect("it can be read")
+}
+
+fn store(state: &Path, cache: &Path) -> SessionStore {
+    let store = SessionStore::own(state, Vec::new(), Sealing::default(), None);
+    store.shared(Sharing {
+        file: cache.to_owned(),
+        client_id: "cli".to_owned(),
+        hosts: vec!["host.example".to_owned()],
+        is_for_any_tenant: true,
+        reads: true,
+        writes: true,
+        ..Sharing::default()
+    })
+}
+
+/// A cache with somebody in it, and as much beside.
+fn whole(filler: usize) -> Vec<u8> {
+    let account =
+        json!({ "home_account_id": "u.t", "environment": "host.example", "username": "ada" });
+    let token = json!({
+        "home_account_id": "u.t", "environment": "host.example", "client_id": "cli", "secret": "r"
+    });
+    let cache = json!({
+        "Account": { "a": account }, "RefreshToken": { "r": token }, "Filler": "x".repeat(filler)
+    });
+    cache.to_string().into_bytes()
+}
+
+#[test]
+fn a_cache_that_is_being_written_is_looked_at_until_it_is_whole() {
+    let whole_at = whole;
+    let (whole, marked) = (whole(1), [b"\xef\xbb\xbf".to_vec(), whole(2)].concat());
+    let half = |length: usize| whole_at(10_000)[..length].to_vec();
+    let halves: Vec<Vec<u8>> = (1..30).map(|step| half(300 * step)).collect();
+    let mut slow: Vec<&[u8]> = halves.iter().map(Vec::as_slice).collect();
+    slow.push(&whole);
+    for steps in [
+        &[&whole[..]][..],
+        &[&marked],
+        &[b"", &whole],
+        &[b"", &halves[0], &whole],
+        &[b"", b"\xff\xfe", &whole],
+        &[&halves[0], b"", &halves[0], &halves[1], b"", &whole],
+        &slow,
+    ] {
+        match found(steps) {
+            Loaded::Session(session, _) => {
+                assert_eq!(session.accounts[0].name.as_deref(), Some("ada"));
+            }
+            other => panic!("{} steps: {other:?}", steps.len()),
+        }
+    }
+    // What stays as it is, is what it is.
+    assert!(matches!(found(&[b""]), Loaded::Absent));
+    assert!(matches!(found(&[&halves[0]]), Loaded::Damaged(_)));
+    // And what is written without an end is not waited for without one.
+    let endless: Vec<Vec<u8>> = (0..1000).map(|step| half(step % 7 + 1)).collect();
+    let endless: Vec<&[u8]> = endless.iter().map(Vec::as_slice).collect();
+    assert!(matches!(found(&endless), Loaded::Damaged(_)));
+}
+
+#[test]
+fn a_large_cache_that_msal_rewrites_all_the_time_is_always_read() {
+    /// How large is it?
+    const SIZE: usize = 2_000_000;
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    let signed_in = shared.msal(&["sign-in"]);
+    let text = fs::read_to_string(shared.file()).expect("the cache is there");
+    let filler = format!("{{\"Filler\": {{\"x\": \"{}\"}},", "x".repeat(SIZE));
+    shared.write(text.replacen('{', &filler, 1));
+    let mut command = shared.python(&["rewrite"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut writer = command.spawn().expect("python3 starts");
+    let mut said = BufReader::new(writer.stdout.take().expect("it is a pipe"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("it says text");
+    assert_eq!(line, "\"rewriting\"\n");
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..8 {
+                    let ours = shared.get(&["--interactive", "never"]);
+                    assert_eq!(ours["access_token"], signed_in[0]["access_token"]);
+                    let status = shared.scene.run(&["status", "-o", "json"]).json();
+                    let account = &status["profiles"][0]["accounts"][0];
+                    assert_eq!(account["refreshable"], true, "{status}");
+                }
+            });
+        }
+    });
+    drop(writer.stdin.take());
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("it says text");
+    assert!(writer.wait().expect("it ends").success());
+    let count: u32 = rest.trim().parse().expect("it says how often");
+    assert!(count > 2, "{count}");
+}
