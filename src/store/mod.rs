@@ -307,6 +307,7 @@ impl SessionStore {
             // Under the lock it is set aside.
             Loaded::Absent | Loaded::Damaged(_) => Session::default(),
         };
+        msal.mend_lock(context);
         Ok(match msal.compose(&beside, context)? {
             Ok(session) if session == Session::default() => Loaded::Absent,
             Ok(session) => Loaded::Session(Box::new(session), seal::plain()),

@@ -50,7 +50,8 @@ impl MsalGuard {
         let file = &mut self.guard.file;
         file.rewind()?;
         file.set_len(0)?;
-        write!(file, "{} {OWN_NAME}", std::process::id())
+        // At once: whoever is killed has said all of it, or nothing.
+        file.write_all(format!("{} {OWN_NAME}", std::process::id()).as_bytes())
     }
 }
 
@@ -69,9 +70,7 @@ impl Drop for MsalGuard {
 /// # Errors
 /// `busy` when the limit is reached, `interrupted`, or `store`.
 pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<MsalGuard, Error> {
-    let mut path = cache.as_os_str().to_owned();
-    path.push(".lockfile");
-    let path = PathBuf::from(path);
+    let path = path_of(cache);
     let hint = format!(
         "try again later; if no program is at work with that cache, remove `{}`",
         path.display()
@@ -99,6 +98,38 @@ pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<M
         let waited = wait.check(&patience, context, || None)?;
         context.clock.sleep(obstacle.pause(waited, context)?)?;
     }
+}
+
+/// Removes the lock of a cache if a process of ours that was killed left it behind. A call that is
+/// answered from the cache would leave those waiting who go by the file's being there; where there is
+/// none, this is one call that finds nothing.
+pub fn mend(cache: &Path, context: &Context<'_>) {
+    let path = path_of(cache);
+    let Ok(file) = platform::lockable_file().open(&path) else {
+        return;
+    };
+    let holder = Look::at(&file).map(|look| Holder::read(&look.content));
+    // Others would be kept out for a moment by our looking whether it is locked.
+    let Some(holder) = holder.ok().filter(|holder| holder.program == OWN_NAME) else {
+        return;
+    };
+    if !matches!(lock::try_lock(&file), Ok(true)) {
+        return;
+    }
+    let guard = Guard { file };
+    if platform::is_named(&path, &guard.file) && fs::remove_file(&path).is_ok() {
+        context.warn(&format!(
+            "`{}` was left behind by {holder}, and was removed",
+            path.display()
+        ));
+    }
+}
+
+/// The lock of a cache.
+fn path_of(cache: &Path) -> PathBuf {
+    let mut path = cache.as_os_str().to_owned();
+    path.push(".lockfile");
+    PathBuf::from(path)
 }
 
 /// What an attempt led to.

@@ -140,6 +140,11 @@ impl MsalCache {
         Ok(is_lost)
     }
 
+    /// Removes the lock, if a process of ours was killed with it.
+    pub(super) fn mend_lock(&self, context: &Context<'_>) {
+        lock::mend(&self.sharing.file, context);
+    }
+
     /// The session as it lies there now, or why it is none.
     pub(super) fn compose(
         &self,
