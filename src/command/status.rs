@@ -68,6 +68,11 @@ fn table(status: &Value) -> String {
     let empty = Vec::new();
     for profile in status["profiles"].as_array().unwrap_or(&empty) {
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        // What lies in a cache of MSAL is as safe as that is.
+        let seal = match profile["msal"].is_null() {
+            true => text(&profile["seal"]),
+            false => "msal".to_owned(),
+        };
         let accounts = profile["accounts"].as_array().unwrap_or(&empty);
         if accounts.is_empty() {
             let blank = || "-".to_owned();
@@ -76,7 +81,7 @@ fn table(status: &Value) -> String {
                 blank(),
                 blank(),
                 blank(),
-                text(&profile["seal"]),
+                seal.clone(),
                 profile["error"]
                     .as_str()
                     .unwrap_or("not signed in")
@@ -107,7 +112,7 @@ fn table(status: &Value) -> String {
                 text(&account["account"]),
                 text(&account["access_expires_at"]),
                 refreshable.to_owned(),
-                text(&profile["seal"]),
+                seal.clone(),
                 notes.join("; "),
             ]);
         }

@@ -19,7 +19,12 @@ pub(crate) const TENANT: &str = "2f4a9838-26b7-47ee-be60-ccc1fdec5953";
 
 /// A scene whose profile `api` is of `preset = "entra"`, with further keys.
 pub(crate) fn entra(keys: &str) -> Scene {
-    Scene::of(at_once(), |issuer| {
+    entra_with(at_once(), keys)
+}
+
+/// The same with other settings.
+pub(crate) fn entra_with(settings: Settings, keys: &str) -> Scene {
+    Scene::of(settings, |issuer| {
         format!(
             "[profiles.api]\npreset = \"entra\"\nclient_id = \"cli\"\n\
              authority = \"{issuer}/{TENANT}\"\nscopes = [\"User.Read\"]\n{keys}"

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::authority::{Endpoint, Fault, Response};
-use crate::microsoft::{TENANT, entra};
+use crate::authority::{Endpoint, Fault, Response, Settings};
+use crate::microsoft::{TENANT, entra_with};
 use crate::msal::msal;
 use crate::oidc_ground::eventually;
-use crate::scene::{DEVICE_CODE, Scene};
+use crate::scene::{Scene, at_once};
 use crate::support::{Sandbox, private};
 use crate::tool::{MSAL_EXTENSIONS, note_missing};
 
@@ -24,18 +24,27 @@ pub(crate) struct Shared {
 impl Shared {
     /// With further keys; `None` where a tool is missing.
     pub(crate) fn new(keys: &str) -> Option<Self> {
-        Self::beside(&format!("session = {{ msal = \"cache.json\" }}\n{keys}"))
+        Self::with(at_once(), keys)
+    }
+
+    /// The same at an authority with other settings.
+    pub(crate) fn with(settings: Settings, keys: &str) -> Option<Self> {
+        Self::of(settings, &format!("session = {{ msal = \"cache.json\" }}\n{keys}"))
     }
 
     /// The same for a profile that has a sign-in of its own.
     pub(crate) fn beside(keys: &str) -> Option<Self> {
+        Self::of(at_once(), keys)
+    }
+
+    fn of(settings: Settings, keys: &str) -> Option<Self> {
         let extensions = Path::new(env!("CARGO_TARGET_TMPDIR")).join("msal-extensions");
         let msal = msal()?;
         if !extensions.join("msal_extensions").is_dir() {
             note_missing(&MSAL_EXTENSIONS);
             return None;
         }
-        let scene = entra(keys);
+        let scene = entra_with(settings, keys);
         let path = [msal, extensions].map(|path| path.display().to_string());
         Some(Self {
             scene,
@@ -48,18 +57,32 @@ impl Shared {
         config.with_file_name("cache.json")
     }
 
+    /// Where the lock of the cache lies.
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.file().with_file_name("cache.json.lockfile")
+    }
+
     /// MSAL Python, about to do these steps.
     pub(crate) fn python(&self, steps: &[&str]) -> Command {
+        let mut command = self.script("shared_cache.py");
+        command.arg(self.file()).args(steps);
+        command
+    }
+
+    /// MSAL Python, about to load the caches that it is told.
+    pub(crate) fn loader(&self) -> Command {
+        self.script("load.py")
+    }
+
+    fn script(&self, name: &str) -> Command {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/msal"));
         let mut command = Command::new("python3");
         self.scene.sandbox.prepare(&mut command);
         command
             .env("PYTHONPATH", &self.path)
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .arg(folder.join("shared_cache.py"))
-            .args([&self.scene.authority.url(""), TENANT, "cli"])
-            .arg(self.file())
-            .args(steps);
+            .arg(folder.join(name))
+            .args([&self.scene.authority.url(""), TENANT, "cli"]);
         command
     }
 
@@ -108,7 +131,7 @@ impl Shared {
         self.scene.run(&arguments).json()
     }
 
-    pub(crate) fn write(&self, cache: &str) {
+    pub(crate) fn write(&self, cache: impl AsRef<[u8]>) {
         fs::write(self.file(), cache).expect("the cache can be written");
         private(&self.file());
     }
@@ -138,6 +161,9 @@ fn msal_signs_in_and_the_program_is_silent_and_the_other_way_round() {
     assert_eq!(theirs[1]["token_source"], "identity_provider");
     assert_eq!(shared.get(&[])["access_token"], theirs[1]["access_token"]);
     shared.assert_one_of_each();
+    let status = shared.scene.run(&["status"]).ok();
+    let row = status.lines().last().unwrap_or_default();
+    assert_eq!(row.split_whitespace().last(), Some("msal"), "{status}");
     // Whoever signs out does so for both.
     shared.scene.run(&["logout"]).ok();
     assert_eq!(shared.msal(&["accounts"]), [json!([])]);
@@ -168,14 +194,31 @@ fn what_is_no_cache_is_left_as_it_is_with_a_word() {
     let Some(shared) = Shared::new("") else {
         return;
     };
-    for (content, word) in [
+    let utf_16 = |order: fn(u16) -> [u8; 2]| "\u{feff}{}".encode_utf16().flat_map(order).collect();
+    let rows: [(Vec<u8>, &str); 9] = [
         (
-            "{\"RefreshToken\": {\"a\": {\"secret\"",
+            b"{\"RefreshToken\": {\"a\": {\"secret\"".to_vec(),
             "no JSON at line 1",
         ),
-        ("[]", "no JSON object"),
-        ("eyJhbGciOiJkaXIifQ..x.y.z", "encrypted (JWE)"),
-    ] {
+        (b"[]".to_vec(), "no JSON object"),
+        (
+            b"{\"RefreshToken\": []}".to_vec(),
+            "its `RefreshToken` is no object",
+        ),
+        (
+            b"{\"Account\": \"\"}".to_vec(),
+            "its `Account` is no object",
+        ),
+        (b"eyJhbGciOiJkaXIifQ..x.y.z".to_vec(), "encrypted (JWE)"),
+        (
+            b"\x01\0\0\0\xd0\x8c\x9d\xdf\x01".to_vec(),
+            "encrypted by Windows (DPAPI)",
+        ),
+        (utf_16(u16::to_le_bytes), "written in UTF-16"),
+        (utf_16(u16::to_be_bytes), "written in UTF-16"),
+        (b"{\"x\": \"\xe4\"}".to_vec(), "no text in UTF-8"),
+    ];
+    for (content, word) in &rows {
         shared.write(content);
         let said = shared
             .scene
@@ -188,10 +231,8 @@ fn what_is_no_cache_is_left_as_it_is_with_a_word() {
         let status = shared.scene.run(&["status", "-o", "json"]).json();
         let error = status["profiles"][0]["error"].as_str().unwrap_or_default();
         assert!(error.contains(word), "{status}");
-        assert_eq!(
-            fs::read_to_string(shared.file()).expect("it is there"),
-            content
-        );
+        let left = fs::read(shared.file()).expect("it is there");
+        assert_eq!(left, *content, "{word}");
     }
     // A cache that is made is empty at first.
     shared.write("");
@@ -200,47 +241,12 @@ fn what_is_no_cache_is_left_as_it_is_with_a_word() {
 }
 
 #[test]
-fn many_processes_of_both_refresh_one_sign_in_and_no_row_is_lost_or_doubled() {
-    /// How often does each refresh? MSAL's processes give up a lock after five seconds.
-    const ROUNDS: usize = 2;
-    let Some(shared) = Shared::new("") else {
-        return;
-    };
-    shared.msal(&["sign-in"]);
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let output = shared.python(&[&ROUNDS.to_string()]).output();
-                let output = output.expect("python3 starts");
-                let said = String::from_utf8_lossy(&output.stderr);
-                let gave_up = said.contains("LockError") || said.contains("AlreadyLocked");
-                assert!(output.status.success() || gave_up, "{said}");
-                let refused = String::from_utf8_lossy(&output.stdout).contains("\"error\"");
-                assert!(!refused, "a refresh token was refused");
-            });
-            scope.spawn(|| {
-                for _ in 0..ROUNDS {
-                    shared.get(&["--force-refresh"]);
-                }
-            });
-        }
-    });
-    shared.assert_one_of_each();
-    let ours = shared.get(&["--force-refresh"]);
-    let theirs = shared.msal(&["silent", "refresh"]);
-    assert_eq!(theirs[0]["access_token"], ours["access_token"]);
-    assert_eq!(theirs[1]["token_source"], "identity_provider");
-    let sign_ins = shared.scene.authority.count("/token", Some(DEVICE_CODE));
-    assert_eq!(sign_ins, 1);
-}
-
-#[test]
 fn a_refresh_holds_the_lock_of_msal_until_its_token_is_kept() {
     let Some(shared) = Shared::new("") else {
         return;
     };
     shared.scene.run(&["login"]).ok();
-    let lock = shared.file().with_file_name("cache.json.lockfile");
+    let lock = shared.lock();
     assert!(!lock.exists());
     let kept = shared.cache();
     shared
@@ -344,6 +350,61 @@ fn rows_of_others_stay_byte_for_byte_in_a_large_cache() {
         shared.msal(&["refresh"])[0]["token_source"],
         "identity_provider"
     );
+}
+
+#[test]
+fn rows_of_unknown_types_stay_as_they_are() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    shared.msal(&["sign-in"]);
+    let text = fs::read_to_string(shared.file()).expect("the cache is there");
+    let foreign = r#""a": null, "b" :[1], "c": "\ud83d", "\uDE00": {"credential_type": "Another", "secret": {"x" : 1e2}}, "d": {"secret": 5, "home_account_id": []},"#;
+    let mut with_foreign = text.clone();
+    for section in [
+        "AccessToken",
+        "Account",
+        "RefreshToken",
+        "IdToken",
+        "AppMetadata",
+    ] {
+        let name = format!("\"{section}\": {{");
+        with_foreign = with_foreign.replacen(&name, &format!("{name}{foreign}"), 1);
+    }
+    let with_foreign = with_foreign.replacen('{', "{ \"Another\": [ ], \"\\ud800\": {},", 1);
+    assert_eq!(with_foreign.matches(foreign).count(), 5);
+    shared.write(&with_foreign);
+    let before = shared.get(&[]);
+    assert_eq!(before["source"], "cache");
+    shared.get(&["--force-refresh"]);
+    let after = fs::read_to_string(shared.file()).expect("the cache is there");
+    assert_eq!(after.matches(foreign).count(), 5);
+    assert!(after.starts_with("{ \"Another\": [ ], \"\\ud800\": {},"));
+    // Nothing was added but what took the place of something.
+    let rest = |text: &str| text.replace(foreign, "").lines().count();
+    assert_eq!(rest(&after), rest(&with_foreign));
+}
+
+#[test]
+fn a_cache_with_a_byte_order_mark_is_read_and_its_mark_goes_with_the_next_write() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    let signed_in = shared.msal(&["sign-in"]);
+    let text = fs::read_to_string(shared.file()).expect("the cache is there");
+    shared.write(format!("\u{feff}{text}"));
+    assert_eq!(
+        shared.get(&[])["access_token"],
+        signed_in[0]["access_token"]
+    );
+    let output = shared.python(&["accounts"]).output();
+    let output = output.expect("python3 starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("JSONDecodeError"), "{said}");
+    let ours = shared.get(&["--force-refresh"]);
+    let theirs = shared.msal(&["silent"]);
+    assert_eq!(theirs[0]["access_token"], ours["access_token"]);
+    shared.assert_one_of_each();
 }
 
 #[test]

@@ -13,6 +13,7 @@ use cred_helper::context::{Clock, Context};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::store::msal::lock::{MsalGuard, acquire};
 use cred_helper::system::clock::SystemClock;
+use serde_json::json;
 
 use crate::authority::{Endpoint, Fault};
 use crate::fake::{START, World};
@@ -446,7 +447,7 @@ fn the_program_reads_beside_a_holder_and_refreshes_after_it() {
         theirs.end();
         let after = shared.scene.run(&["get", "--force-refresh"]).ok();
         assert_ne!(after, before, "{kind:?}");
-        assert!(!lock_of(&shared).exists(), "{kind:?}");
+        assert!(!shared.lock().exists(), "{kind:?}");
     });
 }
 
@@ -456,7 +457,7 @@ fn what_a_killed_refresh_leaves_behind_is_mended_by_the_next() {
         return;
     };
     shared.scene.run(&["login"]).ok();
-    let lock = lock_of(&shared);
+    let lock = shared.lock();
     let authority = &shared.scene.authority;
     authority.script(Endpoint::Token, Fault::Hang);
     let command = shared.scene.sandbox.command(&["get", "--force-refresh"]);
@@ -466,12 +467,103 @@ fn what_a_killed_refresh_leaves_behind_is_mended_by_the_next() {
     assert_eq!(fs::read_to_string(&lock).unwrap(), signed);
     refresh.kill();
     assert!(lock.exists());
-    let said = shared.scene.run(&["get", "--force-refresh"]);
-    assert!(said.stderr.contains("was left behind"), "{said:?}");
-    said.ok();
-    assert!(!lock.exists());
+    let left = fs::read(&lock).unwrap();
+    // Also by one that is answered from the cache, and has no need of the lock.
+    for arguments in [&["get", "--force-refresh"][..], &["get"]] {
+        fs::write(&lock, &left).unwrap();
+        let said = shared.scene.run(arguments);
+        assert!(said.stderr.contains("was left behind"), "{said:?}");
+        said.ok();
+        assert!(!lock.exists());
+    }
     let theirs = shared.msal(&["refresh"]);
     assert_eq!(theirs[0]["token_source"], "identity_provider");
+}
+
+#[test]
+fn a_call_that_has_no_need_of_the_lock_leaves_it_to_others_and_to_those_who_live() {
+    let Some(shared) = Shared::new(IMPATIENT) else {
+        return;
+    };
+    shared.scene.run(&["login"]).ok();
+    let lock = shared.lock();
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let of_another = format!("{} /usr/bin/az", gone.id());
+    for content in [of_another.as_str(), ""] {
+        fs::write(&lock, content).unwrap();
+        assert_eq!(shared.get(&[])["source"], "cache");
+        assert_eq!(fs::read_to_string(&lock).unwrap(), content);
+    }
+    fs::remove_file(&lock).unwrap();
+    let mut living = Kind::Ours.start(&shared.file(), 0).unwrap();
+    living.says("held");
+    let held = fs::read_to_string(&lock).unwrap();
+    assert!(held.ends_with(" cred-helper"), "{held}");
+    assert_eq!(shared.get(&[])["source"], "cache");
+    assert_eq!(fs::read_to_string(&lock).unwrap(), held);
+    living.end();
+    assert!(!lock.exists());
+}
+
+/// A refresh whose lock somebody removes before it is answered, and another holder, who takes it.
+fn robbed(shared: &Shared) -> Option<(Process, Process)> {
+    shared.scene.run(&["login"]).ok();
+    let authority = &shared.scene.authority;
+    authority.hold();
+    let mut command = shared.scene.sandbox.command(&["get", "--force-refresh"]);
+    command.stderr(Stdio::piped());
+    let refresh = Process::new(command);
+    authority.wait_until(|state| state.held == 1);
+    fs::remove_file(shared.lock()).unwrap();
+    let mut theirs = Kind::Python.start(&shared.file(), 0)?;
+    theirs.says("held");
+    Some((refresh, theirs))
+}
+
+#[test]
+fn a_lock_that_was_lost_is_taken_again_before_anything_is_written() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    let Some((refresh, theirs)) = robbed(&shared) else {
+        return;
+    };
+    let mut cache = shared.cache();
+    let before = cache["AccessToken"].clone();
+    cache["Theirs"] = json!({ "written": "meanwhile" });
+    shared.write(cache.to_string());
+    theirs.end();
+    shared.scene.authority.release();
+    refresh.end();
+    let after = shared.cache();
+    assert_eq!(after["Theirs"], cache["Theirs"]);
+    assert_ne!(after["AccessToken"], before);
+    shared.scene.run(&["get"]).ok();
+    assert!(!shared.lock().exists());
+}
+
+#[test]
+fn nothing_is_written_while_another_has_the_lock_that_was_lost() {
+    let Some(shared) = Shared::new(IMPATIENT) else {
+        return;
+    };
+    let Some((mut refresh, theirs)) = robbed(&shared) else {
+        return;
+    };
+    let held = fs::read(shared.lock()).unwrap();
+    let cache = fs::read(shared.file()).unwrap();
+    shared.scene.authority.release();
+    let mut said = String::new();
+    let stderr = refresh.child.stderr.take().expect("it is a pipe");
+    BufReader::new(stderr).read_to_string(&mut said).unwrap();
+    // The token is good all the same.
+    refresh.end();
+    assert!(said.contains("could not be kept"), "{said}");
+    assert_eq!(fs::read(shared.file()).unwrap(), cache);
+    assert_eq!(fs::read(shared.lock()).unwrap(), held);
+    theirs.end();
+    assert!(!shared.lock().exists());
 }
 
 #[test]
@@ -494,8 +586,4 @@ fn the_lock_of_a_link_is_beside_the_link() {
     shared.scene.run(&["get", "--force-refresh"]).ok();
     assert!(shared.file().is_symlink());
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
-}
-
-fn lock_of(shared: &Shared) -> PathBuf {
-    shared.file().with_file_name("cache.json.lockfile")
 }

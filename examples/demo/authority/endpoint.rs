@@ -509,7 +509,7 @@ impl<'server> Form<'server> {
             return refuse("invalid_grant", "the refresh token is unknown");
         };
         let session = &mut sessions[token.session];
-        if token.replaced && !self.route.is_entra() {
+        if token.replaced && (!self.route.is_entra() || self.settings.forgives_nothing) {
             session.ended = true;
             return refuse(
                 "invalid_grant",

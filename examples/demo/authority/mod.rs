@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     /// Replaces the refresh token on every use. Reuse of a replaced one ends
     /// the session, except at the Entra endpoints, which let it pass.
     pub(crate) rotate: bool,
+    /// Lets no reuse pass at the Entra endpoints either.
+    pub(crate) forgives_nothing: bool,
     /// Who signs in.
     pub(crate) account: String,
     /// The clients known. While it is empty, every id is a public client.
@@ -95,6 +97,7 @@ impl Default for Settings {
             interval: Some(1),
             approve_at_once: false,
             rotate: true,
+            forgives_nothing: false,
             account: "ada@example.test".to_owned(),
             clients: Vec::new(),
             scopes: ["openid", "profile", "offline_access", "demo"]
@@ -147,6 +150,8 @@ pub(crate) enum Fault {
     Edit(Box<dyn FnOnce(&mut Response) + Send>),
     /// Waits, then goes on as usual.
     Delay(Duration),
+    /// Shows the request to the closure, then goes on as usual.
+    Look(Box<dyn FnOnce(&Recorded) + Send>),
     /// Answers this, the body a byte at a time; the work is not done.
     Trickle(Response),
     /// Never answers; ends when the peer goes or the server stops.
@@ -317,6 +322,10 @@ impl Shared {
             }
             Some(Fault::Delay(delay)) => {
                 drop(self.wait_while(self.lock(), delay, |state| !state.stopping));
+                work()
+            }
+            Some(Fault::Look(look)) => {
+                look(&request);
                 work()
             }
             Some(Fault::Trickle(response)) => {

@@ -97,7 +97,7 @@ pub fn add(
         }
         session.accounts.push(row);
     }
-    cache.write(&session, None, context)?;
+    cache.write(&session, None, &guard, context)?;
     drop(guard);
     Ok(())
 }
