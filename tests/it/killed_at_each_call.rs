@@ -27,10 +27,64 @@ const WORKERS: usize = 4;
 /// thread; without `every_thread` those of the first one alone count. (With it, a call that the
 /// first thread makes as often before the lock is no point: the kill would come there.)
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Point {
+pub(crate) struct Point {
     every_thread: bool,
     call: String,
     nth: usize,
+}
+
+impl Point {
+    /// Every point of what `strace -f` has seen, from the first lock on.
+    pub(crate) fn all(trace: &str) -> BTreeSet<Self> {
+        let mut first_thread = None;
+        let mut locked = false;
+        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut before_lock: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut points = BTreeSet::new();
+        for line in trace.lines() {
+            let (thread, rest) = line.split_once(' ').expect("the thread stands first");
+            // The rest of a call that was interrupted, or no call.
+            let Some((call, _)) = rest.trim_start().split_once('(') else {
+                continue;
+            };
+            if !call
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            {
+                continue;
+            }
+            let is_first = *first_thread.get_or_insert(thread) == thread;
+            let nth = counts.entry((thread, call)).or_default();
+            *nth += 1;
+            locked |= call == "flock";
+            if !locked {
+                before_lock.insert(call, *nth);
+            } else if is_first || before_lock.get(call).is_none_or(|before| before < nth) {
+                points.insert(Self {
+                    every_thread: !is_first,
+                    call: call.to_owned(),
+                    nth: *nth,
+                });
+            }
+        }
+        assert!(locked, "the lock is seen: {trace}");
+        points
+    }
+
+    /// The options of `strace` that have that happen there.
+    pub(crate) fn options(&self, fault: &str) -> Vec<String> {
+        let Self { call, nth, .. } = self;
+        let mut options = vec![
+            "-e".to_owned(),
+            format!("trace={call}"),
+            "-e".to_owned(),
+            format!("inject={call}:{fault}:when={nth}"),
+        ];
+        if self.every_thread {
+            options.push("-f".to_owned());
+        }
+        options
+    }
 }
 
 /// What is done at a point.
@@ -132,40 +186,8 @@ impl Ground {
     fn points(&self) -> BTreeSet<Point> {
         self.reset();
         self.traced(&["-f"]).ok();
-        let text = fs::read_to_string(self.trace()).expect("strace wrote it");
-        let mut first_thread = None;
-        let mut locked = false;
-        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        let mut before_lock: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut points = BTreeSet::new();
-        for line in text.lines() {
-            let (thread, rest) = line.split_once(' ').expect("the thread stands first");
-            // The rest of a call that was interrupted, or no call.
-            let Some((call, _)) = rest.trim_start().split_once('(') else {
-                continue;
-            };
-            if !call
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            {
-                continue;
-            }
-            let is_first = *first_thread.get_or_insert(thread) == thread;
-            let nth = counts.entry((thread, call)).or_default();
-            *nth += 1;
-            locked |= call == "flock";
-            if !locked {
-                before_lock.insert(call, *nth);
-            } else if is_first || before_lock.get(call).is_none_or(|before| before < nth) {
-                points.insert(Point {
-                    every_thread: !is_first,
-                    call: call.to_owned(),
-                    nth: *nth,
-                });
-            }
-        }
-        assert!(locked, "the lock is seen: {text}");
-        points
+        let trace = fs::read_to_string(self.trace()).expect("strace wrote it");
+        Point::all(&trace)
     }
 
     /// Has a refresh meet the fault there, and looks at what the next call makes of it.
@@ -174,15 +196,9 @@ impl Ground {
         let Self { scene, session, .. } = self;
         let at = || format!("{fault:?} at {point:?}");
         let before = scene.refreshes();
-        let trace = format!("trace={}", point.call);
-        let inject = format!(
-            "inject={}:{}:when={}",
-            point.call,
-            fault.option(),
-            point.nth
-        );
-        let follow: &[&str] = if point.every_thread { &["-f"] } else { &[] };
-        let ran = self.traced(&[&["-e", &trace, "-e", &inject], follow].concat());
+        let options = point.options(&fault.option());
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let ran = self.traced(&options);
         let is_reached = match fault {
             Fault::Kill => ran.code.is_none(),
             Fault::Error(_) => {
@@ -322,27 +338,31 @@ fn a_kill_before_any_call_damages_nothing_and_costs_the_sign_in_only_where_the_t
     println!("killed {}", tally.told());
 }
 
+/// All of them with `EVERY_CALL`, else so many, drawn from a seed that is printed.
+#[expect(clippy::print_stdout, reason = "the seed")]
+pub(crate) fn sample<T>(mut all: Vec<T>, count: usize) -> Vec<T> {
+    if told("EVERY_CALL").is_some() {
+        return all;
+    }
+    let seed = seed();
+    println!("CHAOS_SEED={seed}");
+    let mut chance = Chance::new(seed, 0);
+    let mut drawn = Vec::new();
+    while drawn.len() < count {
+        let index = chance.below(all.len() as u64);
+        drawn.push(all.swap_remove(usize::try_from(index).expect("it is below a length")));
+    }
+    drawn
+}
+
 #[test]
-#[expect(clippy::print_stdout, reason = "the seed, and how much can be lost")]
+#[expect(clippy::print_stdout, reason = "how much can be lost is a figure")]
 fn any_call_may_fail_and_costs_the_sign_in_only_where_its_answer_was_lost_with_it() {
     /// How many are tried, where not all are?
     const SAMPLE: usize = 48;
     let points = Ground::new().points().into_iter();
     let may_fail = points.filter(|point| !CANNOT_FAIL.contains(&point.call.as_str()));
-    let mut all: Vec<_> = may_fail
-        .flat_map(|point| ERRORS.map(|error| (point.clone(), Fault::Error(error))))
-        .collect();
-    let mut faults = Vec::new();
-    if told("EVERY_CALL").is_some() {
-        faults.append(&mut all);
-    } else {
-        let seed = seed();
-        println!("CHAOS_SEED={seed}");
-        let mut chance = Chance::new(seed, 0);
-        while faults.len() < SAMPLE {
-            let index = chance.below(all.len() as u64);
-            faults.push(all.swap_remove(usize::try_from(index).expect("it is below a length")));
-        }
-    }
+    let all = may_fail.flat_map(|point| ERRORS.map(|error| (point.clone(), Fault::Error(error))));
+    let faults = sample(all.collect(), SAMPLE);
     println!("failed {}", Tally::of(faults).told());
 }

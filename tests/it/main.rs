@@ -115,6 +115,8 @@ mod unix {
     pub(crate) mod msal_cache;
     pub(crate) mod msal_change;
     mod msal_copy;
+    pub(crate) mod msal_crowd;
+    pub(crate) mod msal_killed;
     pub(crate) mod msal_lock;
     pub(crate) mod nuget_ground;
     pub(crate) mod nuget_job;

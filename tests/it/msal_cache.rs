@@ -29,7 +29,10 @@ impl Shared {
 
     /// The same at an authority with other settings.
     pub(crate) fn with(settings: Settings, keys: &str) -> Option<Self> {
-        Self::of(settings, &format!("session = {{ msal = \"cache.json\" }}\n{keys}"))
+        Self::of(
+            settings,
+            &format!("session = {{ msal = \"cache.json\" }}\n{keys}"),
+        )
     }
 
     /// The same for a profile that has a sign-in of its own.

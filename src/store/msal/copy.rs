@@ -40,7 +40,7 @@ pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error>
         ..Sharing::default()
     })?;
     cache
-        .look(context, of_document)?
+        .make_of(context, of_document)?
         .map_err(|reason| cache.unusable(&reason))
 }
 

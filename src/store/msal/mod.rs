@@ -151,16 +151,18 @@ impl MsalCache {
         beside: &Session,
         context: &Context<'_>,
     ) -> Result<Result<Session, String>, Error> {
-        self.look(context, |document| view::compose(document, &self.sharing, beside))
+        self.make_of(context, |document| {
+            view::compose(document, &self.sharing, beside)
+        })
     }
 
-    /// What `look` makes of the cache, or why it is none.
-    fn look<T>(
+    /// What `make` makes of the cache, or why it is none.
+    fn make_of<T>(
         &self,
         context: &Context<'_>,
-        look: impl Fn(&Document<'_>) -> T,
+        make: impl Fn(&Document<'_>) -> T,
     ) -> Result<Result<T, String>, Error> {
-        self.read(context, |text| Ok(look(&parse(text)?)))
+        self.read(context, |text| Ok(make(&parse(text)?)))
     }
 
     /// The same under the lock.
