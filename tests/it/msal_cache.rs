@@ -477,7 +477,7 @@ fn where_the_family_s_refresh_token_is_refused_the_client_s_own_is_sent() {
         row["last_modification_time"] = "9999999999".into();
         rows.insert("the family".to_owned(), row.clone());
         cache["AppMetadata"] = json!({});
-        shared.write(&cache.to_string());
+        shared.write(cache.to_string());
         let mut answer = json!({ "error": error, "error_description": "as scripted" });
         if let Some(suberror) = suberror {
             answer["suberror"] = suberror.into();

@@ -217,7 +217,7 @@ fn whoever_signed_in_here_is_silent_with_msal() {
     let mut cache = shared.cache();
     cache["RefreshToken"]["other"] = json!({ "credential_type": "RefreshToken", "secret": "theirs",
         "home_account_id": "x.y", "environment": "127.0.0.1", "client_id": "other" });
-    shared.write(&cache.to_string());
+    shared.write(cache.to_string());
     shared.get(&["--force-refresh"]);
     scene.run(&export).ok();
     let after = shared.cache();

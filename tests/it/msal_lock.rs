@@ -515,7 +515,7 @@ fn robbed(shared: &Shared) -> Option<(Process, Process)> {
     command.stderr(Stdio::piped());
     let refresh = Process::new(command);
     authority.wait_until(|state| state.held == 1);
-    fs::remove_file(shared.lock()).unwrap();
+    fs::remove_file(shared.lock()).expect("the lock is there");
     let mut theirs = Kind::Python.start(&shared.file(), 0)?;
     theirs.says("held");
     Some((refresh, theirs))
