@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::file::if_there;
 use super::lock;
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind};
@@ -140,10 +141,8 @@ pub fn read(state: &Path) -> Result<(Vec<Record>, usize), Error> {
             let path = path.display();
             Error::new(ErrorKind::Store, format!("`{path}` cannot be read")).because(error)
         };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == IoErrorKind::NotFound => continue,
-            Err(error) => return Err(unreadable(error)),
+        let Some(file) = if_there(File::open(&path)).map_err(unreadable)? else {
+            continue;
         };
         for line in BufReader::new(file).split(b'\n') {
             match serde_json::from_slice(&line.map_err(unreadable)?) {

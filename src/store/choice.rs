@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::file::{Lying, create_directory, refuse};
+use super::file::{Lying, create_directory, if_there, refuse};
 use super::lock::{self, Patience};
 use super::seal::{self, Key, NotKept, Room, Seal, gone};
 use crate::context::Context;
@@ -126,10 +126,9 @@ fn path(directory: &Path) -> PathBuf {
 /// `store`, if it cannot be read now, or is of a newer version.
 pub(super) fn read(directory: &Path) -> Result<Option<Choice>, Error> {
     let path = path(directory);
-    let bytes = match platform::patiently(|| std::fs::read(&path)) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("cannot be read", &path, error)),
+    let bytes = if_there(platform::patiently(|| std::fs::read(&path)));
+    let Some(bytes) = bytes.map_err(|error| failed("cannot be read", &path, error))? else {
+        return Ok(None);
     };
     let metadata =
         std::fs::metadata(&path).map_err(|error| failed("cannot be read", &path, error))?;
@@ -301,13 +300,27 @@ pub(super) fn kept_or_chosen(
     change: &mut Change<'_>,
     room: &Room<'_>,
 ) -> Result<Option<Key>, Error> {
-    match change.choice.key(seal) {
-        Some(id) => match seal.find_anew(id, room)? {
-            Some(key) => Ok(Some(key)),
-            None if seal.makes_keys() => choose(seal, change, room),
-            None => Err(gone(seal, id)),
-        },
+    match kept(seal, change.choice.key(seal), room)? {
         None => choose(seal, change, room),
+        kept => Ok(kept),
+    }
+}
+
+/// The key that was chosen, where it is still where it comes from; `None` where another may be chosen.
+///
+/// # Errors
+/// `store` or `config`.
+pub(super) fn kept(
+    seal: &'static Seal,
+    chosen: Option<&str>,
+    room: &Room<'_>,
+) -> Result<Option<Key>, Error> {
+    let Some(id) = chosen else {
+        return Ok(None);
+    };
+    match seal.find_anew(id, room)? {
+        None if !seal.makes_keys() => Err(gone(seal, id)),
+        found => Ok(found),
     }
 }
 

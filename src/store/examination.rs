@@ -342,11 +342,7 @@ impl<'a> Examination<'a> {
     pub fn round_trip(&self, seal: &'static Seal) -> Result<(), Error> {
         /// How long is the longest token that is to be kept?
         const LARGE: usize = 64 * 1024;
-        let at_hand = KeysAtHand::default();
-        let room = Room {
-            at_hand: &at_hand,
-            ..self.room()
-        };
+        let room = self.room();
         let choice = choice::read(&self.directory)?;
         let id = choice.as_ref().and_then(|choice| choice.key(seal));
         // Ctrl-C waits until the key is gone again.

@@ -191,10 +191,9 @@ impl SessionFile {
                  `CRED_HELPER_STATE`; it is untouched",
             )
         };
-        let file = match platform::patiently(|| File::open(&path)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(&error)),
+        let file = if_there(platform::patiently(|| File::open(&path)));
+        let Some(file) = file.map_err(|error| unreadable(&error))? else {
+            return Ok(None);
         };
         check_directory(&self.directory)?;
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
@@ -323,14 +322,18 @@ pub(super) fn create_directory(directory: &Path) -> Result<(), Error> {
 }
 
 fn check_directory(directory: &Path) -> Result<(), Error> {
-    match fs::metadata(directory) {
-        Ok(metadata) => refuse(platform::trusted_problem(directory, &metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(
-            "the directory of sessions cannot be read",
-            directory,
-            &error,
-        )),
+    let what = "the directory of sessions cannot be read";
+    let metadata =
+        if_there(fs::metadata(directory)).map_err(|error| failed(what, directory, &error))?;
+    refuse(metadata.and_then(|metadata| platform::trusted_problem(directory, &metadata)))
+}
+
+/// What was looked for; `None` where it is not there. What cannot be looked at may be there.
+pub(super) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -582,7 +585,7 @@ mod tests {
 
     use super::{
         Key, LONGEST, Loaded, Seal, SealWith, Session, SessionFile, content, decode, encode,
-        survives,
+        if_there, survives,
     };
     use crate::context::Random;
     use crate::encoding::to_base64url;
@@ -590,6 +593,17 @@ mod tests {
     use crate::secret::Secret;
     use crate::store::seal;
     use crate::system::random::SystemRandomness;
+
+    #[test]
+    fn only_what_is_not_there_counts_as_nothing() {
+        use std::io::ErrorKind::{InvalidInput, NotFound, PermissionDenied};
+        assert_eq!(if_there(Ok(1)).ok(), Some(Some(1)));
+        assert_eq!(if_there::<u8>(Err(NotFound.into())).ok(), Some(None));
+        for kind in [PermissionDenied, InvalidInput] {
+            let kept = if_there::<u8>(Err(kind.into())).map_err(|error| error.kind());
+            assert_eq!(kept, Err(kind));
+        }
+    }
 
     fn bare() -> SealWith {
         SealWith {

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::choice::{self, Change, Choice};
-use super::file::{Loaded, SealWith, SessionFile};
+use super::file::{Loaded, SealWith, SessionFile, if_there};
 use super::lock::{self, Patience};
-use super::seal::{self, Key, KeysAtHand, Room, SEALS, Seal, Sealing};
+use super::seal::{Key, KeysAtHand, Room, SEALS, Seal, Sealing};
 use super::{patiently, sessions};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
@@ -128,20 +128,24 @@ impl<'a> Maintenance<'a> {
             ));
         }
         let room = self.room();
+        let look = |id: Option<&str>| {
+            let mut looked = self.seal_all(Which::All, &|file| self.look_at(file, (to, id)))?;
+            if !to.has_keys() && !looked.failed.is_empty() {
+                // Where a sealed one cannot be opened, those that are refreshed later do not lie open
+                // for that.
+                looked.sealed.clear();
+            }
+            Ok(looked)
+        };
         if is_dry {
             let id = self.key_of_migration(to)?;
-            return self.seal_all(Which::All, &|file| self.look_at(file, (to, id.as_deref())));
+            return look(id.as_deref());
         }
         let guard = self.lock()?;
         if !to.has_keys() {
-            // Where a sealed one cannot be opened, those that are refreshed later do not lie open for
-            // that.
-            let looked = self.seal_all(Which::All, &|file| self.look_at(file, (to, None)))?;
+            let looked = look(None)?;
             if !looked.failed.is_empty() {
-                return Ok(Done {
-                    sealed: Vec::new(),
-                    ..looked
-                });
+                return Ok(looked);
             }
         }
         self.seal_anew(&guard, to, Which::All, |change| {
@@ -151,26 +155,21 @@ impl<'a> Maintenance<'a> {
         })
     }
 
-    /// The id of the key that a migration would take; `None` where there is none, or it would be made.
+    /// The id of the key that a migration would take, or of one like that which it would make; `None`
+    /// for no seal.
     fn key_of_migration(&self, to: &'static Seal) -> Result<Option<String>, Error> {
         let room = self.room();
-        if to.makes_keys() {
-            to.check(&room).map_err(|reason| {
-                let message = format!("`{}` cannot be used now", to.name);
-                Error::new(ErrorKind::Store, message)
-                    .because(reason)
-                    .hint("see that there is a keyring, and it is unlocked; nothing was changed")
-            })?;
-        }
+        to.check(&room).map_err(|reason| {
+            let message = format!("`{}` cannot be used now", to.name);
+            Error::new(ErrorKind::Store, message)
+                .because(reason)
+                .hint("see that there is a keyring, and it is unlocked; nothing was changed")
+        })?;
         let choice = choice::read(&self.directory)?;
         let chosen = choice.as_ref().and_then(|choice| choice.key(to));
-        let key = match chosen {
-            Some(id) => match to.find_anew(id, &room)? {
-                None if !to.makes_keys() => return Err(seal::gone(to, id)),
-                found => found,
-            },
-            None if !to.makes_keys() => to.draw(&room)?,
-            None => None,
+        let key = match choice::kept(to, chosen, &room)? {
+            None => to.draw(&room)?,
+            kept => kept,
         };
         Ok(key.map(|key| key.id().to_owned()))
     }
@@ -207,7 +206,7 @@ impl<'a> Maintenance<'a> {
         let done = self.seal_anew(&guard, seal, Which::OfItsKind, |change| {
             let before = change.choice.key(seal).map(str::to_owned);
             let key = choice::choose(seal, change, &room)?;
-            is_same = before.is_some() && before.as_deref() == key.as_ref().map(Key::id);
+            is_same = before.as_deref() == key.as_ref().map(Key::id);
             Ok(key)
         })?;
         // Where one that was interrupted is ended, it was another before that.
@@ -301,14 +300,10 @@ impl<'a> Maintenance<'a> {
         (seal, id): (&'static Seal, Option<&str>),
     ) -> Result<Option<bool>, Error> {
         match file.lying()? {
-            Some(lying)
-                if lying.seal == seal
-                    && lying.key.as_deref() == id
-                    && id.is_some() == seal.has_keys() =>
-            {
+            Some(lying) if lying.seal == seal && lying.key.as_deref() == id => {
                 return Ok(Some(false));
             }
-            _ => {}
+            Some(_) | None => {}
         }
         match patiently(file, &self.room(), &mut |find| file.load(find))? {
             Loaded::Session(..) => Ok(Some(true)),
@@ -388,9 +383,8 @@ impl<'a> Maintenance<'a> {
                 Ok(_) => fs::read(&path),
                 Err(error) => Err(error),
             };
-            match bytes {
-                Ok(bytes) => named.extend(super::file::key_of(&bytes)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            match if_there(bytes) {
+                Ok(bytes) => named.extend(bytes.and_then(|bytes| super::file::key_of(&bytes))),
                 Err(error) => unread = Some(unreadable(&path, &error)),
             }
         }
@@ -427,11 +421,8 @@ pub(super) fn sealed(directory: &Path) -> Result<Option<&'static Seal>, Error> {
 
 /// What lies in the directory of sessions. One that cannot be read is not taken for an empty one.
 fn entries(directory: &Path) -> Result<Vec<fs::DirEntry>, Error> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    };
+    let found = if_there(fs::read_dir(directory));
+    let entries = found.and_then(|found| found.into_iter().flatten().collect());
     entries.map_err(|error| unreadable(directory, &error))
 }
 

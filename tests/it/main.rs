@@ -159,6 +159,7 @@ mod unix {
     pub(crate) mod route_property;
     pub(crate) mod seal_command;
     pub(crate) mod seal_environment;
+    pub(crate) mod seal_key;
     pub(crate) mod sealed_file;
     pub(crate) mod sealed_store;
     pub(crate) mod secret_service;

@@ -27,7 +27,7 @@ use crate::property::{hold, text};
 
 /// A keyring that keeps what it is given, and tells it unless it is locked.
 #[derive(Default)]
-struct Ring(RefCell<BTreeMap<String, Secret>>, Cell<bool>);
+pub(crate) struct Ring(pub(crate) RefCell<BTreeMap<String, Secret>>, Cell<bool>);
 
 impl Keyring for Ring {
     fn check(&self, _limit: Duration) -> Result<(), KeyringFailure> {

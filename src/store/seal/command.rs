@@ -51,10 +51,6 @@ impl Keys for Command {
     fn makes_keys(&self) -> bool {
         false
     }
-
-    fn check(&self, room: &Room<'_>) -> Result<(), String> {
-        self.draw(room).map(drop).map_err(|error| error.to_string())
-    }
 }
 
 fn key(command: &[String], name: &str, room: &Room<'_>) -> Result<Key, Error> {

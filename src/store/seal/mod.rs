@@ -69,11 +69,14 @@ trait Keys: Sync {
     /// Whether keys are made here, and so have to be forgotten here.
     fn makes_keys(&self) -> bool;
 
-    /// Whether a key can be had now.
+    /// Whether a key that is made here could be kept now.
     ///
     /// # Errors
     /// Why not, in words.
-    fn check(&self, room: &Room<'_>) -> Result<(), String>;
+    fn check(&self, room: &Room<'_>) -> Result<(), String> {
+        let _ = room;
+        Ok(())
+    }
 
     /// Whether a person would be asked to unlock the place of the keys now. Nobody is.
     ///
@@ -266,7 +269,7 @@ impl Seal {
         Ok(key)
     }
 
-    /// Whether a key can be had now.
+    /// Whether a key that is made here could be kept now.
     ///
     /// # Errors
     /// Why not, in words.

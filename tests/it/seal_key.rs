@@ -1,0 +1,268 @@
+//! The keys of a keyring and of a command, through the library: which ones are taken, and which forgotten.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cred_helper::context::{Context, Keyring, KeyringFailure};
+use cred_helper::error::ErrorKind;
+use cred_helper::secret::Secret;
+use cred_helper::store::maintenance::{Done, Maintenance};
+use cred_helper::store::seal::{self, Seal, Sealing};
+use cred_helper::store::session::Session;
+use cred_helper::store::{Loaded, SessionStore};
+use cred_helper::system::random::SystemRandomness;
+use tempfile::TempDir;
+
+use crate::fake::World;
+use crate::store_property::Ring;
+
+/// Sessions in a directory of their own, and a keyring in memory.
+struct Ground {
+    world: World,
+    ring: Ring,
+    directory: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        Self {
+            world: World::default(),
+            ring: Ring::default(),
+            directory: tempfile::tempdir().expect("a directory can be made"),
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            keyring: &self.ring,
+            random: &SystemRandomness,
+            ..self.world.context()
+        }
+    }
+
+    /// A store as each process has it: nothing is at hand.
+    fn store(&self, name: &str, seal: &str) -> SessionStore {
+        let identity = vec![("client_id", name.to_owned())];
+        SessionStore::own(self.directory.path(), identity, self.sealing(seal), None)
+    }
+
+    /// The command prints what `printed` holds.
+    fn sealing(&self, seal: &str) -> Sealing {
+        let printed = self.path("printed").display().to_string();
+        Sealing {
+            command: vec!["cat".to_owned(), printed],
+            ..Sealing::named(seal)
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn session(&self, name: &str) -> PathBuf {
+        self.store(name, "none").path()
+    }
+
+    /// Has the command print this key.
+    fn print(&self, key: &str) {
+        fs::write(self.path("printed"), key).expect("it can be written");
+    }
+
+    /// Keeps a session of that name, sealed so.
+    fn keep(&self, name: &str, seal: &str) -> PathBuf {
+        let (store, context) = (self.store(name, seal), self.context());
+        let guard = store.lock(&context).expect("nobody else has it");
+        store
+            .save(&mut Session::default(), None, &guard, &context)
+            .expect("it can be written");
+        store.path()
+    }
+
+    /// Works on all sessions, where nothing is configured.
+    fn maintain<T>(&self, work: impl FnOnce(&Maintenance<'_>) -> T) -> T {
+        let (sealing, context) = (self.sealing("auto"), self.context());
+        work(&Maintenance::new(
+            self.directory.path(),
+            &sealing,
+            None,
+            &context,
+        ))
+    }
+
+    fn rekey(&self) -> Done {
+        self.maintain(|all| all.rekey()).expect("there is a key")
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.ring.0.borrow().keys().cloned().collect()
+    }
+
+    /// Whether the session opens.
+    fn opens(&self, name: &str) -> bool {
+        let loaded = self.store(name, "auto").load(&self.context());
+        matches!(loaded, Ok(Loaded::Session(..)))
+    }
+}
+
+fn seal(name: &str) -> &'static Seal {
+    seal::find(name).expect("it is in the table")
+}
+
+/// How many files were sealed, lay so before, and could not be.
+fn counts(done: &Done) -> (usize, usize, usize) {
+    (done.sealed.len(), done.as_before, done.failed.len())
+}
+
+/// A keyring that says yes, and keeps something else.
+struct Forgetful(Ring);
+
+impl Keyring for Forgetful {
+    fn check(&self, limit: Duration) -> Result<(), KeyringFailure> {
+        self.0.check(limit)
+    }
+
+    fn is_locked(&self, limit: Duration) -> Result<bool, KeyringFailure> {
+        self.0.is_locked(limit)
+    }
+
+    fn read(&self, name: &str, limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+        self.0.read(name, limit)
+    }
+
+    fn write(&self, name: &str, _: &Secret, limit: Duration) -> Result<(), KeyringFailure> {
+        self.0.write(name, &Secret::new("something else"), limit)
+    }
+
+    fn remove(&self, name: &str, limit: Duration) -> Result<(), KeyringFailure> {
+        self.0.remove(name, limit)
+    }
+}
+
+#[test]
+fn nothing_is_sealed_with_a_key_that_the_keyring_has_not_kept() {
+    let (ground, forgetful) = (Ground::new(), Forgetful(Ring::default()));
+    let context = Context {
+        keyring: &forgetful,
+        ..ground.context()
+    };
+    let store = ground.store("a", "auto");
+    let guard = store.lock(&context).expect("nobody else has it");
+    let saved = store.save(&mut Session::default(), None, &guard, &context);
+    let error = saved.expect_err("what it is sealed with is lost");
+    assert_eq!(error.kind(), ErrorKind::Store);
+    let message = "the keyring does not keep what it is given";
+    assert!(error.message().contains(message), "{error}");
+    assert!(!store.path().exists());
+}
+
+#[test]
+fn a_key_in_the_place_of_another_is_no_key_and_costs_no_sign_in() {
+    let ground = Ground::new();
+    let path = ground.keep("a", "keyring");
+    let before = fs::read(&path).expect("it is there");
+    let [id] = &ground.keys()[..] else {
+        panic!("there is one key");
+    };
+    let other = Ground::new();
+    other.keep("a", "keyring");
+    let others = other.ring.0.borrow().values().next().cloned();
+    let own = ground
+        .ring
+        .0
+        .borrow_mut()
+        .insert(id.clone(), others.expect("there is one"));
+    let error = ground
+        .store("a", "auto")
+        .load(&ground.context())
+        .expect_err("it does not open");
+    let message = format!("the keyring holds something else in the place of the key `{id}`");
+    assert_eq!(error.message(), message);
+    assert_eq!(fs::read(&path).expect("it is there"), before);
+    let own = own.expect("it was there");
+    ground.ring.0.borrow_mut().insert(id.clone(), own);
+    assert!(ground.opens("a"));
+}
+
+#[test]
+fn a_migration_takes_the_key_that_was_chosen_and_another_only_where_keys_are_made_here() {
+    let ground = Ground::new();
+    let migrate = |to: &str, is_dry: bool| {
+        let done = ground.maintain(|all| all.migrate(seal(to), is_dry));
+        done.as_ref().map(counts).map_err(ToString::to_string)
+    };
+    let both = |to: &str, expected: Result<(usize, usize, usize), String>| {
+        for is_dry in [true, false] {
+            assert_eq!(migrate(to, is_dry), expected, "{to} {is_dry}");
+        }
+    };
+    ground.print("the key of some manager");
+    ground.keep("a", "command");
+    ground.keep("b", "none");
+    both("command", Ok((1, 1, 0)));
+    both("command", Ok((0, 2, 0)));
+    ground.print("another key of some manager");
+    for is_dry in [true, false] {
+        let error = migrate("command", is_dry).expect_err("what is sealed does not open");
+        assert!(
+            error.contains("`command` prints another key than `"),
+            "{error}"
+        );
+    }
+    ground.print("the key of some manager");
+    both("keyring", Ok((2, 0, 0)));
+    both("keyring", Ok((0, 2, 0)));
+    assert_eq!(ground.keys().len(), 1);
+    // One whose key is gone lies as it did, and what is left is sealed with another key.
+    let key = ground.ring.0.take();
+    ground.keep("c", "none");
+    both("keyring", Ok((1, 0, 2)));
+    assert_eq!(ground.keys().len(), 1);
+    assert_eq!([ground.opens("a"), ground.opens("c")], [false, true]);
+    // Nothing is laid open where some cannot be.
+    both("none", Ok((0, 0, 2)));
+    ground.ring.0.borrow_mut().extend(key);
+    both("none", Ok((3, 0, 0)));
+}
+
+#[test]
+fn a_key_is_forgotten_once_no_file_is_sealed_with_it_also_none_that_was_set_aside() {
+    let ground = Ground::new();
+    let path = ground.keep("a", "keyring");
+    let sessions = path.parent().map(Path::to_owned).expect("it has one");
+    let aside = path.with_extension("json.damaged-1");
+    fs::copy(&path, &aside).expect("it can be copied");
+    let first = ground.keys();
+    assert_eq!(counts(&ground.rekey()), (1, 0, 0));
+    assert_eq!(ground.keys().len(), 2, "what was set aside needs it");
+    assert!(ground.keys().contains(&first[0]));
+    fs::remove_file(&aside).expect("it is ours");
+    // A file that cannot be read may need any of them; a directory needs none.
+    let loop_of_links = sessions.join("loop");
+    symlink(&loop_of_links, &loop_of_links).expect("a link can be made");
+    ground.rekey();
+    assert_eq!(ground.keys().len(), 3);
+    fs::remove_file(&loop_of_links).expect("it is ours");
+    fs::create_dir(sessions.join("directory")).expect("it can be made");
+    ground.rekey();
+    assert_eq!(ground.keys().len(), 1);
+    assert!(ground.opens("a"));
+    // Where no session is left, a new key is a new key.
+    fs::remove_file(ground.session("a")).expect("it is ours");
+    let before = ground.keys();
+    assert_eq!(counts(&ground.rekey()), (0, 0, 0));
+    assert_ne!(ground.keys(), before);
+}
+
+#[test]
+fn whatever_else_lies_beside_sessions_is_none_of_them() {
+    let ground = Ground::new();
+    let path = ground.keep("a", "none");
+    for stem in ["ab", &"z".repeat(64)] {
+        fs::copy(&path, path.with_file_name(format!("{stem}.json"))).expect("it can be copied");
+    }
+    let listed = ground.maintain(|all| all.list()).expect("it can be read");
+    let paths: Vec<_> = listed.into_iter().map(|listed| listed.path).collect();
+    assert_eq!(paths, [path]);
+}
