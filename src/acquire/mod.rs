@@ -64,6 +64,11 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
+    /// The same within other limits.
+    fn within(&self, context: Context<'a>) -> Self {
+        Self { context, ..*self }
+    }
+
     fn account(&self) -> Option<&'a str> {
         let asked = self.request.account.as_deref();
         asked.or(self.profile.account.as_deref())
@@ -465,13 +470,9 @@ fn prepare<'a>(call: &Call<'a>) -> Result<Call<'a>, Error> {
         drop(call.context.tokens.token_of(other));
     }
     let is_over = call.context.time_left().is_some_and(|left| left.is_zero());
-    Ok(Call {
-        context: if is_over {
-            call.context.with_time_for_a_request()
-        } else {
-            call.context
-        },
-        ..*call
+    Ok(match is_over {
+        true => call.within(call.context.with_time_for_a_request()),
+        false => *call,
     })
 }
 
@@ -746,10 +747,7 @@ fn trade(
     };
     let mut credential = token(&asking)?;
     let context = &call.context.with_time_for_a_request();
-    let asking = Call {
-        context: *context,
-        ..asking
-    };
+    let asking = asking.within(*context);
     let mut may_replace = credential.source == CACHE;
     // The lock is held until what it was traded for is kept.
     let (traded, _guard) = loop {
@@ -783,7 +781,6 @@ fn trade(
     let traded = TokenSet {
         refresh_token: None,
         id_token: None,
-        id_token_expires_at: None,
         account: Account::default(),
         ..traded
     };

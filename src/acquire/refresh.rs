@@ -55,8 +55,7 @@ pub(super) fn refresh(
         note(call, session, guard, |session| {
             let account = session.account_mut(wanted.account);
             // Its token may be gone meanwhile.
-            let row = account.filter(|row| sent.is_some() && row.refresh_token == sent);
-            if let Some(row) = row {
+            if let Some(row) = account.filter(|row| row.refresh_token == sent) {
                 row.failed_refresh =
                     Some(failed(call, wanted.asked, sent.as_ref(), error, seconds));
             }

@@ -16,10 +16,7 @@ use crate::token::{Account, Timestamp, TokenSet};
 /// Asks a person, unless another process has done so meanwhile.
 pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error> {
     // While a person signs in, here or in another process, the call waits as long as it takes.
-    let call = &Call {
-        context: call.context.without_deadline(),
-        ..*call
-    };
+    let call = &call.within(call.context.without_deadline());
     let guard = call.store.lock_sign_in(&call.context)?;
     let session = read(call)?;
     match next(&session, wanted, call.context.clock.now()) {
@@ -73,10 +70,7 @@ pub(super) fn wait_for_another(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<C
 /// # Errors
 /// Any kind; `login_required` where nobody may be asked.
 pub(super) fn login(call: &Call<'_>) -> Result<Credential, Error> {
-    let call = &Call {
-        context: call.context.without_deadline(),
-        ..*call
-    };
+    let call = &call.within(call.context.without_deadline());
     prepare(call)?;
     if call.grant.asks() == Asks::Nobody {
         let guard = call.store.lock(&call.context)?;
@@ -107,10 +101,8 @@ pub(super) fn login(call: &Call<'_>) -> Result<Credential, Error> {
     if last_sign_in(&session) > before {
         // Somebody signed in while this call waited for the same thing.
         let (key, asked) = (call.key(), call.asked_key());
-        let wanted = Wanted {
-            force: Force::No,
-            ..call.wanted(&key, &asked, false)
-        };
+        let mut wanted = call.wanted(&key, &asked, false);
+        wanted.force = Force::No;
         if let Step::Use { account, token, .. } = next(&session, &wanted, call.context.clock.now())
         {
             return Ok(call.credential(account, token, super::CACHE, false));

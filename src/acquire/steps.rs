@@ -77,10 +77,7 @@ pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
     let context = &call.context;
     let _guard = call.store.lock_sign_in(context)?;
     // Another sign-in may have been waited for. What comes of this one has to be kept, too.
-    let call = &Call {
-        context: context.without_deadline(),
-        ..*call
-    };
+    let call = &call.within(context.without_deadline());
     let context = &call.context;
     let begun = read(call)?.sign_in.begun;
     let now = context.clock.now();
@@ -106,15 +103,12 @@ pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
         .profile
         .client
         .with_proof_key(begun.proof_key.as_ref())?;
-    let granted = match call.grant.finish(client, &begun.kept, answer, context) {
-        // What was pasted is something else: what was begun can still be finished.
-        Err(error) if error.kind() == ErrorKind::Usage => return Err(error),
-        granted => granted,
-    };
+    let granted = call.grant.finish(client, &begun.kept, answer, context);
     let name = call.grant.name();
     let (credential, kept) =
         conclude(call, &call.asked_key(), name, granted).inspect_err(|error| {
-            // It is decided: no further answer makes it good. Trouble decides nothing.
+            // It is decided: no further answer makes it good. Trouble decides nothing, nor does
+            // something else that was pasted.
             if matches!(error.kind(), ErrorKind::Denied | ErrorKind::LoginRequired) {
                 forget(call, &begun);
             }

@@ -1,13 +1,14 @@
 //! The way to a token, through the library with fake effects: what needs a clock of one's own, or
 //! a network that fails at a chosen moment.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cred_helper::acquire::{Call, acquire, erase, login, logout};
-use cred_helper::context::{Context, HttpFailure};
+use cred_helper::acquire::{Call, acquire, erase, login, logout, status};
+use cred_helper::context::{Clock, Context, HttpFailure};
 use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKind};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::exchange::{Exchange, Failure};
@@ -16,8 +17,9 @@ use cred_helper::oauth::{metadata, userinfo};
 use cred_helper::profile::file::Source;
 use cred_helper::profile::{Configuration, Profile};
 use cred_helper::secret::Secret;
-use cred_helper::store::SessionStore;
 use cred_helper::store::seal::Sealing;
+use cred_helper::store::session::{BegunSignIn, RowKey, SignIn};
+use cred_helper::store::{Loaded, SessionStore};
 use cred_helper::token::{Account, Timestamp, TokenSet};
 use serde_json::json;
 use tempfile::TempDir;
@@ -36,7 +38,7 @@ impl Desk {
         Self::with("")
     }
 
-    fn with(keys: &str) -> Self {
+    pub(crate) fn with(keys: &str) -> Self {
         Self::of("", keys)
     }
 
@@ -47,11 +49,7 @@ impl Desk {
              endpoints = {{ token = \"https://id.example/token\", \
              device_authorization = \"https://id.example/device\"{endpoints} }}\n{keys}"
         );
-        let mut source = Source::built_in("profiles.toml", &text);
-        source.profiles_count = true;
-        let sources = [source];
-        let configuration = Configuration::new(&sources).expect("the file is good");
-        let profile = configuration.profile("api").expect("the profile is good");
+        let profile = profile_of(&text);
         let directory = tempfile::tempdir().expect("a directory can be made");
         let store = SessionStore::own(
             directory.path(),
@@ -109,12 +107,21 @@ impl Desk {
     }
 }
 
+/// The profile `api` of a file.
+fn profile_of(text: &str) -> Profile {
+    let mut source = Source::built_in("profiles.toml", text);
+    source.profiles_count = true;
+    let sources = [source];
+    let configuration = Configuration::new(&sources).expect("the file is good");
+    configuration.profile("api").expect("the profile is good")
+}
+
 fn device() -> serde_json::Value {
     json!({"device_code": "device", "user_code": "ABCD", "verification_uri": "https://id.example/d",
            "expires_in": 600, "interval": 5})
 }
 
-fn tokens(access: &str, refresh: Option<&str>) -> serde_json::Value {
+pub(crate) fn tokens(access: &str, refresh: Option<&str>) -> serde_json::Value {
     json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh})
 }
 
@@ -853,6 +860,16 @@ fn a_machine_asks_for_each_token_and_once_where_its_authority_hangs() {
     assert_eq!(again.kind(), ErrorKind::Unavailable);
     assert_eq!(again.message(), first.message());
     assert_eq!(world.count("client_credentials"), 4);
+    let (told, read) = status(&desk.profile, &desk.store, &world.context());
+    read.expect("it can be read");
+    let [account] = &told.accounts[..] else {
+        panic!("one account is told of: {told:?}");
+    };
+    let failed = account.failed.refresh_error.as_deref();
+    assert!(
+        failed.is_some_and(|failed| failed.contains(first.message())),
+        "{account:?}"
+    );
     world.pass(10);
     // What is to be mended in the profile is not remembered.
     for _ in 0..2 {
@@ -1105,13 +1122,9 @@ fn a_named_account_is_found_again_where_the_authority_names_nobody() {
 
 /// The profile of an authority whose endpoints are not known.
 fn of_an_issuer() -> Profile {
-    let text =
-        "[profiles.api]\nclient_id = \"cli\"\nscopes = []\nauthority = \"https://id.example\"\n";
-    let mut source = Source::built_in("profiles.toml", text);
-    source.profiles_count = true;
-    let sources = [source];
-    let configuration = Configuration::new(&sources).expect("the file is good");
-    configuration.profile("api").expect("the profile is good")
+    profile_of(
+        "[profiles.api]\nclient_id = \"cli\"\nscopes = []\nauthority = \"https://id.example\"\n",
+    )
 }
 
 #[test]
@@ -1169,6 +1182,61 @@ fn a_sign_in_that_nobody_ends_is_waited_for_as_long_as_a_code_can_live() {
     let error = desk.get(&world).expect_err("it is never given up");
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert_eq!(context.clock.monotonic().as_secs(), 3600);
+}
+
+/// A clock by which somebody else is done as soon as they are waited for.
+struct Waking<'a> {
+    world: &'a World,
+    wake: RefCell<Option<Box<dyn FnOnce() + 'a>>>,
+}
+
+impl Clock for Waking<'_> {
+    fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.world.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> Result<(), Error> {
+        if let Some(wake) = self.wake.borrow_mut().take() {
+            wake();
+        }
+        self.world.sleep(duration)
+    }
+}
+
+#[test]
+fn a_login_that_waited_for_another_one_asks_nobody_again() {
+    let world = World::default();
+    for desk in [Desk::new(), Desk::signed_in(&world)] {
+        let asked = world.sent.borrow().len();
+        let context = world.context();
+        let guard = desk.store.lock_sign_in(&context).expect("it is free");
+        let (store, at) = (&desk.store, context.clock.now());
+        let wake = move || {
+            let session_guard = store.lock(&context).expect("it is free");
+            let session = store.load_locked(&session_guard, &context);
+            let mut session = session.expect("it can be read");
+            let key = RowKey::default().with_scopes(&["read".to_owned()]);
+            session.sign_in("device_code", key, &token_set("theirs", at), at);
+            store
+                .save(&mut session, None, &session_guard, &context)
+                .expect("it can be written");
+            drop(guard);
+        };
+        let clock = Waking {
+            world: &world,
+            wake: RefCell::new(Some(Box::new(wake))),
+        };
+        let request = Request::new(Action::Login);
+        let mut call = desk.call(&world, &request);
+        call.context.clock = &clock;
+        let credential = login(&call).expect("somebody has signed in");
+        assert_eq!(credential.access_token.expose(), "theirs");
+        assert_eq!(world.sent.borrow().len(), asked, "nobody is asked again");
+    }
 }
 
 /// Trades any token for one of its own, but for one.
@@ -1754,6 +1822,42 @@ fn whose_a_refresh_token_is_that_nobody_was_told_of_is_known_with_its_first_answ
     world.assert_all_asked();
 }
 
+#[test]
+fn profiles_that_share_a_session_of_entra_have_each_their_own_tokens() {
+    let mut world = World::without_terminal();
+    world.variables.insert("SECRET", "robot's".to_owned());
+    let profile = |keys: &str| {
+        profile_of(&format!(
+            "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"https://graph.example/.default\"]\n\
+             authority = \"https://login.microsoftonline.com/contoso.example\"\n\
+             grant = \"client_credentials\"\nclient_secret = {{ env = \"SECRET\" }}\n{keys}\n"
+        ))
+    };
+    let (desk, request) = (Desk::new(), Request::new(Action::Get));
+    let plain = profile("");
+    for (keys, token) in [
+        ("", "plain"),
+        ("audience = \"a\"", "of-an-audience"),
+        ("audience = \"b\"", "of-another"),
+        ("resource = \"https://r.example\"", "of-a-resource"),
+        ("extra = { ui_locales = \"fr\" }", "with-more"),
+    ] {
+        let profile = profile(keys);
+        assert_eq!(profile.identity(), plain.identity(), "{keys}");
+        let call = Call {
+            profile: &profile,
+            grant: profile.grant.as_ref(),
+            ..desk.call(&world, &request)
+        };
+        world.answer(200, tokens(token, None));
+        for _ in 0..2 {
+            let credential = acquire(&call, None).expect("there is a token");
+            assert_eq!(credential.access_token.expose(), token, "{keys}");
+        }
+        world.assert_all_asked();
+    }
+}
+
 /// A profile whose client proves itself with the token of another.
 const ASSERTED: &str = "client_assertion = { profile = \"other\" }\n";
 
@@ -1778,6 +1882,179 @@ fn a_refresh_token_is_not_spent_where_what_goes_with_it_took_the_time_for_the_an
         .expect_err("58 of 60 seconds are over");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(world.count("refresh_token"), 0, "nothing was sent");
+}
+
+#[test]
+fn a_call_goes_on_however_long_the_token_of_another_profile_took() {
+    let (world, desk) = (World::default(), Desk::with(ASSERTED));
+    world
+        .other_tokens
+        .borrow_mut()
+        .extend([0, 0, 0, 61, 0].map(|seconds| (seconds, Ok("proof"))));
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("r-1")))
+        .answer(200, tokens("second", None));
+    desk.get(&world).expect("the sign-in goes well");
+    let credential = desk
+        .refresh_silently(&world)
+        .expect("somebody signed in for the other one first");
+    assert_eq!(credential.access_token.expose(), "second");
+    world.assert_all_asked();
+}
+
+#[test]
+fn a_sign_in_ends_at_once_where_its_client_cannot_prove_itself_at_all_or_ctrl_c_ends_it() {
+    for (proofs, kind) in [(2, ErrorKind::Unavailable), (3, ErrorKind::Interrupted)] {
+        let (world, desk) = (World::default(), Desk::with(ASSERTED));
+        let proofs = std::iter::repeat_n((0, Ok("proof")), proofs);
+        world.other_tokens.borrow_mut().extend(proofs);
+        let failure = Error::new(kind, "there is no proof");
+        world.other_tokens.borrow_mut().push_back((0, Err(failure)));
+        world.answer(200, device());
+        if kind == ErrorKind::Interrupted {
+            world.answer(400, refusal("authorization_pending"));
+        }
+        let error = desk.get(&world).expect_err("it has ended");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(world.other_tokens.borrow().len(), 0);
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn only_a_client_that_is_refused_is_said_to_be_mended_at_the_profile_that_it_proves_itself_with() {
+    for (status, body, is_named) in [
+        (401, refusal("invalid_client"), true),
+        (503, json!(null), false),
+        (400, refusal("invalid_scope"), false),
+    ] {
+        let (world, desk) = (World::default(), Desk::with(ASSERTED));
+        let proofs = std::iter::repeat_n((0, Ok("proof")), 2);
+        world.other_tokens.borrow_mut().extend(proofs);
+        world.answer(status, &body);
+        let error = desk.get(&world).expect_err("there is no code");
+        let hint = error.hint_text().unwrap_or_default();
+        assert_eq!(hint.contains("login -p other"), is_named, "{body}: {hint}");
+    }
+}
+
+#[test]
+fn what_proves_the_client_is_had_before_a_sign_out_where_that_is_told_to_the_authority() {
+    for local in [true, false] {
+        let world = World::default();
+        let desk = Desk::of(", revocation = \"https://id.example/revoke\"", ASSERTED);
+        let proofs = |count| {
+            let proofs = std::iter::repeat_n((0, Ok("proof")), count);
+            world.other_tokens.borrow_mut().extend(proofs);
+        };
+        proofs(3);
+        world
+            .answer(200, device())
+            .answer(200, tokens("first", Some("r-1")));
+        desk.get(&world).expect("the sign-in goes well");
+        if !local {
+            // For both tokens, and once more before the lock is taken.
+            proofs(3);
+            world.answer(200, "").answer(200, "");
+        }
+        let request = Request::new(Action::Logout { local });
+        let left = logout(&desk.call(&world, &request), local).expect("it is forgotten");
+        assert_eq!(left, [None], "{local}");
+        assert_eq!(world.other_tokens.borrow().len(), 0, "{local}");
+        world.assert_all_asked();
+    }
+}
+
+#[test]
+fn whoever_signs_out_leaves_the_sign_in_alone_that_somebody_is_at() {
+    let (world, desk) = (World::default(), Desk::new());
+    let context = world.context();
+    for name in ["ada", "eve"] {
+        let claims = json!({"aud": "cli", "sub": name});
+        world
+            .answer(200, device())
+            .answer(200, with_id_token(&tokens(name, Some("refresh")), &claims));
+        login(&desk.call(&world, &Request::new(Action::Login))).expect("the sign-in goes well");
+    }
+    let guard = desk.store.lock(&context).expect("it is free");
+    let mut session = desk
+        .store
+        .load_locked(&guard, &context)
+        .expect("it is there");
+    let at = context.clock.now();
+    session.sign_in.refuse(at, "no");
+    session.sign_in.asked_for = Some("ada".to_owned());
+    session.sign_in.waiting_since = Some(at);
+    session.sign_in.begun = Some(BegunSignIn {
+        at,
+        account: None,
+        scopes: Vec::new(),
+        claims: None,
+        kept: Secret::new("state"),
+        proof_key: None,
+    });
+    desk.store
+        .save(&mut session, None, &guard, &context)
+        .expect("it can be written");
+    drop(guard);
+    let request = Request {
+        account: Some("ada".to_owned()),
+        ..Request::new(Action::Logout { local: true })
+    };
+    logout(&desk.call(&world, &request), true).expect("she is signed out");
+    let Ok(Loaded::Session(after, _)) = desk.store.load(&context) else {
+        panic!("there is a session");
+    };
+    assert_eq!(after.accounts.len(), 1);
+    let expected = SignIn {
+        waiting_since: session.sign_in.waiting_since,
+        begun: session.sign_in.begun,
+        ..SignIn::default()
+    };
+    assert_eq!(after.sign_in, expected);
+}
+
+#[test]
+fn a_challenge_that_nobody_has_answered_is_noted_only_where_the_authority_refused_what_was_kept() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let path = desk.store.path();
+    std::fs::write(&path, "damaged").expect("it is ours");
+    let request = Request {
+        claims: Some("{\"access_token\":{}}".to_owned()),
+        ..Request::new(Action::Get)
+    };
+    let error = fail_silently(&desk, &world, &request);
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    assert!(
+        !path.exists(),
+        "the damaged one was set aside, and none made"
+    );
+}
+
+#[test]
+fn a_refresh_token_that_was_imported_and_is_refused_is_sent_once_a_call() {
+    let mut world = World::without_terminal();
+    world.variables.insert("GIVEN", "canary".to_owned());
+    let desk =
+        Desk::with("grant = { type = \"refresh_token\", refresh_token = { env = \"GIVEN\" } }\n");
+    world.answer(200, tokens("first", Some("next")));
+    desk.get(&world).expect("it is taken");
+    // What is kept may be good another time, or is dead.
+    for (refused, sent) in [("interaction_required", 2), ("invalid_grant", 3)] {
+        world.pass(4000);
+        world.answer(400, refusal(refused));
+        let error = desk.get(&world).expect_err("it is refused");
+        assert_eq!(error.kind(), ErrorKind::LoginRequired, "{refused}");
+        assert_eq!(world.count("refresh_token"), sent, "{refused}");
+    }
+    let request = Request::new(Action::Login);
+    let error = login(&desk.call(&world, &request)).expect_err("there is none");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    let needed = "needs a new refresh token";
+    assert!(error.message().contains(needed), "{error}");
+    world.assert_all_asked();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::acquire::Desk;
+use crate::acquire::{Desk, tokens};
 use crate::authority::{Endpoint, Fault, Settings};
 use crate::fake::World;
 use crate::oidc_ground::eventually;
@@ -214,6 +214,33 @@ fn it_is_refreshed_first_where_nothing_outlives_the_call() {
         assert_eq!(answer["source"], "refresh", "{reason}");
         let log = fs::read_to_string(scene.sandbox.log()).expect("there is a log");
         assert!(log.contains(reason), "{log}");
+    }
+}
+
+#[test]
+fn of_an_authority_that_is_not_known_only_what_spends_no_refresh_token_is_left_to_another_process()
+{
+    let client = "grant = \"client_credentials\"\nclient_secret = { env = \"GIVEN\" }\n";
+    let import = "grant = { type = \"refresh_token\", refresh_token = { env = \"GIVEN\" } }\n";
+    for (keys, refresh_token, is_left) in [(client, None, true), (import, Some("next"), false)] {
+        let mut world = World::without_terminal();
+        world.variables.insert("GIVEN", "canary".to_owned());
+        let desk = Desk::with(keys);
+        let request = Request::new(Action::Get);
+        let get = || {
+            let mut call = desk.call(&world, &request);
+            call.background = None;
+            acquire(&call, None).expect("there is a token").source
+        };
+        world.answer(200, tokens("first", refresh_token));
+        get();
+        world.pass(3400);
+        if !is_left {
+            world.answer(200, tokens("second", None));
+        }
+        assert_eq!(get() == "cache", is_left, "{keys}");
+        assert_eq!(world.started.borrow().len(), usize::from(is_left), "{keys}");
+        world.assert_all_asked();
     }
 }
 
