@@ -43,6 +43,9 @@ _cred__helper() {
             cred__helper,doctor)
                 cmd="cred__helper__subcmd__doctor"
                 ;;
+            cred__helper,exec)
+                cmd="cred__helper__subcmd__exec"
+                ;;
             cred__helper,get)
                 cmd="cred__helper__subcmd__get"
                 ;;
@@ -126,6 +129,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,doctor)
                 cmd="cred__helper__subcmd__help__subcmd__doctor"
+                ;;
+            cred__helper__subcmd__help,exec)
+                cmd="cred__helper__subcmd__help__subcmd__exec"
                 ;;
             cred__helper__subcmd__help,get)
                 cmd="cred__helper__subcmd__help__subcmd__get"
@@ -308,7 +314,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get exec serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -639,6 +645,60 @@ _cred__helper() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cred__helper__subcmd__exec)
+            opts="-p -q -v -h --profile --env --url --scope --account --min-valid --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-valid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cred__helper__subcmd__get)
             opts="-p -o -q -v -h --profile --url --method --dpop-nonce --output --output-file --scope --account --min-valid --force-refresh --claims --interactive --env-name --for --config --error-format --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -828,7 +888,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
+            opts="get exec serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -954,6 +1014,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__exec)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1963,7 +2037,7 @@ _cred__helper() {
                     return 0
                     ;;
                 --tool)
-                    COMPREPLY=($(compgen -W "get serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass request exec" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "get exec serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass request" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -32,7 +32,7 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 /// The format that prints another token.
-const ID_TOKEN: &str = "id-token";
+pub(super) const ID_TOKEN: &str = "id-token";
 /// Where it is written instead of stdout.
 const OUTPUT_FILE: &str = "output-file";
 /// The format that has room for a proof.
@@ -99,7 +99,7 @@ const FLAGS: &[Flag] = &[
 fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<u8, Error> {
     let format = arguments.get("output").unwrap_or("token");
     let variable = arguments.get("env-name").unwrap_or("ACCESS_TOKEN");
-    check_variable(variable)?;
+    check_variable("env-name", variable)?;
     let file = arguments.get(OUTPUT_FILE).map(Path::new);
     if let Some(file) = file {
         // Before anybody is asked for anything.
@@ -145,7 +145,8 @@ fn unwritable(file: &Path, error: &std::io::Error) -> Error {
     .hint("name a file, or one that is to be, in a directory that you can write")
 }
 
-fn request(arguments: &Arguments) -> Result<Request, Error> {
+/// What the flags ask for.
+pub(super) fn request(arguments: &Arguments) -> Result<Request, Error> {
     let text = |name: &str| arguments.get(name).map(String::from);
     let min_valid = arguments
         .get("min-valid")
@@ -182,7 +183,8 @@ fn request(arguments: &Arguments) -> Result<Request, Error> {
     })
 }
 
-fn check_variable(name: &str) -> Result<(), Error> {
+/// Refuses what no shell takes for the name of a variable.
+pub(super) fn check_variable(flag: &str, name: &str) -> Result<(), Error> {
     let mut characters = name.chars();
     let first = characters
         .next()
@@ -192,11 +194,12 @@ fn check_variable(name: &str) -> Result<(), Error> {
     }
     Err(Error::new(
         ErrorKind::Usage,
-        format!("--env-name `{name}` is no name of a variable"),
+        format!("--{flag} `{}` is no name of a variable", printable(name)),
     ))
 }
 
-fn render(
+/// The token in a format, and an end of line.
+pub(super) fn render(
     credential: &Credential,
     format: &str,
     variable: &str,
@@ -322,7 +325,7 @@ mod tests {
             ("a;b", false),
             ("", false),
         ] {
-            assert_eq!(check_variable(name).is_ok(), good, "{name}");
+            assert_eq!(check_variable("env-name", name).is_ok(), good, "{name}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod azure;
 pub mod bazel;
 pub mod cargo;
 pub mod docker;
+pub mod exec;
 pub mod get;
 pub mod git;
 mod git_prompt;
@@ -82,6 +83,7 @@ impl Entry {
 /// Every protocol.
 pub const PROTOCOLS: &[Entry] = &[
     get::ENTRY,
+    exec::ENTRY,
     json::ENTRY,
     git::ENTRY,
     cargo::ENTRY,
@@ -101,7 +103,7 @@ pub const PROTOCOLS: &[Entry] = &[
 ];
 
 /// Further names that may stand in `tools`: commands of a person that use tokens for one.
-const COMMANDS_WITH_TOKENS: [&str; 2] = ["request", "exec"];
+const COMMANDS_WITH_TOKENS: [&str; 1] = ["request"];
 
 /// Every name that may stand in a profile's `tools`.
 pub fn tools() -> impl Iterator<Item = &'static str> {

@@ -1,16 +1,19 @@
 //! Other programs: where they lie, and a command whose output is a secret.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::attempt::within;
 use super::clock::SystemClock;
 use super::platform;
 use crate::context::{Clock, Environment};
+use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::text::printable;
 
@@ -71,6 +74,27 @@ pub fn parent() -> Option<(u32, Option<String>)> {
 /// Whether a program of that name has started this one, as far as that can be told.
 pub fn is_child_of(name: &str) -> bool {
     platform::parent_name().is_some_and(|parent| parent == name)
+}
+
+/// Has a program run in our place, with our streams and our environment, and these variables; returns
+/// its exit code. On Unix it is this process from then on, and nothing returns.
+///
+/// # Errors
+/// `usage`, if it cannot be started.
+pub fn run_in_our_place(
+    program: &OsStr,
+    words: &[OsString],
+    variables: &[(String, Zeroizing<String>)],
+) -> Result<u8, Error> {
+    let mut command = Command::new(program);
+    command.args(words);
+    command.envs(variables.iter().map(|(name, value)| (name, value.as_str())));
+    platform::run_in_our_place(&mut command).map_err(|error| {
+        let shown = printable(&program.to_string_lossy());
+        Error::new(ErrorKind::Usage, format!("`{shown}` cannot be started"))
+            .because(error)
+            .hint("check its name, and that it may be executed")
+    })
 }
 
 /// This program's own file.

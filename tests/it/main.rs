@@ -75,6 +75,7 @@ mod unix {
     pub(crate) mod doctor_keyring;
     pub(crate) mod doctor_way;
     pub(crate) mod error_format;
+    mod exec;
     pub(crate) mod form;
     pub(crate) mod git_ask;
     pub(crate) mod git_askpass;
