@@ -353,12 +353,18 @@ pub enum KeyringFailure {
     Silent,
     /// It refused, for the reason in words.
     Refused(String),
+    /// Items of other programs are not found in the one of this operating system.
+    Foreign,
 }
 
 impl KeyringFailure {
     /// The error for whoever needs it, and what to do; `end` is what else there is to say of that.
     #[must_use]
     pub fn into_error(self, end: &str) -> Error {
+        let kind = match self == Self::Foreign {
+            true => ErrorKind::Config,
+            false => ErrorKind::Store,
+        };
         let (message, reason, way) = match self {
             Self::Absent(reason) => (
                 "there is no keyring here",
@@ -380,13 +386,30 @@ impl KeyringFailure {
                 Some(reason),
                 "see what is wrong with it",
             ),
+            Self::Foreign => (
+                "there is no Secret Service on this operating system",
+                None,
+                "share a cache that is a plain file here, or none",
+            ),
         };
-        let error = Error::new(ErrorKind::Store, message).hint(format!("{way}; {end}"));
+        let error = Error::new(kind, message).hint(format!("{way}; {end}"));
         match reason {
             Some(reason) => error.because(reason),
             None => error,
         }
     }
+}
+
+/// A secret that programs share in the Secret Service
+/// (<https://specifications.freedesktop.org/secret-service/latest/>), and what it is found by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyringItem {
+    /// The name of its schema.
+    pub schema: String,
+    /// Its attributes, but for the schema.
+    pub attributes: BTreeMap<String, String>,
+    /// What it is called for people, if it is made here.
+    pub label: String,
 }
 
 /// The operating system's keyring, which holds secrets of ours by name. It may ask a person to unlock
@@ -417,6 +440,30 @@ pub trait Keyring {
     /// # Errors
     /// Why it may still be there.
     fn remove(&self, name: &str, limit: Duration) -> Result<(), KeyringFailure>;
+    /// What an item of other programs holds; `None` if there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read_item(
+        &self,
+        _item: &KeyringItem,
+        _limit: Duration,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringFailure> {
+        Err(KeyringFailure::Foreign)
+    }
+    /// Replaces what an item of other programs holds, or makes the item. Failures of before are not
+    /// taken for an answer.
+    ///
+    /// # Errors
+    /// Why it may hold what it held before.
+    fn write_item(
+        &self,
+        _item: &KeyringItem,
+        _content: &[u8],
+        _limit: Duration,
+    ) -> Result<(), KeyringFailure> {
+        Err(KeyringFailure::Foreign)
+    }
 }
 
 /// A place of the operating system that holds a secret for a while, and answers at once: where there is

@@ -19,8 +19,11 @@ use crate::context::Clock;
 use crate::system::clock::SystemClock;
 use crate::text::printable;
 
-/// How long may a message be? Those of a keyring have some hundred bytes.
+/// How long may the header of a message be? Those of a keyring have some hundred bytes.
 const LONGEST: usize = 1024 * 1024;
+
+/// How long may what it says be? A secret that other programs share may be long.
+pub(super) const LONGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// How many signals are kept that come while an answer is waited for? One is of use.
 const MOST_SIGNALS: usize = 16;
@@ -46,6 +49,8 @@ pub(super) enum Failure {
     Said(String, String),
     /// What came is not D-Bus.
     Garbled,
+    /// What came, or would be sent, is too long.
+    TooLong,
 }
 
 impl From<io::Error> for Failure {
@@ -222,6 +227,9 @@ impl Bus {
 
     /// Calls a method, and waits for its answer.
     pub(super) fn call(&mut self, method: Method<'_>, body: Body) -> Result<Message, Failure> {
+        if body.bytes.len() > LONGEST_BODY {
+            return Err(Failure::TooLong);
+        }
         self.serial += 1;
         let serial = self.serial;
         let message = encode(method, serial, &body);
@@ -286,7 +294,10 @@ impl Bus {
             usize::try_from(number).unwrap_or(usize::MAX)
         };
         let (body, fields) = (number(4), number(12));
-        if body > LONGEST || fields > LONGEST {
+        if body > LONGEST_BODY {
+            return Err(Failure::TooLong);
+        }
+        if fields > LONGEST {
             return Err(Failure::Garbled);
         }
         let mut header = vec![0; fields.next_multiple_of(8)];
@@ -489,7 +500,11 @@ impl Body {
 
     /// With a secret of a session.
     pub(super) fn secret(mut self, session: &str, secret: &[u8]) -> Self {
+        /// How long is all else of a call with a secret? An object's path, some texts, and lengths.
+        const REST: usize = 4096;
         self.signature.push_str("(oayays)");
+        // What moves leaves a copy behind.
+        self.bytes.reserve(secret.len() + REST);
         self.align(8);
         self.text_value(session);
         self.array(1, |_| {});
@@ -677,7 +692,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
-    use super::{Body, Bus, Failure, MOST_SIGNALS, Method, Reader, SystemClock};
+    use super::{Body, Bus, Failure, LONGEST_BODY, MOST_SIGNALS, Method, Reader, SystemClock};
 
     const PING: Method<'_> = Method {
         destination: "org.example.X",
@@ -783,7 +798,6 @@ mod tests {
         for (what, bad) in [
             ("byte order", with(0, b'x')),
             ("version", with(3, 2)),
-            ("a body that is too long", with(7, 1)),
             ("fields that are too long", with(15, 1)),
             ("fields that end too early", with(12, 7)),
             ("a type of a known field", with(18, b'i')),
@@ -809,6 +823,17 @@ mod tests {
             let heard = called(&[&bad[..], &good].concat());
             assert!(matches!(heard, Err(Failure::Garbled)), "{what}: {heard:?}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_is_neither_heard_nor_said() {
+        let mut long = message(2, answers(2), b"");
+        long[7] = 2;
+        assert!(matches!(called(&long), Err(Failure::TooLong)));
+        let (bus, _theirs) = bus(b"", Duration::from_secs(10));
+        let body = Body::default().secret("/s", &vec![0; LONGEST_BODY]);
+        let said = bus.expect("it lets us in").call(PING, body);
+        assert!(matches!(said, Err(Failure::TooLong)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The operating system's keyring: the Secret Service of a Linux desktop, the Keychain of macOS, the
-//! Credential Manager of Windows. One file each, and one for systems without.
+//! Credential Manager of Windows. One file each, and one for systems without. Items of other programs are
+//! found in the Secret Service alone.
 //!
 //! Whatever it is, it is waited for in a thread of its own, and given up after a limit.
 
@@ -9,13 +10,16 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::attempt::within;
-use crate::context::{Clock, Environment, Keyring, KeyringFailure};
+use crate::context::{Clock, Environment, Keyring, KeyringFailure, KeyringItem};
 use crate::secret::Secret;
 
 #[cfg_attr(target_os = "linux", path = "secret_service.rs")]
 #[cfg_attr(target_os = "macos", path = "keychain.rs")]
 #[cfg_attr(windows, path = "credential_manager.rs")]
 mod place;
+
+#[cfg_attr(target_os = "linux", path = "secret_service_item.rs")]
+mod item;
 
 #[cfg(target_os = "linux")]
 pub use self::place::decodes;
@@ -126,6 +130,29 @@ impl Keyring for SystemKeyring<'_> {
         let name = name.to_owned();
         self.in_time(limit, move |place, limits| {
             place::remove(place, &name, limits)
+        })
+    }
+
+    fn read_item(
+        &self,
+        item: &KeyringItem,
+        limit: Duration,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringFailure> {
+        let item = item.clone();
+        self.in_time(limit, move |place, limits| item::read(place, &item, limits))
+    }
+
+    fn write_item(
+        &self,
+        item: &KeyringItem,
+        content: &[u8],
+        limit: Duration,
+    ) -> Result<(), KeyringFailure> {
+        // What would be lost may be the only copy of a sign-in.
+        self.failed.take();
+        let (item, content) = (item.clone(), Zeroizing::new(content.to_vec()));
+        self.in_time(limit, move |place, limits| {
+            item::write(place, &item, &content, limits)
         })
     }
 }

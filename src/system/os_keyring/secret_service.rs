@@ -11,6 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use self::bus::{Body, Bus, Failure, Method};
 use super::{Limits, SERVICE, secret};
 use crate::context::{Environment, KeyringFailure};
@@ -21,8 +23,14 @@ use crate::text::printable;
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
+const ITEM: &str = "org.freedesktop.Secret.Item";
 /// What stands for no object at all.
 const NOTHING: &str = "/";
+/// What our own items are called for people.
+const LABEL: &str = "cred-helper: key of its sessions";
+
+/// What an item is found by: names and values.
+type Attributes<'a> = [(&'a str, &'a str)];
 
 /// The bus, by its addresses.
 #[derive(Clone)]
@@ -68,12 +76,12 @@ pub(super) fn read(
     name: &str,
     limits: Limits,
 ) -> Result<Option<Secret>, KeyringFailure> {
-    let mut service = Service::connect(place, limits)?;
-    match service.read(name) {
-        // Another process may have removed what was found.
-        Err(KeyringFailure::Refused(_)) => service.read(name),
-        result => result,
-    }
+    as_text(Service::connect(place, limits)?.read(&attributes(name))?)
+}
+
+fn as_text(read: Option<Zeroizing<Vec<u8>>>) -> Result<Option<Secret>, KeyringFailure> {
+    let text = read.map(|mut bytes| secret(std::mem::take(&mut *bytes)));
+    text.transpose()
 }
 
 pub(super) fn write(
@@ -82,12 +90,12 @@ pub(super) fn write(
     value: &Secret,
     limits: Limits,
 ) -> Result<(), KeyringFailure> {
-    Service::connect(place, limits)?.write(name, value)
+    Service::connect(place, limits)?.write(LABEL, &attributes(name), value.expose().as_bytes())
 }
 
 pub(super) fn remove(place: &Place, name: &str, limits: Limits) -> Result<(), KeyringFailure> {
     let mut service = Service::connect(place, limits)?;
-    match service.find(name)? {
+    match service.find(&attributes(name))? {
         Some(item) => service.delete(&item),
         None => Ok(()),
     }
@@ -95,11 +103,11 @@ pub(super) fn remove(place: &Place, name: &str, limits: Limits) -> Result<(), Ke
 
 /// Why a secret is neither read nor kept where this is all that the bus says: what a fuzzer calls.
 pub fn decodes(said: &[u8]) -> Vec<KeyringFailure> {
-    let read = over(said, |mut service| service.read("fuzz").map(drop));
-    let written = over(said, |mut service| {
-        service.write("fuzz", &Secret::new("fuzz"))
-    });
-    [read, written]
+    let fuzz = attributes("fuzz");
+    let read = over(said, |mut service| as_text(service.read(&fuzz)?).map(drop));
+    let written = over(said, |mut service| service.write(LABEL, &fuzz, b"fuzz"));
+    let replaced = over(said, |mut service| service.set("/fuzz", b"fuzz"));
+    [read, written, replaced]
         .into_iter()
         .filter_map(Result::err)
         .collect()
@@ -126,7 +134,7 @@ fn over(
 }
 
 /// A session with the service.
-struct Service {
+pub(super) struct Service {
     bus: Bus,
     session: String,
     /// Until when a person may be asked, since the bus was connected to: a window is gone before the
@@ -135,7 +143,7 @@ struct Service {
 }
 
 impl Service {
-    fn connect(place: &Place, limits: Limits) -> Result<Self, KeyringFailure> {
+    pub(super) fn connect(place: &Place, limits: Limits) -> Result<Self, KeyringFailure> {
         let bus = Bus::connect(&place.0, limits.whole).map_err(failure)?;
         Self::over(bus, limits.prompt)
     }
@@ -170,17 +178,38 @@ impl Service {
         self.bus.call(method, body).map_err(failure)
     }
 
-    fn read(&mut self, name: &str) -> Result<Option<Secret>, KeyringFailure> {
-        match self.find(name)? {
+    /// What the item with these attributes holds.
+    pub(super) fn read(
+        &mut self,
+        attributes: &Attributes<'_>,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringFailure> {
+        match self.read_once(attributes) {
+            // Another process may have removed what was found.
+            Err(KeyringFailure::Refused(_)) => self.read_once(attributes),
+            result => result,
+        }
+    }
+
+    fn read_once(
+        &mut self,
+        attributes: &Attributes<'_>,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringFailure> {
+        match self.find(attributes)? {
             Some(item) => self.get(&item).map(Some),
             None => Ok(None),
         }
     }
 
-    fn write(&mut self, name: &str, value: &Secret) -> Result<(), KeyringFailure> {
+    /// Makes an item where new ones are made, in place of one with these attributes.
+    pub(super) fn write(
+        &mut self,
+        label: &str,
+        attributes: &Attributes<'_>,
+        value: &[u8],
+    ) -> Result<(), KeyringFailure> {
         let collection = self.collection()?;
         self.unlock(&collection)?;
-        self.create(&collection, name, value)
+        self.create(&collection, label, attributes, value)
     }
 
     /// The collection for new secrets.
@@ -228,9 +257,12 @@ impl Service {
         self.complete(&prompt)
     }
 
-    /// The secret of that name, unlocked.
-    fn find(&mut self, name: &str) -> Result<Option<String>, KeyringFailure> {
-        let (unlocked, locked) = self.search(name)?;
+    /// The first item with these attributes, unlocked.
+    pub(super) fn find(
+        &mut self,
+        attributes: &Attributes<'_>,
+    ) -> Result<Option<String>, KeyringFailure> {
+        let (unlocked, locked) = self.search(attributes)?;
         if let Some(item) = unlocked.into_iter().next() {
             return Ok(Some(item));
         }
@@ -248,43 +280,48 @@ impl Service {
             return Ok(None);
         }
         self.unlock(&collection)?;
-        Ok(self.search(name)?.0.into_iter().next())
+        Ok(self.search(attributes)?.0.into_iter().next())
     }
 
-    /// What is there of that name, unlocked and locked.
-    fn search(&mut self, name: &str) -> Result<(Vec<String>, Vec<String>), KeyringFailure> {
-        let body = Body::default().texts(&attributes(name));
+    /// What is there with these attributes, unlocked and locked.
+    fn search(
+        &mut self,
+        attributes: &Attributes<'_>,
+    ) -> Result<(Vec<String>, Vec<String>), KeyringFailure> {
+        let body = Body::default().texts(attributes);
         let answer = of_service(&mut self.bus, "SearchItems", body)?;
         let mut values = answer.values("aoao").map_err(failure)?;
         let unlocked = values.paths().map_err(failure)?;
         Ok((unlocked, values.paths().map_err(failure)?))
     }
 
-    fn get(&mut self, item: &str) -> Result<Secret, KeyringFailure> {
+    fn get(&mut self, item: &str) -> Result<Zeroizing<Vec<u8>>, KeyringFailure> {
         let body = Body::default().path(&self.session);
-        let interface = "org.freedesktop.Secret.Item";
-        let answer = self.call(item, interface, "GetSecret", body)?;
+        let answer = self.call(item, ITEM, "GetSecret", body)?;
         let mut values = answer.values("(oayays)").map_err(failure)?;
         values.align(8).map_err(failure)?;
         values.path().map_err(failure)?;
         values.bytes().map_err(failure)?;
-        let mut bytes = values.bytes().map_err(failure)?;
-        secret(std::mem::take(&mut *bytes))
+        values.bytes().map_err(failure)
+    }
+
+    /// Replaces what an item holds.
+    pub(super) fn set(&mut self, item: &str, value: &[u8]) -> Result<(), KeyringFailure> {
+        let body = Body::default().secret(&self.session, value);
+        self.call(item, ITEM, "SetSecret", body).map(drop)
     }
 
     fn create(
         &mut self,
         collection: &str,
-        name: &str,
-        value: &Secret,
+        label: &str,
+        attributes: &Attributes<'_>,
+        value: &[u8],
     ) -> Result<(), KeyringFailure> {
         let is_replaced = true;
         let body = Body::default()
-            .properties(
-                &format!("{SERVICE}: key of its sessions"),
-                &attributes(name),
-            )
-            .secret(&self.session, value.expose().as_bytes())
+            .properties(label, attributes)
+            .secret(&self.session, value)
             .boolean(is_replaced);
         let interface = "org.freedesktop.Secret.Collection";
         let answer = self.call(collection, interface, "CreateItem", body)?;
@@ -295,8 +332,7 @@ impl Service {
     }
 
     fn delete(&mut self, item: &str) -> Result<(), KeyringFailure> {
-        let interface = "org.freedesktop.Secret.Item";
-        let answer = self.call(item, interface, "Delete", Body::default())?;
+        let answer = self.call(item, ITEM, "Delete", Body::default())?;
         let prompt = answer.values("o").and_then(|mut values| values.path());
         self.complete(&prompt.map_err(failure)?)
     }
@@ -362,6 +398,9 @@ fn failure(failure: Failure) -> KeyringFailure {
         Failure::Broken(reason) => return KeyringFailure::Refused(reason),
         Failure::Garbled => {
             return KeyringFailure::Refused("its answer cannot be read".to_owned());
+        }
+        Failure::TooLong => {
+            return KeyringFailure::Refused("more than 16 MiB are in one item".to_owned());
         }
         Failure::Said(name, reason) => (name, reason),
     };
