@@ -135,7 +135,8 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
     (
         "session",
-        "msal: the cache of MSAL in which the sign-in lives, shared with the programs that use it",
+        "msal, secret_service: the cache of MSAL in which the sign-in lives, shared with the programs \
+         that use it",
     ),
     (
         "tls",
@@ -186,7 +187,7 @@ pub struct Profile {
     /// The tools that may use it.
     pub tools: Option<Vec<String>>,
     /// The cache of MSAL that the sign-in lives in.
-    pub msal: Option<PathBuf>,
+    pub msal: Option<session::Cache>,
 }
 
 /// What a tool gets for a profile's token.
@@ -291,8 +292,8 @@ impl Profile {
         if self.grant.knows_profile() {
             identity.push(("profile", self.name.clone()));
         }
-        if let Some(file) = &self.msal {
-            identity.push(("msal", file.display().to_string()));
+        if let Some(cache) = &self.msal {
+            identity.extend(cache.identity());
         }
         identity
     }
@@ -309,7 +310,7 @@ impl Profile {
         let sharing = self
             .msal
             .as_ref()
-            .and_then(|file| session::sharing(self, file));
+            .and_then(|cache| session::sharing(self, cache));
         match sharing {
             Some(sharing) => own.shared(sharing),
             None => own,
@@ -429,12 +430,7 @@ impl Profile {
         .filter_map(|(key, path)| Some((key.to_owned(), path?.display().to_string().into())))
         .collect();
         put("tls", (!tls.is_empty()).then(|| tls.into()));
-        let session = msal.iter().map(|file| {
-            let file = file.display().to_string();
-            ("msal".to_owned(), file.into())
-        });
-        let session: toml::Table = session.collect();
-        put("session", (!session.is_empty()).then(|| session.into()));
+        put("session", msal.as_ref().map(|cache| cache.to_toml().into()));
         table
     }
 }

@@ -1,34 +1,83 @@
-//! Where a profile's sign-in lives, if not in our own store: `session = { msal = "FILE" }`.
+//! Where a profile's sign-in lives, if not in our own store: `session = { msal = "FILE" }`, and where the
+//! cache is not that file, `secret_service = { … }` beside it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Profile;
 use super::file::Keys;
 use crate::claims;
+use crate::context::KeyringItem;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::grant::Asks;
 use crate::oauth::client::Authority;
 use crate::oauth::entra;
-use crate::store::msal::Sharing;
+use crate::store::msal::{Item, Sharing};
 
 /// What a client says it can do that can answer a claims challenge (Entra).
 const CP1: &str = "CP1";
 
-/// Reads the table: the path of MSAL's cache.
+/// A cache of MSAL that a profile names.
+#[derive(Debug)]
+pub struct Cache {
+    /// The cache, or the file that tells of its changes.
+    pub file: PathBuf,
+    /// Where it lies, if not in the file.
+    pub item: Option<Item>,
+}
+
+impl Cache {
+    /// What tells it from others.
+    pub(super) fn identity(&self) -> Vec<(&'static str, String)> {
+        let mut identity = vec![("msal", self.file.display().to_string())];
+        if let Some(Item { keyring, .. }) = &self.item {
+            identity.push(("secret_service", keyring.schema.clone()));
+            let attributes = keyring.attributes.iter();
+            let attributes = attributes.map(|(name, value)| format!("{name}={value}"));
+            identity.extend(attributes.map(|attribute| ("secret_service", attribute)));
+        }
+        identity
+    }
+
+    /// The table that says so.
+    pub(super) fn to_toml(&self) -> toml::Table {
+        let mut table = toml::Table::new();
+        table.insert("msal".to_owned(), self.file.display().to_string().into());
+        if let Some(Item { keyring, is_base64 }) = &self.item {
+            let attributes = keyring.attributes.iter();
+            let attributes: toml::Table = attributes
+                .map(|(name, value)| (name.clone(), value.clone().into()))
+                .collect();
+            let item: toml::Table = [
+                ("schema", keyring.schema.clone().into()),
+                ("attributes", attributes.into()),
+                ("label", keyring.label.clone().into()),
+                ("base64", (*is_base64).into()),
+            ]
+            .map(|(key, value): (&str, toml::Value)| (key.to_owned(), value))
+            .into_iter()
+            .collect();
+            table.insert("secret_service".to_owned(), item.into());
+        }
+        table
+    }
+}
+
+/// Reads the table: MSAL's cache.
 pub(super) fn read(
     keys: &mut Keys<'_, '_>,
     asks: Option<Asks>,
     authority: Option<&Authority>,
-) -> Option<PathBuf> {
+) -> Option<Cache> {
     let found = keys.find("session")?;
     let dpop = keys.boolean("dpop") == Some(true);
     if let Some(problem) = problem(asks, authority, dpop) {
         keys.complain(found, "session", problem);
     }
-    let file = keys.table("session", |keys| {
-        keys.only(["msal"]);
-        keys.path("msal")
+    let (file, item) = keys.table("session", |keys| {
+        keys.only(["msal", "secret_service"]);
+        (keys.path("msal"), read_item(keys))
     })?;
     if file.is_none() {
         keys.complain(
@@ -37,7 +86,60 @@ pub(super) fn read(
             "it names no cache: write `session = { msal = \"FILE\" }`",
         );
     }
-    file
+    Some(Cache { file: file?, item })
+}
+
+/// Reads what an item of the Secret Service is found by.
+fn read_item(keys: &mut Keys<'_, '_>) -> Option<Item> {
+    /// What the libraries of MSAL call their own.
+    const LABEL: &str = "MSALCache";
+    let found = keys.find("secret_service")?;
+    let (item, has_schema) = keys.table("secret_service", |keys| {
+        keys.only(["schema", "attributes", "label", "base64"]);
+        let attributes = keys.table("attributes", read_attributes);
+        let item = Item {
+            keyring: KeyringItem {
+                schema: text(keys, "schema").unwrap_or_default(),
+                attributes: attributes.unwrap_or_default(),
+                label: text(keys, "label").unwrap_or_else(|| LABEL.to_owned()),
+            },
+            is_base64: keys.boolean("base64").unwrap_or(false),
+        };
+        (item, keys.find("schema").is_some())
+    })?;
+    if !has_schema {
+        let problem = "it names no `schema`, which an item is found by";
+        keys.complain(found, "secret_service", problem);
+    }
+    Some(item)
+}
+
+fn read_attributes(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
+    let mut attributes = BTreeMap::new();
+    for name in keys.names() {
+        if let Some(value) = text(keys, name) {
+            attributes.insert(name.to_owned(), value);
+        }
+        let problem = match name {
+            "xdg:schema" => "it is what `schema` says",
+            _ if name.contains(char::is_control) => "its name holds a control character",
+            _ => continue,
+        };
+        if let Some(found) = keys.find(name) {
+            keys.complain(found, name, problem);
+        }
+    }
+    attributes
+}
+
+/// A text as the bus of a desktop takes it.
+fn text(keys: &mut Keys<'_, '_>, key: &str) -> Option<String> {
+    let (text, found) = keys.text(key)?;
+    if text.contains(char::is_control) {
+        keys.complain(found, key, "it holds a control character");
+        return None;
+    }
+    Some(text)
 }
 
 /// What keeps a profile's sign-in from lying in a cache of MSAL.
@@ -82,7 +184,11 @@ fn depth(issuer: &Endpoint) -> usize {
 /// Whether the tokens of a cache were asked for with `CP1`, where its name tells.
 fn has_cp1(file: &Path) -> Option<bool> {
     let name = file.file_name()?.to_str()?;
-    let of_azure_cli = ["msal_token_cache.json", "msal_token_cache.bin"];
+    let of_azure_cli = [
+        "msal_token_cache.json",
+        "msal_token_cache.bin",
+        "msal_token_cache.sig",
+    ];
     if of_azure_cli.contains(&name) || name.ends_with(".cae") {
         Some(true)
     } else if name.ends_with(".nocae") {
@@ -92,8 +198,17 @@ fn has_cp1(file: &Path) -> Option<bool> {
     }
 }
 
-/// What of `file` a profile shares.
-pub(super) fn sharing(profile: &Profile, file: &Path) -> Option<Sharing> {
+/// What of a cache a profile shares.
+pub(super) fn sharing(profile: &Profile, cache: &Cache) -> Option<Sharing> {
+    let item = cache.item.clone();
+    Some(Sharing {
+        item,
+        ..sharing_of(profile, &cache.file)?
+    })
+}
+
+/// The same of `file`.
+fn sharing_of(profile: &Profile, file: &Path) -> Option<Sharing> {
     let (authority, authority_type) = match &profile.client.authority {
         Authority::Entra(authority) | Authority::Issuer(authority) => (authority, "MSSTS"),
         Authority::Adfs(authority) => (authority, "ADFS"),
@@ -106,6 +221,7 @@ pub(super) fn sharing(profile: &Profile, file: &Path) -> Option<Sharing> {
     let is_plain = profile.claims.is_none();
     Some(Sharing {
         file: file.to_owned(),
+        item: None,
         client_id: profile.client.client_id.clone(),
         hosts: entra::hosts(authority),
         realm: realm(authority),
@@ -132,7 +248,7 @@ pub(super) fn copying(profile: &Profile, file: &Path) -> Result<Sharing, Error> 
         let message = format!("the sign-in of profile `{name}` lies in a cache of MSAL already");
         return Err(Error::new(ErrorKind::Config, message).because(format!(
             "`session` of the profile names `{}`",
-            own.display()
+            own.file.display()
         )));
     }
     let problem = problem(
@@ -140,7 +256,7 @@ pub(super) fn copying(profile: &Profile, file: &Path) -> Result<Sharing, Error> 
         Some(&client.authority),
         client.dpop,
     );
-    match (problem, sharing(profile, file)) {
+    match (problem, sharing_of(profile, file)) {
         (None, Some(sharing)) => Ok(sharing),
         (Some(problem), _) => Err(refused(problem)),
         (None, None) => Err(refused("it has no `authority`")),
@@ -182,6 +298,7 @@ mod tests {
     fn some_caches_tell_by_their_name_whether_tokens_can_be_challenged() {
         for (path, expected) in [
             ("/home/ada/.azure/msal_token_cache.json", Some(true)),
+            ("/home/ada/.azure/msal_token_cache.sig", Some(true)),
             ("/home/ada/.IdentityService/msal.cache.cae", Some(true)),
             ("/home/ada/.IdentityService/msal.cache.nocae", Some(false)),
             ("/home/ada/.IdentityService/msal.cache", None),

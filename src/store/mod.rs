@@ -476,7 +476,7 @@ impl SessionStore {
         let with = own.seal_with(context)?;
         let reservation = own.file.prove_writable()?;
         let msal = self.msal.as_ref();
-        let msal = msal.map(|msal| msal.prove_writable()).transpose()?;
+        let msal = msal.map(|msal| msal.prove_writable(context)).transpose()?;
         Ok(Proof {
             reservation,
             with,

@@ -117,6 +117,7 @@ mod unix {
     pub(crate) mod msal_change;
     mod msal_copy;
     pub(crate) mod msal_crowd;
+    mod msal_keyring;
     pub(crate) mod msal_killed;
     pub(crate) mod msal_lock;
     pub(crate) mod nuget_ground;

@@ -40,7 +40,8 @@ impl Shared {
         Self::of(at_once(), keys)
     }
 
-    fn of(settings: Settings, keys: &str) -> Option<Self> {
+    /// The same with these keys alone.
+    pub(crate) fn of(settings: Settings, keys: &str) -> Option<Self> {
         let extensions = Path::new(env!("CARGO_TARGET_TMPDIR")).join("msal-extensions");
         let msal = msal()?;
         if !extensions.join("msal_extensions").is_dir() {
@@ -67,19 +68,24 @@ impl Shared {
 
     /// MSAL Python, about to do these steps.
     pub(crate) fn python(&self, steps: &[&str]) -> Command {
-        let mut command = self.script("shared_cache.py");
+        self.by("python3", steps)
+    }
+
+    /// The same in this Python.
+    pub(crate) fn by(&self, python: &str, steps: &[&str]) -> Command {
+        let mut command = self.script(python, "shared_cache.py");
         command.arg(self.file()).args(steps);
         command
     }
 
     /// MSAL Python, about to load the caches that it is told.
     pub(crate) fn loader(&self) -> Command {
-        self.script("load.py")
+        self.script("python3", "load.py")
     }
 
-    fn script(&self, name: &str) -> Command {
+    fn script(&self, python: &str, name: &str) -> Command {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/msal"));
-        let mut command = Command::new("python3");
+        let mut command = Command::new(python);
         self.scene.sandbox.prepare(&mut command);
         command
             .env("PYTHONPATH", &self.path)
@@ -91,14 +97,7 @@ impl Shared {
 
     /// What each step of MSAL's gave.
     pub(crate) fn msal(&self, steps: &[&str]) -> Vec<Value> {
-        let output = self.python(steps).output().expect("python3 starts");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        let lines = String::from_utf8(output.stdout).expect("it prints text");
-        let lines = lines.lines();
-        lines
-            .map(|line| serde_json::from_str(line).expect("each line is JSON"))
-            .collect()
+        gave(self.python(steps))
     }
 
     /// The cache.
@@ -138,6 +137,18 @@ impl Shared {
         fs::write(self.file(), cache).expect("the cache can be written");
         private(&self.file());
     }
+}
+
+/// What each step of a Python gave.
+pub(crate) fn gave(mut python: Command) -> Vec<Value> {
+    let output = python.output().expect("python3 starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let lines = String::from_utf8(output.stdout).expect("it prints text");
+    let lines = lines.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect()
 }
 
 #[test]
@@ -416,6 +427,7 @@ fn a_session_that_cannot_be_shared_is_a_mistake_with_its_place() {
     let profile = "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"demo\"]\n";
     let authority = "authority = \"https://issuer.example\"\n";
     let session = "session = { msal = \"cache.json\" }\n";
+    let item = "session = { msal = \"c\", secret_service = { schema = \"s\",";
     for (keys, line, problem) in [
         (
             format!("{authority}session = {{}}\n"),
@@ -431,6 +443,38 @@ fn a_session_that_cannot_be_shared_is_a_mistake_with_its_place() {
             format!("{authority}session = {{ msal = \"c\", file = \"c\" }}\n"),
             5,
             "`profiles.api.session.file`",
+        ),
+        (
+            format!(
+                "{authority}session = {{ msal = \"c\", secret_service = {{ label = \"a\" }} }}\n"
+            ),
+            5,
+            "`profiles.api.session.secret_service`: it names no `schema`",
+        ),
+        (
+            format!("{authority}{item} label = \"a\\u0007\" }} }}\n"),
+            5,
+            "`profiles.api.session.secret_service.label`: it holds a control character",
+        ),
+        (
+            format!("{authority}{item} key = \"a\" }} }}\n"),
+            5,
+            "unknown key `profiles.api.session.secret_service.key`",
+        ),
+        (
+            format!("{authority}{item} attributes = {{ a = 1 }} }} }}\n"),
+            5,
+            "`profiles.api.session.secret_service.attributes.a`: it is an integer",
+        ),
+        (
+            format!("{authority}{item} attributes = {{ \"xdg:schema\" = \"b\" }} }} }}\n"),
+            5,
+            "it is what `schema` says",
+        ),
+        (
+            format!("{authority}{item} attributes = {{ \"a\\n\" = \"b\" }} }} }}\n"),
+            5,
+            "its name holds a control character",
         ),
         (
             format!("{authority}{session}grant = \"client_credentials\"\n"),

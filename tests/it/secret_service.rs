@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -42,7 +42,7 @@ pub(crate) struct Bus {
 
 impl Bus {
     /// A bus without a keyring.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut bus = Self {
             directory: tempfile::tempdir().expect("a directory"),
             daemon: None,
@@ -219,13 +219,34 @@ impl Bus {
 
     /// What `secret-tool` finds of the program's.
     pub(crate) fn found(&self) -> String {
-        let words = ["search", "--all", "--unlock", "application", "cred-helper"];
-        let output = self.command("secret-tool").args(words).output();
-        let output = output.expect("secret-tool starts");
+        self.search(&["application", "cred-helper"])
+    }
+
+    /// What it finds with these attributes.
+    pub(crate) fn search(&self, attributes: &[&str]) -> String {
+        let words = [&["search", "--all", "--unlock"], attributes].concat();
+        let output = self.run_secret_tool(&words, "");
         // It tells attributes on stderr.
         [output.stdout, output.stderr]
             .map(|text| String::from_utf8(text).expect("it is UTF-8"))
             .concat()
+    }
+
+    /// What `secret-tool` prints, with that typed in.
+    pub(crate) fn secret_tool(&self, words: &[&str], typed: &str) -> String {
+        let output = self.run_secret_tool(words, typed);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("it is UTF-8")
+    }
+
+    fn run_secret_tool(&self, words: &[&str], typed: &str) -> Output {
+        let file = self.directory.path().join("typed");
+        fs::write(&file, typed).expect("it can be written");
+        let mut command = self.command("secret-tool");
+        command
+            .args(words)
+            .stdin(fs::File::open(file).expect("it was written"));
+        command.output().expect("secret-tool starts")
     }
 }
 
@@ -294,16 +315,7 @@ impl Ground {
 
     /// What `secret-tool` prints, with that typed in.
     pub(crate) fn secret_tool(&self, words: &[&str], attributes: [&str; 4], typed: &str) -> String {
-        let file = self.bus.directory.path().join("typed");
-        fs::write(&file, typed).expect("it can be written");
-        let mut command = self.bus.command("secret-tool");
-        command
-            .args(words)
-            .args(attributes)
-            .stdin(fs::File::open(file).expect("it was written"));
-        let output = command.output().expect("secret-tool starts");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("it is UTF-8")
+        self.bus.secret_tool(&[words, &attributes].concat(), typed)
     }
 
     /// Fails if a token can be read in a file of the state directory; how many files there are.

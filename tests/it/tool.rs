@@ -267,6 +267,12 @@ pub(crate) const SECRET_TOOL: Tool = Tool {
     install: "apt-get install --no-install-recommends libsecret-tools",
 };
 
+/// What MSAL's extensions for Python reach a Secret Service with, in the distribution's own Python.
+pub(crate) const PYGOBJECT: Tool = Tool {
+    command: "PyGObject with libsecret",
+    install: "apt-get install --no-install-recommends python3-gi gir1.2-secret-1",
+};
+
 /// What people look into the kernel's keyrings with.
 pub(crate) const KEYCTL: Tool = Tool {
     command: "keyctl",

@@ -1,15 +1,17 @@
-"""MSAL Python and its extensions at a cache in a file, as other programs have one. Each word is a step,
-and each line that is printed is its result in JSON. `rewrite` goes on until stdin ends.
+"""MSAL Python and its extensions at a cache in a file, as other programs have one; where SCHEMA is set, in
+the Secret Service, and the file tells of its changes. Each word is a step, and each line that is printed
+is its result in JSON. `rewrite` goes on until stdin ends.
 
     python3 shared_cache.py ORIGIN TENANT CLIENT FILE STEP...
 """
 
 import json
+import os
 import select
 import sys
 
 import msal
-from msal_extensions import FilePersistence, PersistedTokenCache
+from msal_extensions import FilePersistence, LibsecretPersistence, PersistedTokenCache
 
 from loopback import Loopback, checked
 
@@ -17,12 +19,17 @@ HERE = "https://127.0.0.1"
 SCOPES = ["User.Read"]
 origin, tenant, client, file = sys.argv[1:5]
 
+schema = os.environ.get("SCHEMA")
+if schema:
+    persistence = LibsecretPersistence(file, schema, {"type": "Token cache"})
+else:
+    persistence = FilePersistence(file)
 application = msal.PublicClientApplication(
     client,
     authority=f"{HERE}/{tenant}",
     instance_discovery=False,
     http_client=Loopback(origin, tenant, HERE),
-    token_cache=PersistedTokenCache(FilePersistence(file)),
+    token_cache=PersistedTokenCache(persistence),
 )
 
 

@@ -1,9 +1,9 @@
 """A Secret Service that does what no real one should, on the session bus of a test.
 
-    python3 service.py ADDRESS LOG locked|refusing
+    python3 service.py ADDRESS LOG locked|refusing|FILE
 
-`locked` has one collection, and a prompt that nobody answers; `refusing` lets nobody in. LOG gets a line
-for each method that is called.
+`locked` has one collection, and a prompt that nobody answers; `refusing` lets nobody in. Else it has one
+item, which holds what FILE holds, and cannot be changed. LOG gets a line for each method that is called.
 """
 
 import sys
@@ -13,6 +13,7 @@ from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import open_dbus_connection
 
 COLLECTION = "/org/freedesktop/secrets/collection/only"
+ITEM = f"{COLLECTION}/1"
 PROMPT = "/org/freedesktop/secrets/prompt/1"
 
 address, log, mode = sys.argv[1:]
@@ -31,7 +32,12 @@ def answer(message, method):
         case "Get":
             return new_method_return(message, "v", (("b", mode == "locked"),))
         case "SearchItems" if mode != "refusing":
-            return new_method_return(message, "aoao", ([], []))
+            items = [ITEM] if mode != "locked" else []
+            return new_method_return(message, "aoao", (items, []))
+        case "GetSecret" if mode != "refusing":
+            with open(mode, "rb") as file:
+                secret = ("/session", b"", file.read(), "text/plain")
+            return new_method_return(message, "(oayays)", (secret,))
         case "Unlock":
             return new_method_return(message, "aoo", ([], PROMPT))
         case "Prompt":

@@ -7,6 +7,7 @@
 
 pub mod copy;
 mod document;
+mod item;
 pub mod lock;
 mod shape;
 mod view;
@@ -20,6 +21,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 use self::document::Document;
+pub use self::item::Item;
 use super::file::refuse;
 use super::replacement::{Replaceable, Reservation};
 use super::session::Session;
@@ -35,8 +37,10 @@ const GRANT: &str = "msal";
 /// Which rows of which cache are shared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sharing {
-    /// The cache.
+    /// The cache, or the file that tells of its changes.
     pub file: PathBuf,
+    /// Where it lies, if not in the file.
+    pub item: Option<Item>,
     /// The client.
     pub client_id: String,
     /// The host of the authority, and every other name that it has.
@@ -63,8 +67,8 @@ pub struct MsalCache {
     before: Mutex<Session>,
 }
 
-/// The cache was proved to be writable.
-pub struct Proof(Reservation);
+/// The cache was proved to be writable; where it is a file, with room for the next.
+pub struct Proof(Option<Reservation>);
 
 /// The lock of MSAL's extensions is held.
 #[derive(Debug)]
@@ -91,6 +95,18 @@ enum Found {
     Text(Zeroizing<String>),
     /// Why it is none that can be read.
     Unreadable(String),
+}
+
+impl Found {
+    /// What `take` makes of it.
+    fn taken_by<T>(self, take: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
+        match self {
+            Self::Nothing | Self::Empty => take("{}"),
+            Self::Text(text) => take(&text),
+            Self::Changing => Err("it is written again and again".to_owned()),
+            Self::Unreadable(reason) => Err(reason),
+        }
+    }
 }
 
 impl MsalCache {
@@ -185,14 +201,17 @@ impl MsalCache {
 
     /// The error for a cache that is none of JSON.
     pub(super) fn unusable(&self, reason: &str) -> Error {
-        let path = self.sharing.file.display();
+        let what = match &self.sharing.item {
+            None => format!("`{}`", self.sharing.file.display()),
+            Some(item) => format!("the item `{}` of the keyring", item.keyring.schema),
+        };
         Error::new(
             ErrorKind::Store,
-            format!("`{path}` cannot be shared: {reason}"),
+            format!("{what} cannot be shared: {reason}"),
         )
         .hint(
             "it is untouched; see whether the program that it belongs to can read it, or name \
-             another file in `session` of the profile",
+             another one in `session` of the profile",
         )
     }
 
@@ -211,22 +230,18 @@ impl MsalCache {
         ];
         /// For how long can one be written again and again?
         const LONGEST: Duration = Duration::from_secs(5);
+        if let Some(item) = &self.sharing.item {
+            // It is written at once.
+            return Ok(text_of(&item.read(context)?).taken_by(take));
+        }
         let began = context.clock.monotonic();
         let mut pauses = PAUSES.iter();
         let mut seen = None;
         loop {
             let (found, stamp) = self.look()?;
-            let (taken, is_sure) = match found {
-                Found::Nothing => return Ok(take("{}")),
-                Found::Text(text) => {
-                    let taken = take(&text);
-                    let is_sure = taken.is_ok();
-                    (taken, is_sure)
-                }
-                Found::Empty => (take("{}"), false),
-                Found::Unreadable(reason) => (Err(reason), false),
-                Found::Changing => (Err("it is written again and again".to_owned()), false),
-            };
+            let is_certain = matches!(found, Found::Nothing | Found::Text(_));
+            let taken = found.taken_by(&mut take);
+            let is_sure = is_certain && taken.is_ok();
             let pause = pauses.next();
             let is_settled = pause.is_none() && seen == Some(stamp);
             let waited = context.clock.monotonic().saturating_sub(began);
@@ -278,8 +293,14 @@ impl MsalCache {
     }
 
     /// Proves that the cache can be written, before a refresh token is spent.
-    pub(super) fn prove_writable(&self) -> Result<Proof, Error> {
-        let proved = self.replaceable().prove_writable();
+    pub(super) fn prove_writable(&self, context: &Context<'_>) -> Result<Proof, Error> {
+        let proved = match &self.sharing.item {
+            None => self.replaceable().prove_writable().map(Some),
+            Some(item) => {
+                item.prove_writable(context)?;
+                self.tell_of_change(context.clock.now()).map(|()| None)
+            }
+        };
         proved.map(Proof).map_err(|error| {
             self.unwritable(&error)
                 .hint("mend the disk or its permissions; the sign-in was not touched")
@@ -288,12 +309,12 @@ impl MsalCache {
 
     /// MSAL's extensions read a cache again when it is newer than what they have read. Whoever has read
     /// the one before between our write and our rename takes theirs for newer, and would write it back.
-    fn tell_of_change(&self, now: Timestamp) {
+    fn tell_of_change(&self, now: Timestamp) -> io::Result<()> {
         let seconds = u64::try_from(now.0.saturating_add(1)).unwrap_or_default();
         let time = UNIX_EPOCH + Duration::from_secs(seconds);
-        let file = fs::OpenOptions::new().write(true).open(self.target());
-        // Where that cannot be told, they have read it a moment ago at worst.
-        drop(file.and_then(|file| file.set_modified(time)));
+        let mut options = platform::private_file();
+        options.write(true).create(true).truncate(false);
+        options.open(self.target())?.set_modified(time)
     }
 
     fn unwritable(&self, error: &io::Error) -> Error {
@@ -310,6 +331,40 @@ impl MsalCache {
             format!("the lock of MSAL's cache `{path}` was removed while it was held"),
         )
         .hint("try again; see which program removes it")
+    }
+
+    /// The error if what somebody else has written meanwhile would be lost.
+    fn check(&self, guard: &Guard) -> Result<(), Error> {
+        match guard.is_intact() {
+            true => Ok(()),
+            false => Err(self.unguarded()),
+        }
+    }
+
+    fn replace(&self, text: &str, proof: Option<Proof>, guard: &Guard) -> Result<(), Error> {
+        let reservation = proof.and_then(|Proof(reservation)| reservation);
+        let replaceable = self.replaceable();
+        let prepared = replaceable
+            .prepare(text.as_bytes(), reservation)
+            .map_err(|error| self.unwritable(&error))?;
+        self.check(guard)?;
+        replaceable
+            .commit(prepared)
+            .map_err(|error| self.unwritable(&error))
+    }
+
+    /// The same in the keyring. Whoever is killed in it has told of it before: others would write back what
+    /// they have read until then.
+    fn replace_in(
+        &self,
+        item: &Item,
+        text: &str,
+        guard: &Guard,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        drop(self.tell_of_change(context.clock.now()));
+        self.check(guard)?;
+        item.write(text, context)
     }
 
     /// Writes what the session has that the cache has not, and returns what is to be kept beside it.
@@ -334,19 +389,12 @@ impl MsalCache {
         if let Some(written) = written.map_err(|reason| self.unusable(&reason))? {
             // MSAL for Python and for Go read no file that begins with a mark.
             let written = written.trim_start_matches('\u{feff}');
-            let reservation = proof.map(|Proof(reservation)| reservation);
-            let replaceable = self.replaceable();
-            let prepared = replaceable
-                .prepare(written.as_bytes(), reservation)
-                .map_err(|error| self.unwritable(&error))?;
-            // What somebody else has written meanwhile is not in it.
-            if !guard.is_intact() {
-                return Err(self.unguarded());
+            match &self.sharing.item {
+                None => self.replace(written, proof, guard)?,
+                Some(item) => self.replace_in(item, written, guard, context)?,
             }
-            replaceable
-                .commit(prepared)
-                .map_err(|error| self.unwritable(&error))?;
-            self.tell_of_change(now);
+            // Where that cannot be told, they have read it a moment ago at worst.
+            drop(self.tell_of_change(now));
         }
         // If what follows is tried again, this is not done twice.
         self.remember(session);
@@ -402,7 +450,8 @@ pub fn decodes(bytes: &[u8]) -> Result<[Zeroizing<String>; 3], String> {
         writes: true,
         ..Sharing::default()
     };
-    let text = match text_of(bytes) {
+    let (bytes, _) = item::decode(Zeroizing::new(bytes.to_vec()));
+    let text = match text_of(&bytes) {
         Found::Text(text) => text,
         Found::Nothing | Found::Empty | Found::Changing => Zeroizing::new("{}".to_owned()),
         Found::Unreadable(reason) => return Err(reason),
