@@ -96,7 +96,9 @@ pub fn status(
         grant: profile.grant_name.to_owned(),
         seal: None,
         unsealed_because: None,
-        msal: store.shared_cache().map(|path| path.display().to_string()),
+        msal: store
+            .shared_cache()
+            .map(|cache| cache.path().display().to_string()),
         urls: profile
             .urls
             .iter()

@@ -252,8 +252,8 @@ impl SessionStore {
     }
 
     /// The cache of MSAL that the tokens lie in.
-    pub fn shared_cache(&self) -> Option<&Path> {
-        self.msal.as_ref().map(|msal| msal.path())
+    pub fn shared_cache(&self) -> Option<&MsalCache> {
+        self.msal.as_deref()
     }
 
     /// How long a lock is waited for.

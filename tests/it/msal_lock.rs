@@ -11,7 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use cred_helper::context::{Clock, Context};
 use cred_helper::error::{Error, ErrorKind};
-use cred_helper::store::msal::lock::{MsalGuard, acquire};
+use cred_helper::store::msal::lock::{Lying, MsalGuard, acquire, look};
 use cred_helper::system::clock::SystemClock;
 use serde_json::json;
 
@@ -331,6 +331,19 @@ fn a_file_that_is_left_behind_is_waited_for_as_long_as_somebody_could_need_it() 
         let (_directory, cache, lock) = place();
         fs::write(&lock, content).unwrap();
         set_age(&lock, *age);
+        let is_nobody_s = matches!(expected, Some(expected) if *expected.end() < 10);
+        let lies = look(&cache, &World::without_terminal().context()).unwrap();
+        assert_eq!(
+            matches!(lies, Some(Lying::LeftBehind(..))),
+            is_nobody_s,
+            "{content}, {age}: {lies:?}"
+        );
+        assert_eq!(
+            matches!(lies, Some(Lying::Held(_))),
+            !is_nobody_s,
+            "{content}, {age}: {lies:?}"
+        );
+        assert_eq!(fs::read(&lock).unwrap(), content.as_bytes());
         let world = World::without_terminal();
         let limit = Duration::from_secs(if expected.is_some() { 20 } else { 2 });
         let result = acquire(&cache, limit, &world.context());

@@ -35,12 +35,9 @@ pub struct Client {
 /// # Errors
 /// `store`, for a file that is no cache, or cannot be read.
 pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error> {
-    let cache = existing(Sharing {
-        file: file.to_owned(),
-        ..Sharing::default()
-    })?;
+    let cache = existing(MsalCache::at(file))?;
     cache
-        .make_of(context, of_document)?
+        .clients(context)?
         .map_err(|reason| cache.unusable(&reason))
 }
 
@@ -50,7 +47,7 @@ pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error>
 /// # Errors
 /// `store`, for a file that is no cache, or cannot be read.
 pub fn accounts(sharing: Sharing, context: &Context<'_>) -> Result<Vec<AccountRow>, Error> {
-    let cache = existing(sharing)?;
+    let cache = existing(MsalCache::new(sharing))?;
     let composed = cache.compose(&Session::default(), context)?;
     let session = composed.map_err(|reason| cache.unusable(&reason))?;
     let mut accounts = session.accounts;
@@ -103,8 +100,7 @@ pub fn add(
 }
 
 /// The cache, if there is one.
-fn existing(sharing: Sharing) -> Result<MsalCache, Error> {
-    let cache = MsalCache::new(sharing);
+fn existing(cache: MsalCache) -> Result<MsalCache, Error> {
     let path = cache.path();
     if path.exists() {
         return Ok(cache);
@@ -114,7 +110,7 @@ fn existing(sharing: Sharing) -> Result<MsalCache, Error> {
         .hint("name the file in which a program with MSAL keeps its sign-ins; `cred-helper doctor` knows where some have it"))
 }
 
-fn of_document(document: &Document<'_>) -> Vec<Client> {
+pub(super) fn of_document(document: &Document<'_>) -> Vec<Client> {
     let mut clients: Vec<Client> = Vec::new();
     for token in view::rows(document, section::REFRESH_TOKEN) {
         if token.is_special() || token.secret().is_none() {

@@ -79,12 +79,7 @@ pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<M
         .time_left()
         .map_or(limit, |time_left| time_left.min(limit));
     let mut wait = Wait::begin(context);
-    let mut attempt = Attempt {
-        path: &path,
-        context,
-        made: None,
-        seen: None,
-    };
+    let mut attempt = Attempt::new(&path, context);
     loop {
         let obstacle = match attempt.make()? {
             Outcome::Taken(guard) => return Ok(guard),
@@ -125,6 +120,45 @@ pub fn mend(cache: &Path, context: &Context<'_>) {
     }
 }
 
+/// What lies in the place of a cache's lock.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Lying {
+    /// Somebody has it: who, in words.
+    Held(String),
+    /// The file, which nobody has any more, and whose it was.
+    LeftBehind(PathBuf, String),
+}
+
+/// Looks at the lock of a cache as [`acquire`] does, and takes nothing over. A file that is about to be
+/// left behind is watched for as long as it takes to know.
+///
+/// # Errors
+/// `interrupted`, or `store`.
+pub fn look(cache: &Path, context: &Context<'_>) -> Result<Option<Lying>, Error> {
+    /// How soon is it looked at again?
+    const PAUSE: Duration = Duration::from_millis(100);
+    /// For how long? What changes hands all the time is no file that was left behind.
+    const LONGEST: Duration = Duration::from_secs(5);
+    let path = path_of(cache);
+    let mut attempt = Attempt::new(&path, context);
+    let began = context.clock.monotonic();
+    while fs::symlink_metadata(&path).is_ok() {
+        let obstacle = match attempt.find()? {
+            Lock::LeftBehind { holder, .. } => {
+                let holder = holder.to_string();
+                return Ok(Some(Lying::LeftBehind(path, holder)));
+            }
+            Lock::Blocked(obstacle) => obstacle,
+        };
+        let waited = context.clock.monotonic().saturating_sub(began);
+        if obstacle.lasts == Lasts::Long || waited > LONGEST {
+            return Ok(Some(Lying::Held(obstacle.reason)));
+        }
+        context.clock.sleep(PAUSE)?;
+    }
+    Ok(None)
+}
+
 /// The lock of a cache.
 fn path_of(cache: &Path) -> PathBuf {
     let mut path = cache.as_os_str().to_owned();
@@ -142,8 +176,18 @@ enum Outcome {
 struct Obstacle {
     /// In words.
     reason: String,
-    /// Whether it can be over at once.
-    is_brief: bool,
+    lasts: Lasts,
+}
+
+/// For how long something is in the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    /// Until somebody has done something, or is known to be gone.
+    Long,
+    /// Until the file has been seen for long enough as it is.
+    Watched,
+    /// It can be over at once.
+    Briefly,
 }
 
 impl Obstacle {
@@ -155,7 +199,7 @@ impl Obstacle {
         const SPREAD: Duration = Duration::from_millis(200);
         /// How long does it take two processes to pass each other?
         const PASSING: Duration = Duration::from_millis(2);
-        if self.is_brief {
+        if self.lasts == Lasts::Briefly {
             return Ok((waited / 16).clamp(PASSING, SHORTEST));
         }
         let chance = context.random.bytes()?[0];
@@ -164,25 +208,37 @@ impl Obstacle {
 }
 
 /// Somebody else has it.
-fn held(reason: String) -> Outcome {
-    Outcome::Blocked(Obstacle {
+fn held(reason: String) -> Obstacle {
+    Obstacle {
         reason,
-        is_brief: false,
-    })
+        lasts: Lasts::Long,
+    }
 }
 
 /// Somebody else is taking, or releasing it at this moment.
-fn changing() -> Outcome {
-    Outcome::Blocked(Obstacle {
+fn changing() -> Obstacle {
+    Obstacle {
         reason: "it changes hands".to_owned(),
-        is_brief: true,
-    })
+        lasts: Lasts::Briefly,
+    }
 }
 
 /// The file that is there.
 enum Opened {
     File { file: File, is_writable: bool },
-    Not(Outcome),
+    Not(Obstacle),
+}
+
+/// Whose the file is.
+enum Lock {
+    /// Somebody's.
+    Blocked(Obstacle),
+    /// Nobody's any more, and locked here.
+    LeftBehind {
+        guard: Guard,
+        is_writable: bool,
+        holder: Holder,
+    },
 }
 
 /// One call's attempts, and what it knows of those before.
@@ -195,7 +251,16 @@ struct Attempt<'a> {
     seen: Option<(Look, Duration)>,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    fn new(path: &'a Path, context: &'a Context<'a>) -> Self {
+        Self {
+            path,
+            context,
+            made: None,
+            seen: None,
+        }
+    }
+
     fn make(&mut self) -> Result<Outcome, Error> {
         let made = match self.made.take() {
             Some(file) => Ok(file),
@@ -204,7 +269,9 @@ impl Attempt<'_> {
         match made {
             Ok(file) => self.take_made(file),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.take_found(),
-            Err(error) if platform::is_in_use(&error) => Ok(held(error.to_string())),
+            Err(error) if platform::is_in_use(&error) => {
+                Ok(Outcome::Blocked(held(error.to_string())))
+            }
             Err(error) => Err(self
                 .failure("cannot be made", error)
                 .hint("see that its directory is there, and can be written")),
@@ -218,7 +285,7 @@ impl Attempt<'_> {
             Ok(true) => {}
             Ok(false) => {
                 self.made = platform::is_named(self.path, &file).then_some(file);
-                return Ok(changing());
+                return Ok(Outcome::Blocked(changing()));
             }
             Err(reason) => self.context.warn(&format!(
                 "`{}` cannot be locked ({reason}): programs with MSAL for Go or .NET could change \
@@ -231,41 +298,21 @@ impl Attempt<'_> {
 
     /// Somebody has it, or has left it behind.
     fn take_found(&mut self) -> Result<Outcome, Error> {
-        let (file, is_writable) = match self.open()? {
-            Opened::File { file, is_writable } => (file, is_writable),
-            Opened::Not(outcome) => return Ok(outcome),
+        let (guard, is_writable, holder) = match self.find()? {
+            Lock::Blocked(obstacle) => return Ok(Outcome::Blocked(obstacle)),
+            Lock::LeftBehind {
+                guard,
+                is_writable,
+                holder,
+            } => (guard, is_writable, holder),
         };
-        let is_locked = lock::try_lock(&file);
-        // From here on it is unlocked, whatever comes.
-        let guard = Guard { file };
-        let look = Look::at(&guard.file).map_err(|error| self.failure("cannot be read", error))?;
-        let holder = Holder::read(&look.content);
-        match is_locked {
-            Ok(true) if platform::is_named(self.path, &guard.file) => {}
-            Ok(true) => return Ok(changing()),
-            Ok(false) => return Ok(held(format!("held by {holder}"))),
-            // Two could take it over at once.
-            Err(reason) => {
-                return Ok(held(format!(
-                    "held by {holder}; it cannot be locked: {reason}"
-                )));
-            }
-        }
-        let watched = self.watch(&look);
-        let age = look.age(self.context.clock.now()).max(watched);
-        let life = holder.process.map(process::life);
-        let is_contained = platform::is_in_a_namespace_of_its_own();
-        let needed = needed(&holder, life, &look, age, is_contained);
-        if age < needed.age || watched < needed.watched {
-            return Ok(held(format!("held by {holder}")));
-        }
         let outcome = match is_writable {
             true => self.finish(guard)?,
             // Another user's, as of a program that ran with sudo: made anew.
             false => {
                 fs::remove_file(self.path)
                     .map_err(|error| self.failure("cannot be removed", error))?;
-                changing()
+                Outcome::Blocked(changing())
             }
         };
         if !is_writable || matches!(outcome, Outcome::Taken(_)) {
@@ -275,6 +322,47 @@ impl Attempt<'_> {
             ));
         }
         Ok(outcome)
+    }
+
+    /// Looks at the file that is there.
+    fn find(&mut self) -> Result<Lock, Error> {
+        let (file, is_writable) = match self.open()? {
+            Opened::File { file, is_writable } => (file, is_writable),
+            Opened::Not(obstacle) => return Ok(Lock::Blocked(obstacle)),
+        };
+        let is_locked = lock::try_lock(&file);
+        // From here on it is unlocked, whatever comes.
+        let guard = Guard { file };
+        let look = Look::at(&guard.file).map_err(|error| self.failure("cannot be read", error))?;
+        let holder = Holder::read(&look.content);
+        match is_locked {
+            Ok(true) if platform::is_named(self.path, &guard.file) => {}
+            Ok(true) => return Ok(Lock::Blocked(changing())),
+            Ok(false) => return Ok(Lock::Blocked(held(format!("held by {holder}")))),
+            // Two could take it over at once.
+            Err(reason) => {
+                let reason = format!("held by {holder}; it cannot be locked: {reason}");
+                return Ok(Lock::Blocked(held(reason)));
+            }
+        }
+        let watched = self.watch(&look);
+        let age = look.age(self.context.clock.now()).max(watched);
+        let life = holder.process.map(process::life);
+        let is_contained = platform::is_in_a_namespace_of_its_own();
+        let needed = needed(&holder, life, &look, age, is_contained);
+        let lasts = match (age < needed.age, watched < needed.watched) {
+            (true, _) => Lasts::Long,
+            (false, true) => Lasts::Watched,
+            (false, false) => {
+                return Ok(Lock::LeftBehind {
+                    guard,
+                    is_writable,
+                    holder,
+                });
+            }
+        };
+        let reason = format!("held by {holder}");
+        Ok(Lock::Blocked(Obstacle { reason, lasts }))
     }
 
     fn open(&self) -> Result<Opened, Error> {
@@ -325,7 +413,7 @@ impl Attempt<'_> {
         Ok(match guard.is_intact() {
             true => Outcome::Taken(guard),
             // A library has removed it, which released its own lock before.
-            false => changing(),
+            false => Outcome::Blocked(changing()),
         })
     }
 

@@ -7,6 +7,7 @@
 
 pub mod copy;
 mod document;
+mod examination;
 mod item;
 pub mod lock;
 mod shape;
@@ -118,7 +119,7 @@ impl MsalCache {
     }
 
     /// The cache's path.
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.sharing.file
     }
 
@@ -200,7 +201,7 @@ impl MsalCache {
     }
 
     /// The error for a cache that is none of JSON.
-    pub(super) fn unusable(&self, reason: &str) -> Error {
+    pub fn unusable(&self, reason: &str) -> Error {
         let what = match &self.sharing.item {
             None => format!("`{}`", self.sharing.file.display()),
             Some(item) => format!("the item `{}` of the keyring", item.keyring.schema),
