@@ -5,6 +5,7 @@
 
 mod authority;
 mod configuration;
+mod msal;
 mod seal;
 mod session;
 mod sign_in;
@@ -51,6 +52,7 @@ const CHECKS: &[Check] = &[
     store::CHECK,
     seal::CHECK,
     session::CHECK,
+    msal::CHECK,
     authority::CHECK,
     tool::CHECK,
     sign_in::CHECK,
@@ -69,6 +71,8 @@ struct Case<'a> {
     complaints: &'a [Complaint],
     /// The profiles that can be used, or the one that was named.
     profiles: &'a [Profile],
+    /// Whether one was named.
+    is_for_one: bool,
     state: &'a Path,
     /// What holds keys for a while; that of the context takes none.
     key_cache: &'a dyn KeyCache,
@@ -219,6 +223,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             configuration: &configuration,
             complaints: &complaints,
             profiles: &profiles,
+            is_for_one: name.is_some(),
             state: &state,
             key_cache: context.key_cache,
             is_offline: matches.get_flag("offline"),

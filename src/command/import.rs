@@ -14,8 +14,11 @@ use crate::profile::{Configuration, Profile};
 use crate::store::msal::copy::{self, Client};
 use crate::text::printable;
 
-/// The clients that many have: what their profiles are called, and what their tokens are for.
-const KNOWN: &[(&str, &str, Option<&str>)] = &[
+/// A client that many have: what its profile is called, and what its tokens are for.
+type Known = (&'static str, &'static str, Option<&'static str>);
+
+/// All of them.
+const KNOWN: &[Known] = &[
     (
         "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
         "azure-cli",
@@ -151,9 +154,7 @@ fn plan(
     if let Some(profile) = same.next() {
         return Ok(Plan::Known(profile.name));
     }
-    let known = KNOWN
-        .iter()
-        .find(|(id, ..)| client.client_id.eq_ignore_ascii_case(id));
+    let known = known(client);
     let name = name.unwrap_or_else(|| match known {
         Some((_, name, _)) => (*name).to_owned(),
         None => name_of(client),
@@ -190,8 +191,21 @@ fn plan(
     Ok(Plan::New(name, keys))
 }
 
+fn known(client: &Client) -> Option<&'static Known> {
+    let mut known = KNOWN.iter();
+    known.find(|(id, ..)| client.client_id.eq_ignore_ascii_case(id))
+}
+
+/// A client's name, if it has one, else its id.
+pub(super) fn shown(client: &Client) -> String {
+    known(client).map_or_else(
+        || printable(&client.client_id),
+        |(_, name, _)| (*name).to_owned(),
+    )
+}
+
 /// Whether a profile is of this client at this authority, and keeps its sign-in itself.
-fn is_of(profile: &Profile, client: &Client) -> bool {
+pub(super) fn is_of(profile: &Profile, client: &Client) -> bool {
     let of_authority = profile.client.authority.endpoint().map(entra::hosts);
     let is_here = of_authority.is_some_and(|hosts| {
         hosts

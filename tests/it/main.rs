@@ -73,6 +73,7 @@ mod unix {
     pub(crate) mod doctor;
     pub(crate) mod doctor_ground;
     pub(crate) mod doctor_keyring;
+    pub(crate) mod doctor_msal;
     pub(crate) mod doctor_way;
     pub(crate) mod error_format;
     mod exec;
