@@ -761,10 +761,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{apply, beside, compose};
+    use crate::digest::digest;
+    use crate::error::{Error, ErrorKind};
     use crate::secret::Secret;
     use crate::store::msal::Sharing;
     use crate::store::msal::document::Document;
-    use crate::store::session::{RowKey, Session};
+    use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
     use crate::token::{Account, Home, Timestamp, TokenSet};
 
     const NOW: Timestamp = Timestamp(1_795_217_600);
@@ -1127,5 +1129,304 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// The same as the cache says it, with what is kept beside it.
+    fn composed_with(cache: &Value, sharing: &Sharing, kept: &Session) -> Session {
+        let text = cache.to_string();
+        let document = Document::parse(&text).expect("it is a cache");
+        compose(&document, sharing, kept)
+    }
+
+    /// A cache where somebody has a refresh token of this client.
+    fn of_ada(access_tokens: Value) -> Value {
+        let rows = json!({ "1": refresh_token("own", "own", 1, None) });
+        cache(rows, access_tokens, json!({}))
+    }
+
+    #[test]
+    fn a_token_is_known_as_its_row_tells_it() {
+        let mut told = access_token("told", "read openid");
+        told["token_type"] = "Bearer".into();
+        told["credential_type"] = "AccessToken".into();
+        told["cached_at"] = (NOW.0 - 5).to_string().into();
+        told["refresh_on"] = (NOW.0 + 9).into();
+        let mut blank = access_token("blank", "read");
+        blank["token_type"] = "".into();
+        let rows = json!({ "1": access_token("bare", "read"), "2": told, "3": blank });
+        let cache = cache(json!({}), rows, json!({}));
+        for claims in [None, Some("{}".to_owned())] {
+            let sharing = Sharing {
+                claims: claims.clone(),
+                ..sharing()
+            };
+            let session = composed(&cache, &sharing);
+            let row = session.account(None).expect("she is there");
+            let since = |time: Timestamp| time.since(NOW);
+            let tokens = row.access_tokens.iter();
+            let known: Vec<_> = tokens
+                .map(|row| {
+                    (
+                        row.secret.expose(),
+                        since(row.issued_at),
+                        row.refresh_at.map(since),
+                    )
+                })
+                .collect();
+            let expected = [
+                ("bare", -600, None),
+                ("told", -5, Some(9)),
+                ("blank", -600, None),
+            ];
+            assert_eq!(known, expected);
+            let asked = RowKey {
+                claims,
+                ..key(&["read"])
+            };
+            assert!(row.access_tokens.iter().all(|row| row.key == asked));
+        }
+    }
+
+    #[test]
+    fn the_first_in_a_cache_is_meant_until_somebody_signs_in_here() {
+        let mut cache = of_ada(json!({}));
+        let mut bobs = refresh_token("own", "bobs", 2, None);
+        let mut bob = cache["Account"]["a"].clone();
+        for row in [&mut bobs, &mut bob] {
+            row["home_account_id"] = "b.t".into();
+        }
+        cache["RefreshToken"]["2"] = bobs;
+        cache["Account"]["b"] = bob;
+        let meant = |session: &Session| {
+            let row = session.account(None).expect("somebody is there");
+            row.subject.clone().expect("it is told")
+        };
+        let mut session = composed(&cache, &sharing());
+        assert_eq!(
+            (meant(&session).as_str(), session.accounts.len()),
+            ("u.t", 2)
+        );
+        assert_eq!(beside(&session, &sharing()), Session::default());
+        let mut tokens = brought("new", Some("next"), None);
+        tokens.account.subject = Some("b.t".to_owned());
+        tokens.account.home.as_mut().expect("it is told").id = "b.t".to_owned();
+        session.sign_in("device_code", key(&["read"]), &tokens, NOW);
+        let mut kept = beside(&session, &sharing());
+        assert_eq!(kept.accounts.len(), 1);
+        // Who has the same name, and is not in the cache, is somebody else.
+        let mut plugins = kept.accounts[0].clone();
+        plugins.grant = "plugin".to_owned();
+        plugins.subject = Some("u.t".to_owned());
+        plugins.signed_in_at = NOW.plus(-5);
+        kept.accounts.push(plugins);
+        let again = composed_with(&cache, &sharing(), &kept);
+        assert_eq!((meant(&again).as_str(), again.accounts.len()), ("b.t", 3));
+        let ada = again
+            .accounts
+            .iter()
+            .find(|row| row.name.as_deref() == Some("ada"));
+        assert_eq!(ada.map(|row| row.signed_in_at), Some(Timestamp(-1)));
+    }
+
+    #[test]
+    fn of_somebody_in_a_cache_only_what_it_has_no_room_for_is_kept_beside_it() {
+        let cache = of_ada(json!({}));
+        let failed = |sent: &str| Failed {
+            key: key(&["read"]),
+            at: NOW,
+            until: NOW.plus(10),
+            error: Error::new(ErrorKind::Unavailable, "no answer"),
+            refresh_token: Some(digest(sent.as_bytes())),
+        };
+        let rows: [(&str, &dyn Fn(&mut AccountRow), bool); 5] = [
+            ("nothing", &|_| {}, false),
+            (
+                "a failure",
+                &|row| row.failed_refresh = Some(failed("own")),
+                true,
+            ),
+            ("a sign-in", &|row| row.signed_in_at = Timestamp(0), true),
+            (
+                "a bound token",
+                &|row| {
+                    row.receive(key(&["read"]), &brought("bound", None, None), NOW);
+                    row.access_tokens[0].token_type = "DPoP".to_owned();
+                },
+                true,
+            ),
+            (
+                "of another grant",
+                &|row| (row.grant, row.msal) = ("plugin".to_owned(), None),
+                true,
+            ),
+        ];
+        for (what, edit, is_kept) in rows {
+            let mut session = composed(&cache, &sharing());
+            edit(session.account_mut(None).expect("she is there"));
+            let kept = beside(&session, &sharing());
+            assert_eq!(kept.accounts.len(), usize::from(is_kept), "{what}");
+        }
+        // A refresh is remembered as long as its token lies there.
+        for (sent, is_remembered) in [("own", true), ("before", false)] {
+            let mut session = composed(&cache, &sharing());
+            let row = session.account_mut(None).expect("she is there");
+            row.failed_refresh = Some(failed(sent));
+            let again = composed_with(&cache, &sharing(), &beside(&session, &sharing()));
+            let row = again.account(None).expect("she is there");
+            assert_eq!(row.failed_refresh.is_some(), is_remembered, "{sent}");
+        }
+        // What was refused is noted once.
+        let mut session = composed(&cache, &sharing());
+        for _ in 0..2 {
+            let row = session.account_mut(None).expect("she is there");
+            row.refresh_token = None;
+            session.imported = beside(&session, &sharing()).imported;
+            assert_eq!(session.imported.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_token_lies_in_the_cache_or_beside_it() {
+        let rows: [(&str, &dyn Fn(&mut Sharing, &mut AccessTokenRow), bool); 5] = [
+            ("plain", &|_, _| {}, true),
+            ("no end", &|_, row| row.expires_at = None, false),
+            ("bound", &|_, row| row.token_type = "DPoP".to_owned(), false),
+            (
+                "for claims",
+                &|_, row| row.key.claims = Some("{}".to_owned()),
+                false,
+            ),
+            ("for us alone", &|sharing, _| sharing.writes = false, false),
+        ];
+        for (what, edit, is_written) in rows {
+            let cache = of_ada(json!({ "x": access_token("other", "write") }));
+            let before = composed(&cache, &sharing());
+            let mut session = before.clone();
+            let row = session.account_mut(None).expect("she is there");
+            row.receive(key(&["read"]), &brought("new", None, None), NOW);
+            let mut sharing = sharing();
+            let token = row.access_tokens.iter_mut().find(|row| !row.is_shared);
+            edit(&mut sharing, token.expect("it came"));
+            let text = cache.to_string();
+            let mut document = Document::parse(&text).expect("it is a cache");
+            apply(&mut document, &sharing, &before, &session, NOW);
+            assert_eq!(document.to_text().contains("\"new\""), is_written, "{what}");
+            assert!(document.to_text().contains("\"other\""), "{what}");
+            let kept = serde_json::to_string(&beside(&session, &sharing)).expect("it is JSON");
+            assert_eq!(kept.contains("\"new\""), !is_written, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_id_token_is_the_client_s_own_and_its_end_is_kept_beside_the_cache() {
+        let row = |secret: &str, client: &str, realm: &str| {
+            json!({
+                "secret": secret, "home_account_id": "u.t", "environment": "host.example",
+                "client_id": client, "realm": realm
+            })
+        };
+        let mut cache = of_ada(json!({}));
+        cache["IdToken"] =
+            json!({ "1": row("theirs", "other", "t"), "2": row("elsewhere", "own", "x") });
+        let session = composed(&cache, &sharing());
+        assert_eq!(session.account(None).and_then(|row| row.id_token()), None);
+        cache["IdToken"]["3"] = row("old", "own", "t");
+        let before = composed(&cache, &sharing());
+        let mut session = before.clone();
+        let ada = session.account_mut(None).expect("she is there");
+        assert_eq!(ada.id_token().map(|row| row.secret.expose()), Some("old"));
+        let tokens = TokenSet {
+            id_token: Some(Secret::new("new")),
+            id_token_expires_at: Some(NOW.plus(100)),
+            ..brought("access", None, None)
+        };
+        ada.receive(key(&["read"]), &tokens, NOW);
+        let after = written(&cache, &session, &before);
+        cache["IdToken"]["3"]["secret"] = "new".into();
+        assert_eq!(after["IdToken"], cache["IdToken"]);
+        let kept = beside(&session, &sharing());
+        let again = composed_with(&after, &sharing(), &kept);
+        let ada = again.account(None).expect("she is there");
+        let id_tokens = ada.access_tokens.iter().filter(|row| row.key.is_id_token);
+        let ends: Vec<_> = id_tokens
+            .map(|row| (row.secret.expose(), row.expires_at))
+            .collect();
+        assert_eq!(ends, [("new", Some(NOW.plus(100)))]);
+    }
+
+    #[test]
+    fn a_token_that_is_forgotten_is_removed_and_what_has_ended_is_left_to_whoever_wrote_it() {
+        let mut over = access_token("over", "read");
+        over["expires_on"] = (NOW.0 - 5).into();
+        let rows = json!({
+            "1": access_token("rejected", "read"), "2": access_token("good", "write"), "3": over
+        });
+        let cache = of_ada(rows);
+        let before = composed(&cache, &sharing());
+        for (rejected, left) in [(Some("rejected"), &["2", "3"][..]), (None, &["3"])] {
+            let mut session = before.clone();
+            assert!(session.forget_access_tokens(rejected.map(Secret::new).as_ref()));
+            let after = written(&cache, &session, &before);
+            let rows = after["AccessToken"].as_object().expect("it is there");
+            assert_eq!(rows.keys().collect::<Vec<_>>(), left);
+            assert_eq!(after["RefreshToken"], cache["RefreshToken"]);
+        }
+    }
+
+    #[test]
+    fn what_other_clients_have_stays_when_somebody_is_renamed_or_joins_a_family() {
+        let mut special = refresh_token("own", "special", 1, None);
+        special["key_id"] = "k".into();
+        let metadata = json!({
+            "m": { "client_id": "other", "environment": "host.example", "family_id": "2" }
+        });
+        let tokens = json!({ "x": access_token("other", "write") });
+        let mut cache = cache(json!({ "1": special }), tokens, metadata);
+        cache["Account"]["b"] = json!({
+            "home_account_id": "b.t", "environment": "host.example", "username": "bob"
+        });
+        let before = composed(&cache, &sharing());
+        let ada = before.account(None).expect("she is there");
+        let msal = ada.msal.as_ref().expect("she is in the cache");
+        assert_eq!(msal.family, None, "it is the other's");
+        // A note of ours changes nothing.
+        let mut kept = beside(&before, &sharing());
+        let mut bound = ada.clone();
+        bound.receive(key(&["read"]), &brought("bound", None, None), NOW);
+        bound.access_tokens.retain(|row| !row.is_shared);
+        bound.access_tokens[0].token_type = "DPoP".to_owned();
+        bound.msal = None;
+        kept.accounts.push(bound);
+        let before = composed_with(&cache, &sharing(), &kept);
+        let mut session = before.clone();
+        let ada = session.account_mut(None).expect("she is there");
+        (ada.name, ada.last_refreshed_at) = (Some("lovelace".to_owned()), Some(NOW));
+        assert_eq!(written(&cache, &session, &before), cache);
+        // An answer without a refresh token does.
+        let ada = session.account_mut(None).expect("she is there");
+        let mut tokens = brought("new", None, Some("1"));
+        tokens.account.name = Some("lovelace".to_owned());
+        ada.receive(key(&["read"]), &tokens, NOW);
+        let after = written(&cache, &session, &before);
+        assert_eq!(after["Account"]["a"]["username"], "lovelace");
+        assert_eq!(after["Account"]["b"], cache["Account"]["b"]);
+        assert_eq!(after["AppMetadata"]["m"], cache["AppMetadata"]["m"]);
+        assert_eq!(
+            after["AppMetadata"].as_object().map(|rows| rows.len()),
+            Some(2)
+        );
+        assert_eq!(after["AccessToken"]["x"], cache["AccessToken"]["x"]);
+        let again = composed(&after, &sharing());
+        let family = |row: &AccountRow| row.msal.as_ref().and_then(|msal| msal.family.clone());
+        assert_eq!(again.account(None).and_then(family).as_deref(), Some("1"));
+        // A sign-in has a row of its own beside one that is bound to a key.
+        let ada = session.account_mut(None).expect("she is there");
+        ada.receive(key(&["read"]), &brought("new", Some("next"), None), NOW);
+        let after = written(&cache, &session, &before);
+        assert_eq!(after["RefreshToken"]["1"], cache["RefreshToken"]["1"]);
+        assert_eq!(
+            after["RefreshToken"].as_object().map(|rows| rows.len()),
+            Some(2)
+        );
     }
 }
