@@ -446,9 +446,7 @@ pub fn decodes(bytes: &[u8]) -> Result<[Zeroizing<String>; 3], String> {
         hosts: vec!["login.microsoftonline.com".to_owned()],
         realm: "organizations".to_owned(),
         is_for_any_tenant: true,
-        authority_type: "MSSTS",
         reads: true,
-        writes: true,
         ..Sharing::default()
     };
     let (bytes, _) = item::decode(Zeroizing::new(bytes.to_vec()));
@@ -465,4 +463,62 @@ pub fn decodes(bytes: &[u8]) -> Result<[Zeroizing<String>; 3], String> {
     };
     let (unchanged, without) = (write(&session), write(&Session::default()));
     Ok([text, unchanged, without])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::decodes;
+
+    #[test]
+    fn what_is_no_cache_of_rows_is_told_apart() {
+        for (bytes, reason) in [
+            (&b"\xff\xfe{\0}\0"[..], "UTF-16"),
+            (b"\xfe\xff\0{\0}", "UTF-16"),
+            (b"\x01\0\0\0\xd0\x8c\x9d\xdf\x01", "DPAPI"),
+            (b"\x01\0\0\0\xd0\x8c\x9d", "no text in UTF-8"),
+            (b"eyJhbGciOiJkaXIifQ..a.b.c", "JWE"),
+            (b"eye", "no JSON"),
+            (b"[]", "no JSON object"),
+            (b"{\"Account\":[]}", "its `Account` is no object"),
+        ] {
+            let told = decodes(bytes).expect_err("it is none");
+            assert!(told.contains(reason), "{told}");
+        }
+        for nothing in ["", " \r\n", "{}"] {
+            let texts = decodes(nothing.as_bytes()).expect("it is an empty one");
+            assert!(texts.iter().all(|text| text.as_str() == "{}"), "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_of_use_to_the_client_is_signed_out_and_nobody_else() {
+        let row = |home: &str, environment: &str, client: &str, realm: &str| {
+            json!({
+                "secret": "t", "home_account_id": home, "environment": environment,
+                "client_id": client, "realm": realm, "target": "read", "expires_on": "9999"
+            })
+        };
+        let host = "login.microsoftonline.com";
+        for (home, environment, client, realm, is_ours) in [
+            ("u.t", host, "c", "t", true),
+            ("u.t", host, "c", "organizations", true),
+            ("u.t", host, "c", "another", false),
+            ("u.t", host, "d", "t", false),
+            ("u.t", "login.example", "c", "t", false),
+        ] {
+            let row = row(home, environment, client, realm);
+            let cache = json!({ "Account": { "a": row }, "AccessToken": { "t": row } });
+            let [text, unchanged, without] =
+                decodes(cache.to_string().as_bytes()).expect("it is a cache");
+            assert_eq!(text, unchanged);
+            let left: Value = serde_json::from_str(&without).expect("it is JSON");
+            let expected = match is_ours {
+                true => json!({ "Account": {}, "AccessToken": {} }),
+                false => cache,
+            };
+            assert_eq!(left, expected, "{home} {environment} {client} {realm}");
+        }
+    }
 }

@@ -1093,6 +1093,7 @@ mod tests {
                     "u.t-host.example-accesstoken-own-organizations-openid read",
                     "u.t-host.example-organizations",
                     "appmetadata-host.example-Own",
+                    "u.t-host.example-idtoken-own-organizations-",
                 ],
             ),
             (
@@ -1103,6 +1104,7 @@ mod tests {
                     "u.t-host.example-accesstoken-own-t-openid read",
                     "u.t-host.example-t",
                     "appmetadata-host.example-own",
+                    "u.t-host.example-idtoken-own-t-",
                 ],
             ),
             (
@@ -1113,21 +1115,33 @@ mod tests {
                     "u.t-host.example-accesstoken-own-t-openid read",
                     "u.t-host.example-t",
                     "appmetadata-host.example-own",
+                    "u.t-host.example-idtoken-own-t",
                 ],
             ),
         ] {
             let cache = json!({ "RefreshToken": { key_before: row } });
             let mut session = Session::default();
-            let tokens = brought("a", Some("next"), None);
+            let tokens = TokenSet {
+                id_token: Some(Secret::new("id")),
+                ..brought("a", Some("next"), None)
+            };
             session.sign_in("device_code", key(&["read"]), &tokens, NOW);
             let after = written(&cache, &session, &Session::default());
-            let sections = ["RefreshToken", "AccessToken", "Account", "AppMetadata"];
+            let sections = [
+                "RefreshToken",
+                "AccessToken",
+                "Account",
+                "AppMetadata",
+                "IdToken",
+            ];
             for (section, expected) in sections.iter().zip(expected) {
                 assert!(
                     after[section].get(expected).is_some(),
                     "{expected}: {after}"
                 );
             }
+            let target = after["RefreshToken"][expected[0]].get("target");
+            assert_eq!(target.is_some(), row == &python, "{after}");
         }
     }
 
