@@ -1252,7 +1252,8 @@ mod tests {
             error: Error::new(ErrorKind::Unavailable, "no answer"),
             refresh_token: Some(digest(sent.as_bytes())),
         };
-        let rows: [(&str, &dyn Fn(&mut AccountRow), bool); 5] = [
+        type Change<'a> = &'a dyn Fn(&mut AccountRow);
+        let rows: [(&str, Change<'_>, bool); 5] = [
             ("nothing", &|_| {}, false),
             (
                 "a failure",
@@ -1301,7 +1302,8 @@ mod tests {
 
     #[test]
     fn a_token_lies_in_the_cache_or_beside_it() {
-        let rows: [(&str, &dyn Fn(&mut Sharing, &mut AccessTokenRow), bool); 5] = [
+        type Change<'a> = &'a dyn Fn(&mut Sharing, &mut AccessTokenRow);
+        let rows: [(&str, Change<'_>, bool); 5] = [
             ("plain", &|_, _| {}, true),
             ("no end", &|_, row| row.expires_at = None, false),
             ("bound", &|_, row| row.token_type = "DPoP".to_owned(), false),
