@@ -107,7 +107,7 @@ const PLACES: &[(&str, &[u8], &str)] = &[
     (
         ".azd/auth/msal/cache7.json",
         b"{}",
-        "azd: nobody is signed in",
+        "the Azure Developer CLI: nobody is signed in",
     ),
     (
         ".azure/msal_token_cache.bin",
@@ -186,7 +186,7 @@ fn variables_of_other_programs_lead_to_their_caches() {
             "of Visual Studio, Azure PowerShell and others",
             "",
         ],
-        ["ok", "msal.cache", "of azd cannot be opened", ""],
+        ["ok", "msal.cache", "of the Azure Developer CLI cannot", ""],
         ["ok", "msal.cache", &offered, ""],
     ];
     assert_rows("elsewhere", &said(&scene, &[], &variables), &expected);

@@ -110,7 +110,7 @@ fn left_behind(lock: &Path, holder: &str) -> Finding {
 const AZURE_CLI: &str = "the Azure CLI";
 const AZURE_IDENTITY: &str = "azure-identity";
 const AZUREAUTH: &str = "azureauth";
-const AZD: &str = "azd";
+const AZD: &str = "the Azure Developer CLI";
 const GCM: &str = "Git Credential Manager";
 const MICROSOFT: &str = "Visual Studio, Azure PowerShell and others of Microsoft";
 
