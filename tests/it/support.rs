@@ -149,15 +149,27 @@ impl Sandbox {
         self.checked(output.expect("setsid and the binary start"))
     }
 
-    /// Starts a shell command under a controlling terminal. `cred-helper` is the binary; what the
-    /// command does not redirect is shown on the terminal.
-    pub(crate) fn in_terminal(&self, command: &str) -> InTerminal<'_> {
-        let mut script = Command::new("script");
+    /// What gives a shell command a terminal.
+    fn terminal_for(&self) -> Command {
+        // Whoever runs the tests may have its end ignored, as `nohup` does.
+        let words: &[&str] = match cfg!(target_os = "linux") {
+            true => &["env", "--default-signal=HUP", "script"],
+            false => &["script"],
+        };
+        let mut script = Command::new(words[0]);
+        script.args(&words[1..]);
         self.prepare(&mut script);
         script
             .env("PATH", self.path_with_links())
-            .env("SHELL", "/bin/sh")
-            .args(["-qfec", command, "/dev/null"]);
+            .env("SHELL", "/bin/sh");
+        script
+    }
+
+    /// Starts a shell command under a controlling terminal. `cred-helper` is the binary; what the
+    /// command does not redirect is shown on the terminal.
+    pub(crate) fn in_terminal(&self, command: &str) -> InTerminal<'_> {
+        let mut script = self.terminal_for();
+        script.args(["-qfec", command, "/dev/null"]);
         InTerminal {
             sandbox: self,
             child: script.spawn().expect("script (util-linux) starts"),
@@ -168,11 +180,8 @@ impl Sandbox {
     pub(crate) fn with_keyboard(&self, command: &str) -> (InTerminal<'_>, Keyboard) {
         let screen = self.path().join("screen");
         drop(fs::remove_file(&screen));
-        let mut script = Command::new("script");
-        self.prepare(&mut script);
+        let mut script = self.terminal_for();
         script
-            .env("PATH", self.path_with_links())
-            .env("SHELL", "/bin/sh")
             .stdin(Stdio::piped())
             .args(["-qfec", command])
             .arg(&screen);
