@@ -372,25 +372,23 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
         wanted.force = Force::Except(seen.map(|row| row.secret.clone()));
     }
     wanted.may_ask = call.may_ask();
-    let result = match next(session, &wanted, now) {
-        Step::LoginRequired(reason) if !damaged => {
-            if call.interactive != Interactive::Never && call.store.is_signing_in() {
-                // Somebody is signing in for this session right now; that serves us as well.
-                sign_in::wait_for_another(call, &wanted)
-            } else {
-                Err(login_required(call, &reason, session, &wanted))
+    let result = if damaged {
+        prepare(call).and_then(|call| under_lock(&call, &wanted, HasAsked::No))
+    } else {
+        match next(session, &wanted, now) {
+            Step::LoginRequired(reason) => {
+                if call.interactive != Interactive::Never && call.store.is_signing_in() {
+                    // Somebody is signing in for this session right now; that serves us as well.
+                    sign_in::wait_for_another(call, &wanted)
+                } else {
+                    Err(login_required(call, &reason, session, &wanted))
+                }
             }
-        }
-        Step::Remember(failed) if !damaged => Err(remember(failed)),
-        Step::Grant if !damaged => prepare(call).and_then(|call| sign_in::sign_in(&call, &wanted)),
-        Step::Use { .. }
-        | Step::UseAndRefresh { .. }
-        | Step::Refresh { .. }
-        | Step::Silent
-        | Step::Grant
-        | Step::LoginRequired(_)
-        | Step::Remember(_) => {
-            prepare(call).and_then(|call| under_lock(&call, &wanted, HasAsked::No))
+            Step::Remember(failed) => Err(remember(failed)),
+            Step::Grant => prepare(call).and_then(|call| sign_in::sign_in(&call, &wanted)),
+            Step::Use { .. } | Step::UseAndRefresh { .. } | Step::Refresh { .. } | Step::Silent => {
+                prepare(call).and_then(|call| under_lock(&call, &wanted, HasAsked::No))
+            }
         }
     };
     let error = match result {

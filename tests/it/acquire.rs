@@ -730,6 +730,7 @@ fn somebody_who_may_be_asked_is_asked_after_one_more_attempt_and_a_sign_in_ends_
         .answer(400, refusal("access_denied"));
     let error = desk.get(&world).expect_err("the person refuses");
     assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.next_command(), ["cred-helper", "login", "-p", "api"]);
     // Neither the authority nor the person is asked again.
     let error = desk.get(&world).expect_err("it was refused just before");
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
@@ -860,16 +861,6 @@ fn a_machine_asks_for_each_token_and_once_where_its_authority_hangs() {
     assert_eq!(again.kind(), ErrorKind::Unavailable);
     assert_eq!(again.message(), first.message());
     assert_eq!(world.count("client_credentials"), 4);
-    let (told, read) = status(&desk.profile, &desk.store, &world.context());
-    read.expect("it can be read");
-    let [account] = &told.accounts[..] else {
-        panic!("one account is told of: {told:?}");
-    };
-    let failed = account.failed.refresh_error.as_deref();
-    assert!(
-        failed.is_some_and(|failed| failed.contains(first.message())),
-        "{account:?}"
-    );
     world.pass(10);
     // What is to be mended in the profile is not remembered.
     for _ in 0..2 {
@@ -880,6 +871,21 @@ fn a_machine_asks_for_each_token_and_once_where_its_authority_hangs() {
     world.answer(200, tokens("third", None));
     assert_eq!(get(), token("third", false));
     world.assert_all_asked();
+
+    // One that could never sign in is told of, and why.
+    let desk = Desk::with("grant = \"client_credentials\"\nclient_secret = { env = \"SECRET\" }\n");
+    world.fail(HttpFailure::NotSent("operation timed out".into()));
+    let first = desk.get(&world).expect_err("nobody answers");
+    let (told, read) = status(&desk.profile, &desk.store, &world.context());
+    read.expect("it can be read");
+    let [account] = &told.accounts[..] else {
+        panic!("one account is told of: {told:?}");
+    };
+    let failed = account.failed.refresh_error.as_deref();
+    assert!(
+        failed.is_some_and(|failed| failed.contains(first.message())),
+        "{account:?}"
+    );
 }
 
 #[test]
@@ -1185,9 +1191,9 @@ fn a_sign_in_that_nobody_ends_is_waited_for_as_long_as_a_code_can_live() {
 }
 
 /// A clock by which somebody else is done as soon as they are waited for.
-struct Waking<'a> {
-    world: &'a World,
-    wake: RefCell<Option<Box<dyn FnOnce() + 'a>>>,
+pub(crate) struct Waking<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) wake: RefCell<Option<Box<dyn FnOnce() + 'a>>>,
 }
 
 impl Clock for Waking<'_> {

@@ -76,6 +76,7 @@ mod unix {
     pub(crate) mod doctor_msal;
     pub(crate) mod doctor_way;
     pub(crate) mod error_format;
+    pub(crate) mod examination;
     mod exec;
     pub(crate) mod form;
     pub(crate) mod git_ask;

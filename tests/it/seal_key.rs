@@ -19,14 +19,14 @@ use crate::fake::World;
 use crate::store_property::Ring;
 
 /// Sessions in a directory of their own, and a keyring in memory.
-struct Ground {
-    world: World,
-    ring: Ring,
-    directory: TempDir,
+pub(crate) struct Ground {
+    pub(crate) world: World,
+    pub(crate) ring: Ring,
+    pub(crate) directory: TempDir,
 }
 
 impl Ground {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             world: World::default(),
             ring: Ring::default(),
@@ -34,7 +34,7 @@ impl Ground {
         }
     }
 
-    fn context(&self) -> Context<'_> {
+    pub(crate) fn context(&self) -> Context<'_> {
         Context {
             keyring: &self.ring,
             random: &SystemRandomness,
@@ -43,13 +43,13 @@ impl Ground {
     }
 
     /// A store as each process has it: nothing is at hand.
-    fn store(&self, name: &str, seal: &str) -> SessionStore {
+    pub(crate) fn store(&self, name: &str, seal: &str) -> SessionStore {
         let identity = vec![("client_id", name.to_owned())];
         SessionStore::own(self.directory.path(), identity, self.sealing(seal), None)
     }
 
     /// The command prints what `printed` holds.
-    fn sealing(&self, seal: &str) -> Sealing {
+    pub(crate) fn sealing(&self, seal: &str) -> Sealing {
         let printed = self.path("printed").display().to_string();
         Sealing {
             command: vec!["cat".to_owned(), printed],
@@ -71,7 +71,7 @@ impl Ground {
     }
 
     /// Keeps a session of that name, sealed so.
-    fn keep(&self, name: &str, seal: &str) -> PathBuf {
+    pub(crate) fn keep(&self, name: &str, seal: &str) -> PathBuf {
         let (store, context) = (self.store(name, seal), self.context());
         let guard = store.lock(&context).expect("nobody else has it");
         store
