@@ -519,8 +519,9 @@ mod tests {
             assert_eq!(read, text);
             assert_eq!(written.capacity(), 6 * text.len() + 2);
         }
-        let python = "\"a\\ud83d\\ude00\\u00e4\\n\"";
-        assert_eq!(quoted("a\u{1f600}\u{e4}\n").as_str(), python);
+        let python = "\"a\\ud83d\\ude00\\u00e4\\n\\r\\t\\b\\f\\u0001\"";
+        let text = "a\u{1f600}\u{e4}\n\r\t\u{8}\u{c}\u{1}";
+        assert_eq!(quoted(text).as_str(), python);
     }
 
     #[test]

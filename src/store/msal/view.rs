@@ -1177,7 +1177,10 @@ mod tests {
         told["refresh_on"] = (NOW.0 + 9).into();
         let mut blank = access_token("blank", "read");
         blank["token_type"] = "".into();
-        let rows = json!({ "1": access_token("bare", "read"), "2": told, "3": blank });
+        // For whom it is, an object says: for nobody that we know of.
+        let mut bound = access_token("bound", "read");
+        bound["ext"] = json!({ "cnf": {} });
+        let rows = json!({ "1": access_token("bare", "read"), "2": told, "3": blank, "4": bound });
         let cache = cache(json!({}), rows, json!({}));
         for claims in [None, Some("{}".to_owned())] {
             let sharing = Sharing {
@@ -1245,6 +1248,7 @@ mod tests {
         kept.accounts.push(plugins);
         let again = composed_with(&cache, &sharing(), &kept);
         assert_eq!((meant(&again).as_str(), again.accounts.len()), ("b.t", 3));
+        assert!(again.accounts.iter().any(|row| row.grant == "plugin"));
         let ada = again
             .accounts
             .iter()
@@ -1300,6 +1304,20 @@ mod tests {
             let row = again.account(None).expect("she is there");
             assert_eq!(row.failed_refresh.is_some(), is_remembered, "{sent}");
         }
+        // What a token was traded for says nothing of the client's family.
+        let before = composed(&cache, &sharing());
+        let mut session = before.clone();
+        let row = session.account_mut(None).expect("she is there");
+        let traded = RowKey {
+            exchange: Some("aws".to_owned()),
+            ..key(&["read"])
+        };
+        let tokens = TokenSet {
+            account: Account::default(),
+            ..brought("traded", None, None)
+        };
+        row.receive(traded, &tokens, NOW);
+        assert_eq!(written(&cache, &session, &before), cache);
         // What was refused is noted once.
         let mut session = composed(&cache, &sharing());
         for _ in 0..2 {
@@ -1409,7 +1427,7 @@ mod tests {
         let tokens = json!({ "x": access_token("other", "write") });
         let mut cache = cache(json!({ "1": special }), tokens, metadata);
         cache["Account"]["b"] = json!({
-            "home_account_id": "b.t", "environment": "host.example", "username": "bob"
+            "home_account_id": "b.t", "environment": "host.example", "username": "lovelace"
         });
         let before = composed(&cache, &sharing());
         let ada = before.account(None).expect("she is there");
@@ -1445,6 +1463,11 @@ mod tests {
         let again = composed(&after, &sharing());
         let family = |row: &AccountRow| row.msal.as_ref().and_then(|msal| msal.family.clone());
         assert_eq!(again.account(None).and_then(family).as_deref(), Some("1"));
+        let mut left = again.clone();
+        let row = left.account_mut(None).expect("she is there");
+        row.receive(key(&["read"]), &brought("newer", None, None), NOW);
+        let left = composed(&written(&after, &left, &again), &sharing());
+        assert_eq!(left.account(None).and_then(family), None);
         // A sign-in has a row of its own beside one that is bound to a key.
         let ada = session.account_mut(None).expect("she is there");
         ada.receive(key(&["read"]), &brought("new", Some("next"), None), NOW);
