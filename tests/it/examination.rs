@@ -138,7 +138,7 @@ fn what_was_left_behind_has_a_lock_that_nobody_holds_or_none() {
     fs::write(&left, "").expect("it can be written");
     assert!(found().is_empty(), "it is somebody's");
     drop(guard);
-    assert_eq!(found(), [left.clone()]);
+    assert_eq!(found(), std::slice::from_ref(&left));
     fs::remove_file(path.with_extension("lock")).expect("it is ours");
     assert_eq!(found(), [left]);
 }
