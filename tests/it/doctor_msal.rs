@@ -222,7 +222,12 @@ fn what_a_profile_has_or_shares_is_not_offered() {
 }
 
 /// The line of a cache where all is well.
-const WELL: [&str; 4] = ["ok", "msal.shared", "can be read and written", ""];
+const WELL: [&str; 4] = [
+    "ok",
+    "msal.shared",
+    "shared by profile `api`, can be read",
+    "",
+];
 
 #[test]
 fn a_fault_of_a_shared_cache_is_named_with_what_mends_it() {

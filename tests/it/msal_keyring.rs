@@ -14,6 +14,7 @@ use cred_helper::store::msal::{Item, Sharing};
 use cred_helper::store::seal::Sealing;
 use serde_json::{Value, json};
 
+use crate::doctor_ground::doctor;
 use crate::fake::World;
 use crate::msal_cache::{Shared, gave};
 use crate::scene::at_once;
@@ -117,6 +118,19 @@ fn lacks_pygobject() -> bool {
         note_missing(&PYGOBJECT);
     }
     !is_there
+}
+
+/// What `doctor` says of the cache.
+fn examined(ring: &Ring, status: &str, message: &str) {
+    let arguments = ["--offline", "-o", "json", "-p", "api"];
+    let ran = ring.run_command(doctor(&ring.shared.scene, &[], &arguments));
+    let report: Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+    let checks = report["checks"].as_array().expect("there are checks");
+    let mut checks = checks.iter().filter(|check| check["id"] == "msal.shared");
+    let check = checks.next().expect("it is looked at");
+    assert_eq!(check["status"], status, "{check}");
+    let told = check["message"].as_str().unwrap_or_default();
+    assert!(told.contains(message), "{check}");
 }
 
 /// The same cache, whose access tokens are over.
@@ -279,10 +293,21 @@ fn what_cannot_be_opened_or_written_is_left_as_it_is_before_a_token_is_spent() {
         assert_eq!(ring.held(), content);
     }
     ring.hold(&cache);
+    examined(
+        &ring,
+        "ok",
+        "the item `Microsoft Azure CLI` of the keyring, shared by profile `api`, can be read",
+    );
     ring.bus.open_locked_keyring();
     refused(&ring, "the keyring is locked");
+    examined(
+        &ring,
+        "warning",
+        "nobody can tell before the keyring is unlocked",
+    );
     ring.bus.end_service();
     refused(&ring, "there is no keyring here");
+    examined(&ring, "error", "there is no keyring here");
     // One that cannot be written any more.
     let file = ring.shared.scene.file("held");
     fs::write(&file, &cache).expect("it can be written");

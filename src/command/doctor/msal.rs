@@ -66,21 +66,26 @@ fn of_shared(case: &Case<'_>, shared: &Shared<'_>) -> Vec<Finding> {
     let Some(cache) = shared.store.shared_cache() else {
         return Vec::new();
     };
+    if cache.is_locked_up(&case.context) {
+        let message = "nobody can tell before the keyring is unlocked";
+        let hint = "unlock it, as by logging in at the desktop";
+        return vec![Finding::warning("shared", message).hint(hint)];
+    }
     let usable = cache
         .clients(&case.context)
         .and_then(|clients| clients.map_err(|reason| cache.unusable(&reason)))
-        .and_then(|_| cache.prove_replaceable());
+        .and_then(|clients| cache.prove_replaceable().map(|()| clients));
     let by = named("profile", &shared.profiles);
     let file = shared.file.display();
-    let is_there = shared.file.exists();
     let mut findings = vec![match usable {
         Err(error) => Finding::error("shared", &error),
-        Ok(()) if is_there => {
-            let message = format!("`{file}`, shared by {by}, can be read and written");
-            Finding::ok("shared", &message)
-        }
-        Ok(()) => {
-            let message = format!("`{file}`, shared by {by}, is made by the first sign-in");
+        Ok(clients) => {
+            let is_there = !clients.is_empty() || shared.file.exists();
+            let told = match is_there {
+                true => "can be read",
+                false => "is made by the first sign-in",
+            };
+            let message = format!("{}, shared by {by}, {told}", cache.shown());
             Finding::ok("shared", &message)
         }
     }];

@@ -28,6 +28,13 @@ impl MsalCache {
         self.make_of(context, copy::of_document)
     }
 
+    /// Whether it lies in a keyring that stays locked when it is to be read. Whoever must not be asked has
+    /// a `keyring` that asks nobody.
+    pub fn is_locked_up(&self, context: &Context<'_>) -> bool {
+        let item = self.sharing.item.as_ref();
+        item.is_some_and(|item| item.is_locked(context))
+    }
+
     /// Proves that a file can be written beside the cache, and so take its place. No lock is needed: the
     /// file is none of those that a refresh writes.
     ///

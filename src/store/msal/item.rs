@@ -13,6 +13,10 @@ use crate::secret::Secret;
 /// How long is the keyring waited for? A person may have to unlock it.
 const LIMIT: Duration = Duration::from_secs(10);
 
+fn limit(context: &Context<'_>) -> Duration {
+    context.time_left().map_or(LIMIT, |left| left.min(LIMIT))
+}
+
 /// An item that holds a cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
@@ -29,10 +33,15 @@ impl Item {
     }
 
     fn held(&self, context: &Context<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let limit = context.time_left().map_or(LIMIT, |left| left.min(LIMIT));
-        let held = context.keyring.read_item(&self.keyring, limit);
+        let held = context.keyring.read_item(&self.keyring, limit(context));
         let held = held.map_err(|failure| failed("read", failure))?;
         Ok(held.unwrap_or_default())
+    }
+
+    /// Whether the keyring stays locked when the item is to be read.
+    pub(super) fn is_locked(&self, context: &Context<'_>) -> bool {
+        let read = context.keyring.read_item(&self.keyring, limit(context));
+        matches!(read, Err(KeyringFailure::Locked))
     }
 
     /// Proves that the keyring takes something in its place: what is there.

@@ -200,17 +200,18 @@ impl MsalCache {
         before.clone_from(session);
     }
 
-    /// The error for a cache that is none of JSON.
-    pub fn unusable(&self, reason: &str) -> Error {
-        let what = match &self.sharing.item {
+    /// What it is, in words.
+    pub fn shown(&self) -> String {
+        match &self.sharing.item {
             None => format!("`{}`", self.sharing.file.display()),
             Some(item) => format!("the item `{}` of the keyring", item.keyring.schema),
-        };
-        Error::new(
-            ErrorKind::Store,
-            format!("{what} cannot be shared: {reason}"),
-        )
-        .hint(
+        }
+    }
+
+    /// The error for a cache that is none of JSON.
+    pub fn unusable(&self, reason: &str) -> Error {
+        let message = format!("{} cannot be shared: {reason}", self.shown());
+        Error::new(ErrorKind::Store, message).hint(
             "it is untouched; see whether the program that it belongs to can read it, or name \
              another one in `session` of the profile",
         )
