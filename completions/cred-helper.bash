@@ -61,6 +61,9 @@ _cred__helper() {
             cred__helper,help)
                 cmd="cred__helper__subcmd__help"
                 ;;
+            cred__helper,inspect)
+                cmd="cred__helper__subcmd__inspect"
+                ;;
             cred__helper,keyring)
                 cmd="cred__helper__subcmd__keyring"
                 ;;
@@ -147,6 +150,9 @@ _cred__helper() {
                 ;;
             cred__helper__subcmd__help,help)
                 cmd="cred__helper__subcmd__help__subcmd__help"
+                ;;
+            cred__helper__subcmd__help,inspect)
+                cmd="cred__helper__subcmd__help__subcmd__inspect"
                 ;;
             cred__helper__subcmd__help,keyring)
                 cmd="cred__helper__subcmd__help__subcmd__keyring"
@@ -314,7 +320,7 @@ _cred__helper() {
 
     case "${cmd}" in
         cred__helper)
-            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get exec serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
+            opts="-q -v -h -V --config --error-format --quiet --verbose --color --help --version get exec serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status inspect log profile setup store session doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -888,7 +894,7 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help)
-            opts="get exec serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status log profile setup store session doctor completions help"
+            opts="get exec serve git cargo docker kubectl google bazel terraform go pnpm aws az azd nuget keyring askpass login logout status inspect log profile setup store session doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1098,6 +1104,20 @@ _cred__helper() {
             return 0
             ;;
         cred__helper__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__help__subcmd__inspect)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1454,6 +1474,52 @@ _cred__helper() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cred__helper__subcmd__inspect)
+            opts="-p -o -q -v -h --profile --account --id-token --output --config --error-format --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -5,6 +5,7 @@
 mod completions;
 mod doctor;
 mod import;
+mod inspect;
 mod log;
 mod login;
 mod logout;
@@ -84,6 +85,7 @@ pub const COMMANDS: &[Entry] = &[
     login::ENTRY,
     logout::ENTRY,
     status::ENTRY,
+    inspect::ENTRY,
     log::ENTRY,
     profile::ENTRY,
     setup::ENTRY,

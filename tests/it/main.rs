@@ -99,6 +99,7 @@ mod unix {
     pub(crate) mod hang_up;
     pub(crate) mod help;
     pub(crate) mod http_server;
+    mod inspect;
     pub(crate) mod keyring_ground;
     pub(crate) mod keyring_job;
     pub(crate) mod killed_at_each_call;
