@@ -81,12 +81,15 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     let variables = given.iter().map(|given| Variable::read(given));
     let variables: Vec<Variable> = variables.collect::<Result<_, _>>()?;
     let mut environment = Vec::new();
-    for variable in variables {
+    for kind in [TokenKind::Access, TokenKind::Id] {
+        let of_kind =
+            |variable: &&Variable| (variable.format == ID_TOKEN) == (kind == TokenKind::Id);
+        let mut wanted = variables.iter().filter(of_kind).peekable();
+        if wanted.peek().is_none() {
+            continue;
+        }
         let request = Request {
-            token: Some(match variable.format.as_str() {
-                ID_TOKEN => TokenKind::Id,
-                _ => TokenKind::Access,
-            }),
+            token: Some(kind),
             // The program's own.
             hands_over_stdin: false,
             ..get::request(arguments)?
@@ -95,9 +98,11 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
             let bug = "BUG: `exec` was answered without a token";
             return Err(Error::new(ErrorKind::Internal, bug));
         };
-        let text = get::render(&credential, &variable.format, &variable.name)?;
-        let text = Zeroizing::new(text.trim_end_matches('\n').to_owned());
-        environment.push((variable.name, text));
+        for variable in wanted {
+            let text = get::render(&credential, &variable.format, &variable.name)?;
+            let text = Zeroizing::new(text.trim_end_matches('\n').to_owned());
+            environment.push((variable.name.clone(), text));
+        }
     }
     // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
     io.signals.check()?;
