@@ -28,6 +28,7 @@ pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> 
     if !session.forget_access_tokens(rejected) {
         return Ok(false);
     }
+    let _attention = call.attention();
     let guard = call.store.lock(&call.context)?;
     let mut session = call.store.load_locked(&guard, &call.context)?;
     let found = session.forget_access_tokens(rejected);
@@ -57,6 +58,7 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
         // Without it there is no revocation, which is warned of.
         drop(prepare_client(call));
     }
+    let attention = call.attention();
     let guard = call.store.lock(context)?;
     let mut session = call.store.load_locked(&guard, context)?;
     let wanted = call.account();
@@ -64,7 +66,9 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
         .accounts
         .into_iter()
         .partition(|row| wanted.is_none_or(|wanted| row.is_named(wanted)));
-    if !local {
+    // Programs of MSAL's wait a few seconds for their lock, and lose what they were about to keep.
+    let is_shared = call.store.shared_cache().is_some();
+    if !local && !is_shared {
         revoke(call.profile, &leaving, context);
     }
     let meant = session.sign_in.asked_for.as_deref();
@@ -85,6 +89,10 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
             ..session
         };
         call.store.save(&mut session, None, &guard, &call.context)?;
+    }
+    drop((guard, attention));
+    if !local && is_shared {
+        revoke(call.profile, &leaving, context);
     }
     Ok(leaving
         .iter()

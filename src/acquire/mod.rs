@@ -23,7 +23,7 @@ pub use self::steps::{begin, finish};
 use self::decision::{Force, Freshness, Reason, Step, Wanted, fallback, next, remembered};
 use self::refresh::Refreshed;
 use crate::claims;
-use crate::context::{Context, Tls};
+use crate::context::{Context, Shield, Tls};
 use crate::credential::{Credential, Interactive, Request, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Failure as Untraded};
@@ -72,6 +72,14 @@ impl<'a> Call<'a> {
     fn account(&self) -> Option<&'a str> {
         let asked = self.request.account.as_deref();
         asked.or(self.profile.account.as_deref())
+    }
+
+    /// Where the session lies in a cache of MSAL, Ctrl-C waits until it is written: others would wait for
+    /// a lock that nobody has any more.
+    fn attention(&self) -> Option<Box<dyn Shield + 'a>> {
+        let signals = self.context.signals;
+        let cache = self.store.shared_cache();
+        cache.map(|_| signals.attend())
     }
 
     /// The command for a person who is to sign in for this call.

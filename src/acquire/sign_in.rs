@@ -126,6 +126,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Session, Error> {
 
 /// Changes the session under its lock.
 pub(super) fn change(call: &Call<'_>, edit: impl FnOnce(&mut Session)) -> Result<(), Error> {
+    let _attention = call.attention();
     let guard = call.store.lock(&call.context)?;
     let mut session = call.store.load_locked(&guard, &call.context)?;
     edit(&mut session);

@@ -18,8 +18,8 @@ use crate::error::{Error, ErrorKind};
 static AT_ONCE: AtomicBool = AtomicBool::new(true);
 /// Whether a signal came while it was remembered. The second one does not wait.
 static PENDING: AtomicBool = AtomicBool::new(false);
-/// How many remember one: shields, and whoever attends.
-static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+/// How many remember one: shields, and whoever attends. It is held while [`AT_ONCE`] is set by it.
+static LISTENERS: Mutex<usize> = Mutex::new(0);
 /// How many shields there are.
 static SHIELDS: AtomicUsize = AtomicUsize::new(0);
 
@@ -61,7 +61,8 @@ struct Attentive(());
 impl Attentive {
     fn new() -> Self {
         install();
-        LISTENERS.fetch_add(1, Ordering::SeqCst);
+        let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+        *listeners += 1;
         AT_ONCE.store(false, Ordering::SeqCst);
         Self(())
     }
@@ -69,9 +70,9 @@ impl Attentive {
 
 impl Drop for Attentive {
     fn drop(&mut self) {
-        if LISTENERS.fetch_sub(1, Ordering::SeqCst) == 1 {
-            AT_ONCE.store(true, Ordering::SeqCst);
-        }
+        let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+        *listeners -= 1;
+        AT_ONCE.store(*listeners == 0, Ordering::SeqCst);
     }
 }
 
