@@ -7,7 +7,7 @@ use crate::credential::{Action, Interactive, Request};
 use crate::error::{Error, ErrorKind};
 use crate::oauth::id_token;
 use crate::store::msal::copy;
-use crate::store::session::AccountRow;
+use crate::store::session::{AccountRow, TakenIn};
 use crate::token::Home;
 
 /// Takes in who is signed in in a cache of MSAL: the account that is named, else all. Somebody who is
@@ -34,23 +34,38 @@ pub fn take_in(call: &Call<'_>, file: &Path) -> Result<Vec<Option<String>>, Erro
     }
     let guard = call.store.lock(context)?;
     let mut session = call.store.load_locked(&guard, context)?;
-    let mut taken = Vec::new();
+    let (mut taken, mut spent) = (Vec::new(), Vec::new());
     for row in meant {
         let label = row.label().map(String::from);
-        if !session.take_in(call.grant.name(), row, context.clock.now()) {
-            let who = label
-                .as_deref()
-                .unwrap_or("somebody whom MSAL does not name");
-            context.inform(&format!(
+        let who = label
+            .as_deref()
+            .unwrap_or("somebody whom MSAL does not name");
+        match session.take_in(call.grant.name(), row, context.clock.now()) {
+            TakenIn::Done => taken.push(label),
+            TakenIn::IsHere => context.inform(&format!(
                 "{who} is signed in for profile `{name}` already; that stays as it is"
-            ));
-            continue;
+            )),
+            TakenIn::Spent => spent.push(who.to_owned()),
         }
-        taken.push(label);
     }
     if !taken.is_empty() {
         call.store.save(&mut session, None, &guard, context)?;
     }
+    if spent.is_empty() {
+        return Ok(taken);
+    }
+    let message = format!(
+        "the refresh token of {} in `{}` was taken in before, and is not sent a second time",
+        spent.join(", "),
+        file.display()
+    );
+    let error = Error::new(ErrorKind::LoginRequired, message)
+        .hint("have its program refresh it, or sign in there once more, or here")
+        .next(call.sign_in_command());
+    if taken.is_empty() {
+        return Err(error);
+    }
+    context.warn(&error.to_string());
     Ok(taken)
 }
 
@@ -68,6 +83,8 @@ pub fn hand_out(call: &Call<'_>, file: &Path) -> Result<Vec<Option<String>>, Err
     let is_meant = |row: &AccountRow| {
         row.refresh_token.is_some() && wanted.is_none_or(|wanted| row.is_named(wanted))
     };
+    // Others would wait for a lock that nobody has any more.
+    let _attention = context.signals.attend();
     let known = {
         let guard = call.store.lock(context)?;
         call.store.load_locked(&guard, context)?

@@ -92,16 +92,21 @@ pub(super) fn import(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Stri
         .get_one::<PathBuf>("msal")
         .cloned()
         .unwrap_or_default();
+    let file = std::path::absolute(&file).unwrap_or(file);
     let mut clients = copy::clients(&file, &shell.context)?;
     if let Some(wanted) = text(matches, "client") {
         clients.retain(|client| client.client_id.eq_ignore_ascii_case(&wanted));
+    }
+    if let Some(wanted) = text(matches, "account") {
+        clients.retain(|client| client.knows(&wanted));
     }
     let shown = file.display();
     let is_one = clients.len() == 1;
     if clients.is_empty() {
         let message = format!("no such sign-in lies in `{shown}`");
-        return Err(Error::new(ErrorKind::LoginRequired, message)
-            .hint("sign in with the program that it belongs to, or leave out `--client`"));
+        return Err(Error::new(ErrorKind::LoginRequired, message).hint(
+            "sign in with the program that it belongs to; see what `--client` and `--account` name",
+        ));
     }
     let mut of_one = ["name", "preset", "scope", "authority"].into_iter();
     if let Some(option) = of_one.find(|name| matches.contains_id(name))
@@ -152,6 +157,15 @@ fn plan(
         .filter_map(|(taken, _)| configuration.profile(taken).ok())
         .filter(|profile| is_of(profile, client));
     if let Some(profile) = same.next() {
+        let mut of_new = ["preset", "scope", "authority"].into_iter();
+        if let Some(option) = of_new.find(|name| matches.contains_id(name)) {
+            let message = format!(
+                "profile `{}` is for this client already, and `--{option}` is for a new one",
+                profile.name
+            );
+            return Err(Error::new(ErrorKind::Usage, message)
+                .hint("leave it out, or name a new profile with `--name`"));
+        }
         return Ok(Plan::Known(profile.name));
     }
     let known = known(client);
@@ -216,6 +230,12 @@ pub(super) fn is_of(profile: &Profile, client: &Client) -> bool {
         .client
         .client_id
         .eq_ignore_ascii_case(&client.client_id);
+    // One that is of somebody else is not for these.
+    let is_own = is_own
+        && profile
+            .account
+            .as_deref()
+            .is_none_or(|own| client.knows(own));
     is_own && is_here && profile.msal.is_none() && profile.grant.asks() == Asks::Person
 }
 
@@ -261,6 +281,7 @@ fn carry_out(
     let (name, mut done) = match plan {
         Plan::Known(name) => (name, String::new()),
         Plan::New(name, keys) if is_dry => {
+            profile_file::prove(&name, keys.clone(), &comment, shell)?;
             let text = profile_file::text_of(&name, keys, &comment);
             (name, text)
         }
@@ -271,19 +292,21 @@ fn carry_out(
         }
     };
     if is_dry {
-        let people: Vec<String> = client.people.iter().map(|name| printable(name)).collect();
-        let people = people.join(", ");
+        let wanted = text(matches, "account");
+        let people = client.people.iter();
+        let people =
+            people.filter(|person| wanted.as_deref().is_none_or(|wanted| person.is(wanted)));
+        let people: Vec<String> = people.map(|person| printable(person.label())).collect();
         done.push_str(&format!(
-            "# would be signed in for profile `{name}`: {people}\n"
+            "# would be signed in for profile `{name}`, unless they are: {}\n",
+            people.join(", ")
         ));
         return Ok(done);
     }
     let request = Request {
         profile: Some(name.clone()),
         account: text(matches, "account"),
-        ..Request::new(Action::TakeIn(
-            std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
-        ))
+        ..Request::new(Action::TakeIn(file.to_owned()))
     };
     if let Response::Done { accounts, .. } = (shell.answer)(&request, None)? {
         for account in accounts {

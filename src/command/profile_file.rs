@@ -1,6 +1,6 @@
 //! The file that a user writes profiles into, written for them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Shell;
 use crate::error::{Error, ErrorKind};
@@ -21,18 +21,52 @@ pub(super) fn add(
     comment: &str,
     shell: &Shell<'_, '_>,
 ) -> Result<PathBuf, Error> {
-    let path = shell.location.user_file().ok_or_else(|| {
-        Error::new(ErrorKind::Config, "no directory for profiles is known")
-            .hint("set HOME, or name a file with `--config`")
-    })?;
+    let path = path(shell)?;
     let file = ConfigurationFile::find("cred-helper", &path)?;
     let held = file.hold(&shell.context)?;
     let before = file.read()?.unwrap_or_default();
-    let text = with_profile(&before, name, keys, comment);
-    let sources = shell.sources_with(&path, &text)?;
-    check(name, &path, &sources)?;
-    held.replace(&text)?;
+    held.replace(&checked(&before, name, keys, comment, &path, shell)?)?;
     Ok(path)
+}
+
+/// Finds what would be wrong if it were added, and changes nothing.
+///
+/// # Errors
+/// As [`add`].
+pub(super) fn prove(
+    name: &str,
+    keys: toml::Table,
+    comment: &str,
+    shell: &Shell<'_, '_>,
+) -> Result<(), Error> {
+    let path = path(shell)?;
+    let file = ConfigurationFile::find("cred-helper", &path)?;
+    let before = file.read()?.unwrap_or_default();
+    checked(&before, name, keys, comment, &path, shell).map(drop)
+}
+
+fn path(shell: &Shell<'_, '_>) -> Result<PathBuf, Error> {
+    shell.location.user_file().ok_or_else(|| {
+        Error::new(ErrorKind::Config, "no directory for profiles is known")
+            .hint("set HOME, or name a file with `--config`")
+    })
+}
+
+/// The file's text with the profile, which is right where it stands. Somebody else may have written one
+/// of that name a moment ago.
+fn checked(
+    before: &str,
+    name: &str,
+    keys: toml::Table,
+    comment: &str,
+    path: &Path,
+    shell: &Shell<'_, '_>,
+) -> Result<String, Error> {
+    let sources = shell.sources_with(path, before)?;
+    check_free(name, &Configuration::new(&sources)?)?;
+    let text = with_profile(before, name, keys, comment);
+    check(name, path, &shell.sources_with(path, &text)?)?;
+    Ok(text)
 }
 
 /// What is written so far: nothing, where the file that `--config` names is about to be made.
@@ -70,7 +104,7 @@ fn with_profile(before: &str, name: &str, keys: toml::Table, comment: &str) -> S
 }
 
 /// Refuses what would be wrong once it is written.
-fn check(name: &str, path: &std::path::Path, sources: &[Source]) -> Result<(), Error> {
+fn check(name: &str, path: &Path, sources: &[Source]) -> Result<(), Error> {
     let refused = || {
         Error::new(
             ErrorKind::Config,

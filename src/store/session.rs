@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::json_string;
+use crate::digest::digest;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::token::{Account, Home, Timestamp, TokenSet};
@@ -88,6 +89,17 @@ pub struct MsalAccount {
     /// What may be tried where that is refused: a client may have left its family.
     #[serde(skip)]
     pub others: Vec<Secret>,
+}
+
+/// What became of a sign-in that was made elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenIn {
+    /// It is here, too.
+    Done,
+    /// The same account is signed in here.
+    IsHere,
+    /// Its refresh token was taken in before.
+    Spent,
 }
 
 /// A request that failed, and is not tried again for a while.
@@ -583,11 +595,7 @@ impl Session {
         digest: String,
         now: Timestamp,
     ) {
-        /// How many of them can somebody have at hand still?
-        const MOST: usize = 100;
-        let excess = (self.imported.len() + 1).saturating_sub(MOST);
-        self.imported.drain(..excess);
-        self.imported.push(digest);
+        self.remember_imported(digest);
         let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
         let signed_in_at = latest.map_or(now, |latest| now.max(latest.plus(1)));
         self.accounts.push(AccountRow {
@@ -597,13 +605,30 @@ impl Session {
         });
     }
 
-    /// Takes in a sign-in that was made elsewhere, unless the same account is signed in here; whether that
-    /// was so. Whoever is taken in last is meant from now on.
-    pub fn take_in(&mut self, grant: &str, row: AccountRow, now: Timestamp) -> bool {
+    fn remember_imported(&mut self, digest: String) {
+        /// How many of them can somebody have at hand still?
+        const MOST: usize = 100;
+        let excess = (self.imported.len() + 1).saturating_sub(MOST);
+        self.imported.drain(..excess);
+        self.imported.push(digest);
+    }
+
+    /// Takes in a sign-in that was made elsewhere, unless the same account is signed in here, or its
+    /// refresh token was taken in before: it may have been replaced since. Whoever is taken in last is
+    /// meant from now on.
+    pub fn take_in(&mut self, grant: &str, row: AccountRow, now: Timestamp) -> TakenIn {
         let account = row.account();
         let before = self.accounts.iter().find(|before| before.is_of(&account));
         if before.is_some_and(|before| before.refresh_token.is_some()) {
-            return false;
+            return TakenIn::IsHere;
+        }
+        let token = row.refresh_token.as_ref();
+        let digest = token.map(|token| digest(token.expose().as_bytes()));
+        if let Some(digest) = digest {
+            if self.imported.contains(&digest) {
+                return TakenIn::Spent;
+            }
+            self.remember_imported(digest);
         }
         self.accounts.retain(|before| !before.is_of(&account));
         self.sign_in = SignIn::default();
@@ -615,7 +640,7 @@ impl Session {
             failed_refresh: None,
             ..row
         });
-        true
+        TakenIn::Done
     }
 
     /// Takes in a refresh token of somebody who was not asked for, and forgets the one that it came for:

@@ -239,7 +239,7 @@ fn what_is_no_cache_is_left_as_it_is_with_a_word() {
             .run(&["get", "--interactive", "never"])
             .failed(9);
         assert!(
-            said.contains(word) && said.contains("cannot be shared"),
+            said.contains(word) && said.contains("cannot be used"),
             "{said}"
         );
         let status = shared.scene.run(&["status", "-o", "json"]).json();

@@ -45,8 +45,11 @@ fn whoever_is_signed_in_with_msal_is_taken_in_and_asked_nothing() {
     );
     assert_eq!(again.ok(), "profile `api` has it all\n");
     assert_eq!(shared.get(&[])["access_token"], answer["access_token"]);
-    // Whoever has signed out here can be taken in once more.
+    // Whoever has signed out here can be taken in once more, with a token that was not sent yet.
     scene.run(&["logout", "--local"]).ok();
+    let said = scene.run(&import).failed(4);
+    assert!(said.contains("was taken in before"), "{said}");
+    shared.msal(&["refresh"]);
     scene.run(&import).ok();
     shared.get(&[]);
     assert_eq!(device_codes(scene), 1);
@@ -73,9 +76,12 @@ fn a_client_that_no_profile_is_for_gets_one() {
         "--authority",
         &authority,
     ];
-    let shown = scene.run(&[&import[..], &["--dry-run"]].concat()).ok();
+    let dry = [&import[..], &["--preset", "entra", "--dry-run"]].concat();
+    let shown = scene.run(&dry).ok();
     assert!(
-        shown.ends_with("# would be signed in for profile `mine`: ada@example.test\n"),
+        shown.ends_with(
+            "# would be signed in for profile `mine`, unless they are: ada@example.test\n"
+        ),
         "{shown}"
     );
     assert_eq!(fs::read_to_string(&config).expect("it is there"), before);
@@ -127,10 +133,28 @@ fn what_cannot_be_taken_in_is_said_and_changes_nothing() {
             Some("[".to_owned()),
             &[],
             9,
-            "cannot be shared: it is no JSON",
+            "cannot be used: it is no JSON",
         ),
         (Some("{}".to_owned()), &[], 4, "no such sign-in lies in"),
         (Some(two.clone()), &["--client", "no"], 4, "no such sign-in"),
+        (
+            Some(two.clone()),
+            &["--account", "nobody@example.test"],
+            4,
+            "no such sign-in",
+        ),
+        (
+            Some(alone.clone()),
+            &[
+                "--scope",
+                "s",
+                "--authority",
+                "http://example.com/t",
+                "--dry-run",
+            ],
+            3,
+            "profile `msal-other` was not written",
+        ),
         (
             Some(two.clone()),
             &["--name", "x"],
@@ -264,7 +288,7 @@ fn a_session_that_does_not_say_who_it_is_for_msal_asks_the_authority_once() {
     assert!(said.contains("chmod 600"), "{said}");
     shared.write("[");
     let said = scene.run(&export).failed(9);
-    assert!(said.contains("cannot be shared"), "{said}");
+    assert!(said.contains("cannot be used"), "{said}");
     assert_eq!(fs::read(shared.file()).expect("it is there"), b"[");
 }
 
@@ -279,4 +303,57 @@ fn what_lies_in_a_cache_already_is_not_copied() {
     let export = ["session", "export", "--msal", &other, "-p", "api"];
     let said = shared.scene.run(&export).failed(3);
     assert!(said.contains("lies in a cache of MSAL already"), "{said}");
+}
+
+#[test]
+fn of_a_client_whose_family_is_not_known_its_own_token_is_taken_in_first() {
+    let Some(shared) = Shared::beside("") else {
+        return;
+    };
+    let scene = &shared.scene;
+    shared.msal(&["sign-in"]);
+    // A token of another client's family, which this client may not have.
+    let mut cache = shared.cache();
+    let mut other = cache["RefreshToken"]
+        .as_object()
+        .and_then(|rows| rows.values().next().cloned())
+        .expect("there is a refresh token");
+    other["client_id"] = json!("another");
+    other["family_id"] = json!("1");
+    other["secret"] = json!("the-family-s");
+    other["last_modification_time"] = json!("9999999999");
+    cache["RefreshToken"]["other"] = other;
+    cache["AppMetadata"] = json!({});
+    shared.write(cache.to_string());
+    let file = file(&shared);
+    let import = ["profile", "import", "--msal", &file, "--client", "cli"];
+    scene.run(&import).ok();
+    assert_eq!(shared.get(&[])["source"], "refresh");
+    assert_eq!(device_codes(scene), 1);
+}
+
+#[test]
+fn what_is_for_a_new_profile_is_refused_where_there_is_one_and_another_account_is_not_meant() {
+    let Some(shared) = Shared::beside("account = \"eve@example.test\"\n") else {
+        return;
+    };
+    let (scene, file) = (&shared.scene, file(&shared));
+    shared.msal(&["sign-in"]);
+    // The profile is of somebody else: a new one is wanted.
+    let import = ["profile", "import", "--msal", &file];
+    let shown = scene.run(&[&import[..], &["--dry-run"]].concat()).ok();
+    assert!(shown.contains("[profiles.msal-cli]"), "{shown}");
+    let config = scene.sandbox.config();
+    let profiles = fs::read_to_string(&config).expect("there are profiles");
+    scene
+        .sandbox
+        .write_profiles(&profiles.replace("eve@", "ada@"));
+    let said = scene
+        .run(&[&import[..], &["--scope", "s"]].concat())
+        .failed(2);
+    assert!(
+        said.contains("profile `api` is for this client already, and `--scope` is for a new one"),
+        "{said}"
+    );
+    scene.run(&import).ok();
 }

@@ -287,7 +287,7 @@ fn what_cannot_be_opened_or_written_is_left_as_it_is_before_a_token_is_spent() {
         ring.hold(content);
         refused(
             &ring,
-            "the item `Microsoft Azure CLI` of the keyring cannot be shared",
+            "the item `Microsoft Azure CLI` of the keyring cannot be used",
         );
         refused(&ring, word);
         assert_eq!(ring.held(), content);

@@ -24,10 +24,41 @@ pub struct Client {
     pub is_adfs: bool,
     /// Whether each of them has a home tenant, as at Entra.
     pub is_entra: bool,
-    /// Who they are, by their sign-in names.
-    pub people: Vec<String>,
+    /// Who they are.
+    pub people: Vec<Person>,
     /// What its newest access token is good for, else what a refresh token came with.
     pub scopes: Vec<String>,
+}
+
+/// Somebody in a cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    /// The sign-in name, where there is one.
+    pub name: Option<String>,
+    /// `home_account_id`.
+    pub home: String,
+}
+
+impl Person {
+    /// The sign-in name, else the id.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.home)
+    }
+
+    /// Whether somebody means them: by name or id, without regard to case.
+    pub fn is(&self, wanted: &str) -> bool {
+        let names = self.name.iter().chain([&self.home]);
+        names
+            .map(|name| name.to_lowercase())
+            .any(|name| name == wanted.to_lowercase())
+    }
+}
+
+impl Client {
+    /// Whether somebody of that name or id is there.
+    pub fn knows(&self, account: &str) -> bool {
+        self.people.iter().any(|person| person.is(account))
+    }
 }
 
 /// The clients whose sign-ins lie in a cache, in the order of its rows.
@@ -48,9 +79,16 @@ pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error>
 /// `store`, for a file that is no cache, or cannot be read.
 pub fn accounts(sharing: Sharing, context: &Context<'_>) -> Result<Vec<AccountRow>, Error> {
     let cache = existing(MsalCache::new(sharing))?;
-    let composed = cache.compose(&Session::default(), context)?;
-    let session = composed.map_err(|reason| cache.unusable(&reason))?;
-    let mut accounts = session.accounts;
+    let made = cache.make_of(context, |document| {
+        let mut session = view::compose(document, &cache.sharing, &Session::default());
+        for row in &mut session.accounts {
+            let home = row.msal.as_ref().map(|msal| msal.home.id.as_str());
+            row.refresh_token =
+                home.and_then(|home| view::token_to_copy(document, &cache.sharing, home));
+        }
+        session.accounts
+    })?;
+    let mut accounts = made.map_err(|reason| cache.unusable(&reason))?;
     accounts.retain(|row| row.refresh_token.is_some());
     accounts.sort_by_key(|row| row.signed_in_at);
     for row in &mut accounts {
@@ -149,11 +187,15 @@ pub(super) fn of_document(document: &Document<'_>) -> Vec<Client> {
         client.is_entra &= home.contains('.');
         client.is_adfs |= account.is("authority_type", "ADFS");
         let of_account = |name| account.text(name).filter(|text| !text.is_empty());
-        for (list, text) in [
-            (&mut client.realms, of_account("realm")),
-            (&mut client.people, of_account("username")),
-        ] {
-            list.extend(text.filter(|text| !list.contains(text)));
+        let realm = of_account("realm");
+        let realms = &mut client.realms;
+        realms.extend(realm.filter(|realm| !realms.contains(realm)));
+        let person = Person {
+            name: of_account("username"),
+            home,
+        };
+        if !client.people.contains(&person) {
+            client.people.push(person);
         }
     }
     clients

@@ -305,7 +305,7 @@ fn quoted(text: &str) -> Zeroizing<String> {
         };
         match short {
             Some(short) => quoted.extend(['\\', short]),
-            None if matches!(character, ' '..='\u{7f}') => quoted.push(character),
+            None if matches!(character, ' '..='~') => quoted.push(character),
             None => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     quoted.push_str(&format!("\\u{unit:04x}"));

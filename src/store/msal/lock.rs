@@ -100,6 +100,10 @@ pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<M
 /// none, this is one call that finds nothing.
 pub fn mend(cache: &Path, context: &Context<'_>) {
     let path = path_of(cache);
+    // A pipe would be waited for.
+    if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+        return;
+    }
     let Ok(file) = platform::lockable_file().open(&path) else {
         return;
     };

@@ -123,6 +123,11 @@ impl MsalCache {
         &self.sharing.file
     }
 
+    /// The item of the keyring that it lies in, if that is not the file.
+    pub fn item(&self) -> Option<&Item> {
+        self.sharing.item.as_ref()
+    }
+
     /// The file that is replaced: a link to it stays one.
     fn target(&self) -> PathBuf {
         fs::canonicalize(&self.sharing.file).unwrap_or_else(|_| self.sharing.file.clone())
@@ -210,10 +215,10 @@ impl MsalCache {
 
     /// The error for a cache that is none of JSON.
     pub fn unusable(&self, reason: &str) -> Error {
-        let message = format!("{} cannot be shared: {reason}", self.shown());
+        let message = format!("{} cannot be used: {reason}", self.shown());
         Error::new(ErrorKind::Store, message).hint(
             "it is untouched; see whether the program that it belongs to can read it, or name \
-             another one in `session` of the profile",
+             another one",
         )
     }
 
@@ -440,7 +445,7 @@ fn parse(text: &str) -> Result<Document<'_>, String> {
 /// what a fuzzer calls.
 ///
 /// # Errors
-/// Why it cannot be shared.
+/// Why it cannot be used.
 pub fn decodes(bytes: &[u8]) -> Result<[Zeroizing<String>; 3], String> {
     let sharing = Sharing {
         client_id: "c".to_owned(),

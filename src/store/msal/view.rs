@@ -218,6 +218,25 @@ fn refresh_tokens(tokens: &Tokens<'_, '_>, home: &str) -> Vec<Secret> {
     secrets
 }
 
+/// The refresh token to be copied for somebody: MSAL's first, but of a client whose family is not known
+/// its own, since whoever copies has one attempt.
+pub(super) fn token_to_copy(
+    document: &Document<'_>,
+    sharing: &Sharing,
+    home: &str,
+) -> Option<Secret> {
+    let tokens = Tokens::new(document, sharing);
+    let mut own: Vec<Row<'_, '_>> = tokens
+        .refresh_tokens
+        .of(home)
+        .filter(|row| tokens.family.is_none() && sharing.is_own(*row) && !row.is_special())
+        .collect();
+    own.sort_by_key(|row| std::cmp::Reverse(row.time("last_modification_time")));
+    let mut own = own.into_iter().filter_map(Row::secret);
+    own.next()
+        .or_else(|| refresh_tokens(&tokens, home).into_iter().next())
+}
+
 /// The session of this client: who is in the cache, and what we keep beside it.
 pub(super) fn compose(document: &Document<'_>, sharing: &Sharing, beside: &Session) -> Session {
     let mut session = Session {
