@@ -115,6 +115,11 @@ const PLACES: &[(&str, &[u8], &str)] = &[
         "the Azure CLI cannot be opened: it is encrypted by Windows (DPAPI)",
     ),
     (
+        ".azure/msal_token_cache.sig",
+        b"",
+        "the Azure CLI is empty: nobody is signed in, or the sign-ins are in the keyring",
+    ),
+    (
         ".azureauth/msal_t_cache.json",
         b"[",
         "azureauth cannot be opened: it is no JSON",
@@ -251,7 +256,7 @@ fn a_fault_of_a_shared_cache_is_named_with_what_mends_it() {
     check(
         "no JSON",
         "error",
-        "cannot be shared: it is no JSON",
+        "cannot be used: it is no JSON",
         "it is untouched",
     );
     set_mode(&file, 0o640);

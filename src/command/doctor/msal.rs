@@ -7,10 +7,10 @@ use super::{Case, Check, Finding};
 use crate::command::import;
 use crate::context::Environment;
 use crate::profile::Profile;
-use crate::store::SessionStore;
-use crate::store::msal::MsalCache;
 use crate::store::msal::copy::Client;
 use crate::store::msal::lock::Lying;
+use crate::store::msal::{Item, MsalCache};
+use crate::store::{Loaded, SessionStore};
 use crate::system::directories;
 use crate::text::shell_word;
 
@@ -38,6 +38,7 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
 /// A cache, and who shares it.
 struct Shared<'a> {
     file: PathBuf,
+    item: Option<Item>,
     store: SessionStore,
     profiles: Vec<&'a str>,
 }
@@ -47,13 +48,16 @@ fn shared<'a>(case: &Case<'a>) -> Vec<Shared<'a>> {
     let mut all: Vec<Shared<'a>> = Vec::new();
     for profile in case.profiles {
         let store = profile.store(case.state, case.configuration);
-        let Some(file) = store.shared_cache().map(|cache| cache.path().to_owned()) else {
+        let Some(cache) = store.shared_cache() else {
             continue;
         };
-        match all.iter_mut().find(|shared| shared.file == file) {
+        let (file, item) = (cache.path().to_owned(), cache.item().cloned());
+        let is_it = |shared: &&mut Shared<'_>| shared.file == file && shared.item == item;
+        match all.iter_mut().find(is_it) {
             Some(shared) => shared.profiles.push(&profile.name),
             None => all.push(Shared {
                 file,
+                item,
                 store,
                 profiles: vec![&profile.name],
             }),
@@ -142,6 +146,8 @@ fn places(environment: &dyn Environment) -> [(Option<PathBuf>, &'static [Named])
             &[
                 (AZURE_CLI, "msal_token_cache", ".json"),
                 (AZURE_CLI, "msal_token_cache", ".bin"),
+                // Beside the keyring.
+                (AZURE_CLI, "msal_token_cache", ".sig"),
             ],
         ),
         (at_home(".IdentityService"), IDENTITY_SERVICE),
@@ -230,7 +236,13 @@ fn people(client: &Client) -> String {
 fn offer(case: &Case<'_>, clients: &[Client], file: &Path) -> String {
     let has_signed_in = |profile: &Profile| {
         let store = profile.store(case.state, case.configuration);
-        store.path().exists()
+        match store.load(&case.context) {
+            Ok(Loaded::Session(session, _)) => {
+                let mut accounts = session.accounts.iter();
+                accounts.any(|account| account.refresh_token.is_some())
+            }
+            Ok(Loaded::Absent | Loaded::Damaged(_)) | Err(_) => false,
+        }
     };
     let taker = |client: &Client| {
         let mut profiles = case.profiles.iter();

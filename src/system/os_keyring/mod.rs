@@ -92,7 +92,14 @@ impl<'a> SystemKeyring<'a> {
         };
         let result =
             within(limit, move || work(&place, limits)).unwrap_or(Err(KeyringFailure::Silent));
-        let failure = result.as_ref().err().cloned();
+        // What is refused is one item's matter.
+        let failure = result.as_ref().err().filter(|failure| {
+            matches!(
+                failure,
+                KeyringFailure::Absent(_) | KeyringFailure::Locked | KeyringFailure::Silent
+            )
+        });
+        let failure = failure.cloned();
         *self.failed.borrow_mut() = failure.map(|failure| (self.clock.monotonic(), failure));
         result
     }
