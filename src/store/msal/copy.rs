@@ -1,5 +1,6 @@
 //! Sign-ins that are copied from a cache of MSAL, or into one; from then on each goes its own way.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -80,13 +81,7 @@ pub fn clients(file: &Path, context: &Context<'_>) -> Result<Vec<Client>, Error>
 pub fn accounts(sharing: Sharing, context: &Context<'_>) -> Result<Vec<AccountRow>, Error> {
     let cache = existing(MsalCache::new(sharing))?;
     let made = cache.make_of(context, |document| {
-        let mut session = view::compose(document, &cache.sharing, &Session::default());
-        for row in &mut session.accounts {
-            let home = row.msal.as_ref().map(|msal| msal.home.id.as_str());
-            row.refresh_token =
-                home.and_then(|home| view::token_to_copy(document, &cache.sharing, home));
-        }
-        session.accounts
+        view::accounts_to_copy(document, &cache.sharing)
     })?;
     let mut accounts = made.map_err(|reason| cache.unusable(&reason))?;
     accounts.retain(|row| row.refresh_token.is_some());
@@ -150,6 +145,15 @@ fn existing(cache: MsalCache) -> Result<MsalCache, Error> {
 
 pub(super) fn of_document(document: &Document<'_>) -> Vec<Client> {
     let mut clients: Vec<Client> = Vec::new();
+    // There may be thousands, and each is looked for.
+    let mut accounts = HashMap::new();
+    for row in view::rows(document, section::ACCOUNT) {
+        if let (Some(home), Some(host)) = (row.text("home_account_id"), row.text("environment")) {
+            accounts
+                .entry((home.to_ascii_lowercase(), host.to_ascii_lowercase()))
+                .or_insert(row);
+        }
+    }
     for token in view::rows(document, section::REFRESH_TOKEN) {
         if token.is_special() || token.secret().is_none() {
             continue;
@@ -163,9 +167,8 @@ pub(super) fn of_document(document: &Document<'_>) -> Vec<Client> {
             continue;
         };
         // Without an account MSAL finds no token either.
-        let account = view::rows(document, section::ACCOUNT)
-            .find(|row| row.is("home_account_id", &home) && row.is("environment", &host));
-        let Some(account) = account else {
+        let whose = (home.to_ascii_lowercase(), host.to_ascii_lowercase());
+        let Some(account) = accounts.get(&whose) else {
             continue;
         };
         let is_it = |client: &Client| {

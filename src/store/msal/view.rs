@@ -218,14 +218,20 @@ fn refresh_tokens(tokens: &Tokens<'_, '_>, home: &str) -> Vec<Secret> {
     secrets
 }
 
-/// The refresh token to be copied for somebody: MSAL's first, but of a client whose family is not known
-/// its own, since whoever copies has one attempt.
-pub(super) fn token_to_copy(
-    document: &Document<'_>,
-    sharing: &Sharing,
-    home: &str,
-) -> Option<Secret> {
+/// Who is signed in, each with the refresh token that is to be copied.
+pub(super) fn accounts_to_copy(document: &Document<'_>, sharing: &Sharing) -> Vec<AccountRow> {
+    let mut accounts = compose(document, sharing, &Session::default()).accounts;
     let tokens = Tokens::new(document, sharing);
+    for row in &mut accounts {
+        let home = row.msal.as_ref().map(|msal| msal.home.id.as_str());
+        row.refresh_token = home.and_then(|home| token_to_copy(&tokens, home));
+    }
+    accounts
+}
+
+/// MSAL's first, but of a client whose family is not known its own, since whoever copies has one attempt.
+fn token_to_copy(tokens: &Tokens<'_, '_>, home: &str) -> Option<Secret> {
+    let sharing = tokens.sharing;
     let mut own: Vec<Row<'_, '_>> = tokens
         .refresh_tokens
         .of(home)
@@ -234,7 +240,7 @@ pub(super) fn token_to_copy(
     own.sort_by_key(|row| std::cmp::Reverse(row.time("last_modification_time")));
     let mut own = own.into_iter().filter_map(Row::secret);
     own.next()
-        .or_else(|| refresh_tokens(&tokens, home).into_iter().next())
+        .or_else(|| refresh_tokens(tokens, home).into_iter().next())
 }
 
 /// The session of this client: who is in the cache, and what we keep beside it.
