@@ -63,7 +63,8 @@ fn checked(
     shell: &Shell<'_, '_>,
 ) -> Result<String, Error> {
     let sources = shell.sources_with(path, before)?;
-    check_free(name, &Configuration::new(&sources)?)?;
+    check_free(name, &Configuration::new(&sources)?)
+        .map_err(|error| error.hint("it was written a moment ago: run this once more"))?;
     let text = with_profile(before, name, keys, comment);
     check(name, path, &shell.sources_with(path, &text)?)?;
     Ok(text)

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::microsoft::TENANT;
 use crate::msal_cache::Shared;
+use crate::oidc_ground::eventually;
 use crate::scene::{DEVICE_CODE, Scene};
 use crate::support::{mode, set_mode};
 
@@ -356,4 +357,46 @@ fn what_is_for_a_new_profile_is_refused_where_there_is_one_and_another_account_i
         "{said}"
     );
     scene.run(&import).ok();
+}
+
+#[test]
+fn of_two_imports_at_once_the_second_says_what_to_do() {
+    let Some(shared) = Shared::beside("") else {
+        return;
+    };
+    let (scene, file) = (&shared.scene, file(&shared));
+    shared.msal(&["sign-in"]);
+    let authority = scene.authority.url(&format!("/{TENANT}"));
+    let import = [
+        "profile",
+        "import",
+        "--msal",
+        &file,
+        "--name",
+        "mine",
+        "--authority",
+        &authority,
+        "--preset",
+        "entra",
+    ];
+    let config = scene.sandbox.config();
+    let lock = format!("{}.lock", config.display());
+    fs::write(&lock, "").expect("the lock can be made");
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| scene.run(&import));
+        let log = scene.sandbox.log();
+        eventually("it waits for the file", || {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            said.contains("waiting for another program")
+        });
+        let before = fs::read_to_string(&config).expect("there are profiles");
+        let other = before.replace("profiles.api", "profiles.mine");
+        fs::write(&config, format!("{before}\n{other}")).expect("it can be written");
+        fs::remove_file(&lock).expect("the lock is there");
+        let said = second.join().expect("it ends").failed(3);
+        assert!(said.contains("written a moment ago"), "{said}");
+    });
+    // Once more, and it is the one that is there.
+    let again = ["profile", "import", "--msal", &file, "--name", "mine"];
+    assert!(scene.run(&again).ok().contains("for profile `mine`"));
 }
