@@ -14,6 +14,7 @@ use crate::context::Level;
 use crate::error::Error;
 use crate::protocol::argument::{self, Arguments, Flag};
 use crate::protocol::{self, PROTOCOLS};
+use crate::style::Style;
 
 /// The flags that every call takes.
 pub const GLOBAL: &[Flag] = &[
@@ -29,7 +30,7 @@ pub const GLOBAL: &[Flag] = &[
     Flag::value(
         "color",
         "WHEN",
-        "Colours in errors; auto: on a terminal, without NO_COLOR [default: auto]",
+        "Colours; auto: on a terminal, without NO_COLOR [default: auto]",
     )
     .choices(&["auto", "always", "never"]),
 ];
@@ -47,10 +48,10 @@ pub struct Globals {
     pub color: Color,
 }
 
-/// Whether errors are coloured.
+/// Whether text is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Color {
-    /// If stderr is a terminal, and `NO_COLOR` is not set.
+    /// Where it is read on a terminal, and `NO_COLOR` is not set.
     #[default]
     Auto,
     /// Also elsewhere.
@@ -64,8 +65,8 @@ pub enum Color {
 pub enum ErrorFormat {
     /// Lines for a person.
     Text {
-        /// Whether their labels are coloured.
-        colored: bool,
+        /// How their labels are written.
+        style: Style,
     },
     /// One line for a program.
     Json,
@@ -321,25 +322,18 @@ fn argument_of(flag: &'static Flag) -> Arg {
 
 /// An error as stderr gets it.
 pub fn render(error: &Error, format: ErrorFormat) -> String {
-    let colored = match format {
+    let style = match format {
         ErrorFormat::Json => {
             return format!("{}\n", serde_json::json!({ "error": error.to_json() }));
         }
-        ErrorFormat::Text { colored } => colored,
+        ErrorFormat::Text { style } => style,
     };
-    let line = |color: &str, label: &str, text: &str| {
-        if colored {
-            format!("\u{1b}[1;{color}m{label}:\u{1b}[0m {text}\n")
-        } else {
-            format!("{label}: {text}\n")
-        }
-    };
-    let mut text = line("31", "error", error.message());
+    let mut text = format!("{} {}\n", style.error_label("error:"), error.message());
     for cause in error.causes() {
-        text.push_str(&line("33", "caused by", cause));
+        text.push_str(&format!("{} {cause}\n", style.cause_label("caused by:")));
     }
     if let Some(hint) = error.hint_text() {
-        text.push_str(&line("36", "hint", hint));
+        text.push_str(&format!("{} {hint}\n", style.hint_label("hint:")));
     }
     text
 }
@@ -354,6 +348,7 @@ mod tests {
     };
     use crate::error::{Error, ErrorKind};
     use crate::protocol::{Entry, PROTOCOLS};
+    use crate::style::Style;
 
     fn words(line: &str) -> Vec<OsString> {
         line.split_whitespace().map(OsString::from).collect()
@@ -369,7 +364,10 @@ mod tests {
         let error = Error::new(ErrorKind::Usage, "it failed")
             .because("b")
             .hint("c");
-        let render = |colored| render(&error, ErrorFormat::Text { colored });
+        let render = |is_colored| {
+            let style = Style { is_colored };
+            render(&error, ErrorFormat::Text { style })
+        };
         assert_eq!(render(false), "error: it failed\ncaused by: b\nhint: c\n");
         assert_eq!(
             render(true),

@@ -226,6 +226,17 @@ pub trait Browser {
     ) -> Result<Box<dyn Visitors>, std::io::Error>;
 }
 
+/// What a terminal can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Screen {
+    /// Its width, in columns.
+    pub columns: usize,
+    /// Its height.
+    pub lines: usize,
+    /// Whether it does what an escape sequence says, as to move the cursor, instead of showing it.
+    pub does_sequences: bool,
+}
+
 /// Where a person reads, and whether there is one.
 pub trait Terminal {
     /// Whether something shown would be seen.

@@ -39,7 +39,7 @@
 //! | 3 | grant, exchange | store, profile, stdout |
 //! | 2 | oauth, store; protocol beside them | each other; protocol knows no oauth, store, profile, acquire |
 //! | 1 | system; credential, token, context, endpoint, claims, io, line, proof_key, secret_source, signing_key | know OAuth (system) |
-//! | 0 | error, secret, text, digest, encoding | anything of ours |
+//! | 0 | error, secret, style, text, digest, encoding | anything of ours |
 //!
 //! What differs between operating systems is in `system/unix.rs` and `system/windows.rs`, and
 //! nothing but `system/mod.rs` chooses between them; their keyrings are in `system/os_keyring/`, and what
@@ -113,6 +113,7 @@ pub mod secret_source;
 pub mod setup;
 pub mod signing_key;
 pub mod store;
+pub mod style;
 pub mod system;
 pub mod text;
 pub mod token;
@@ -131,6 +132,7 @@ use error::{Error, ErrorKind};
 use io::Io;
 use profile::file::Location;
 use protocol::argument::{self, Arguments};
+use style::Style;
 use system::background::SystemBackground;
 use system::browser::SystemBrowser;
 use system::clock::SystemClock;
@@ -177,12 +179,23 @@ fn error_format(globals: &Globals, environment: &dyn Environment) -> ErrorFormat
     if globals.json_errors || variable().as_deref() == Some("json") {
         return ErrorFormat::Json;
     }
-    let colored = match globals.color {
+    ErrorFormat::Text {
+        style: style(globals, environment, &terminal::is_standard_error),
+    }
+}
+
+/// How text is written to where `is_terminal` tells of.
+fn style(
+    globals: &Globals,
+    environment: &dyn Environment,
+    is_terminal: &dyn Fn() -> bool,
+) -> Style {
+    let is_colored = match globals.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => environment.variable("NO_COLOR").is_none() && terminal::is_standard_error(),
+        Color::Auto => environment.variable("NO_COLOR").is_none() && is_terminal(),
     };
-    ErrorFormat::Text { colored }
+    Style { is_colored }
 }
 
 /// A program that waits for JSON must not be given text without a word of why.
@@ -292,6 +305,8 @@ fn dispatch(
                 location: &location,
                 answer: &answer,
                 command_line: cli::command_line,
+                screen: terminal::standard_output(environment),
+                style: style(globals, environment, &terminal::is_standard_output),
             };
             (entry.run)(matches, &mut shell)
                 .map(|()| 0)

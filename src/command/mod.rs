@@ -22,11 +22,12 @@ use std::path::Path;
 
 use clap::{ArgMatches, Command};
 
-use crate::context::{Context, Keyring};
+use crate::context::{Context, Keyring, Screen};
 use crate::error::Error;
 use crate::io::Io;
 use crate::profile::file::{self, Location, Source};
 use crate::protocol::Answer;
+use crate::style::Style;
 
 /// What a command works with.
 pub struct Shell<'a, 'io> {
@@ -42,6 +43,10 @@ pub struct Shell<'a, 'io> {
     pub answer: &'a Answer<'a>,
     /// The whole command line, for what is generated from it.
     pub command_line: fn() -> Command,
+    /// The terminal that stdout is; `None` for a pipe, a file, and whatever else a program reads.
+    pub screen: Option<Screen>,
+    /// How what is printed is coloured.
+    pub style: Style,
 }
 
 impl Shell<'_, '_> {

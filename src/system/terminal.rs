@@ -5,11 +5,12 @@
 use std::cell::{OnceCell, RefCell};
 use std::io::{self, IsTerminal, Read, Write};
 
+use terminal_size::{Height, Width};
 use zeroize::Zeroizing;
 
 use super::signal::Shielded;
 use super::{platform, signal};
-use crate::context::{Terminal, Typing};
+use crate::context::{Environment, Screen, Terminal, Typing};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -25,6 +26,30 @@ pub enum Echo {
 /// Whether stderr is a terminal, and so may be coloured.
 pub fn is_standard_error() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Whether stdout is a terminal, and so may be coloured.
+pub fn is_standard_output() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// The terminal that stdout is.
+pub fn standard_output(environment: &dyn Environment) -> Option<Screen> {
+    let output = io::stdout();
+    let size = terminal_size::terminal_size_of(&output);
+    output.is_terminal().then(|| screen(size, environment))
+}
+
+/// A terminal of that size; where nobody tells it, of the usual one.
+fn screen(size: Option<(Width, Height)>, environment: &dyn Environment) -> Screen {
+    let (Width(columns), Height(lines)) = size
+        .filter(|(Width(columns), _)| *columns > 0)
+        .unwrap_or((Width(80), Height(24)));
+    Screen {
+        columns: columns.into(),
+        lines: lines.into(),
+        does_sequences: platform::does_sequences(environment),
+    }
 }
 
 /// Whether stdin is a terminal, where somebody types.

@@ -330,6 +330,13 @@ fn signal_group(child: &Child, signal: Signal) {
     rustix::process::kill_process_group(Pid::from_child(child), signal).ok();
 }
 
+/// Whether terminals here do what an escape sequence says.
+pub fn does_sequences(environment: &dyn Environment) -> bool {
+    environment
+        .variable("TERM")
+        .is_some_and(|name| name != "dumb")
+}
+
 /// The controlling terminal, where there is one.
 pub fn terminal() -> Option<Box<dyn Write>> {
     let file = OpenOptions::new().write(true).open("/dev/tty").ok()?;

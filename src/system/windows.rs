@@ -193,6 +193,13 @@ pub fn end_group(child: &mut Child) {
     }
 }
 
+/// Whether terminals here do what an escape sequence says: Windows Terminal does, and those that name
+/// themselves as on Unix. A bare console would have to be told to, which takes what is not safe code.
+pub fn does_sequences(environment: &dyn Environment) -> bool {
+    let term = environment.variable("TERM");
+    environment.variable("WT_SESSION").is_some() || term.is_some_and(|name| name != "dumb")
+}
+
 /// The console, where somebody sees it: a service and a program with windows can have one that
 /// nobody does, and then neither stdin nor stderr is it.
 ///

@@ -110,7 +110,12 @@ fn whatever_others_wrote_moves_no_cursor_and_hides_nothing() {
             .because(&two)
             .because_of(&Error::new(ErrorKind::Denied, printable(&two)).because(&one))
             .next(["cred-helper", "login", "--account", &two]);
-        check(&cli::render(&error, ErrorFormat::Text { colored: false }));
+        check(&cli::render(
+            &error,
+            ErrorFormat::Text {
+                style: cred_helper::style::Style::default(),
+            },
+        ));
         check(&error.to_string());
     });
     hold(300, &json(), |value| {

@@ -37,6 +37,7 @@ const RANKS: &[(&str, u32)] = &[
     ("error", 2),
     ("text", 1),
     ("secret", 0),
+    ("style", 0),
     ("digest", 0),
     ("encoding", 0),
 ];

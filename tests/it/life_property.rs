@@ -246,8 +246,13 @@ fn check_silence(authority: &Authority<'_>, result: &Result<Credential, Error>) 
     told.push_str(&format!("{result:?}"));
     if let Err(error) = result {
         told.push_str(&format!("{error} {}", error.to_json()));
-        for colored in [false, true] {
-            told.push_str(&cli::render(error, ErrorFormat::Text { colored }));
+        for is_colored in [false, true] {
+            told.push_str(&cli::render(
+                error,
+                ErrorFormat::Text {
+                    style: cred_helper::style::Style { is_colored },
+                },
+            ));
         }
     }
     assert!(
