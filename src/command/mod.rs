@@ -2,6 +2,7 @@
 //!
 //! To add one: a file with an [`Entry`], and a line in [`COMMANDS`].
 
+mod complete;
 mod completions;
 mod doctor;
 mod import;
@@ -9,6 +10,7 @@ mod inspect;
 mod log;
 mod login;
 mod logout;
+mod man;
 mod profile;
 mod profile_file;
 mod refresh;
@@ -98,7 +100,9 @@ pub const COMMANDS: &[Entry] = &[
     session::ENTRY,
     doctor::ENTRY,
     completions::ENTRY,
+    man::ENTRY,
     refresh::ENTRY,
+    complete::ENTRY,
 ];
 
 /// `-p`.
@@ -118,6 +122,23 @@ fn output_argument(formats: &'static [&'static str]) -> clap::Arg {
         .value_name("FORMAT")
         .value_parser(clap::builder::PossibleValuesParser::new(formats))
         .help("What to print")
+}
+
+/// The command line without what nobody types.
+fn for_people(whole: &Command) -> Command {
+    let commands = whole.get_subcommands();
+    let shown = commands.filter(|command| !command.is_hide_set());
+    let mut line = Command::new("cred-helper")
+        .version(env!("CRED_HELPER_VERSION"))
+        .args(whole.get_arguments())
+        .subcommands(shown);
+    if let Some(about) = whole.get_about() {
+        line = line.about(about.clone());
+    }
+    match whole.get_after_help() {
+        Some(help) => line.after_help(help.clone()),
+        None => line,
+    }
 }
 
 /// The text of an argument.

@@ -7,6 +7,7 @@
 mod client_authentication;
 pub mod file;
 pub mod narrow;
+pub mod outline;
 pub mod preset;
 pub mod resource;
 pub mod route;
@@ -807,6 +808,12 @@ impl<'s> Configuration<'s> {
             .answers
             .sort_by_key(|answer| std::cmp::Reverse(answer.exactness));
         Ok(route)
+    }
+
+    /// The patterns of a profile that can be read.
+    fn urls_of(&self, name: &str) -> Vec<Pattern> {
+        let patterns = self.with_keys(name, &mut Vec::new(), |keys, _| read_urls(keys));
+        patterns.unwrap_or_default()
     }
 
     /// Whether `tool` may be served by `profile`.
