@@ -157,7 +157,8 @@ pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
     let called = cli::parse(arguments);
     let (Called::Protocol(_, _, globals)
     | Called::Command(_, _, globals)
-    | Called::Clap(_, globals)) = &called;
+    | Called::Clap(_, globals)
+    | Called::Mistake(_, globals)) = &called;
     let environment = io.environment;
     // Asked for only where something is wrong: a silent answer does not pay for it.
     let format = || error_format(globals, environment);
@@ -223,7 +224,7 @@ fn dispatch(
     let shown = globals.shown.unwrap_or(Level::Information);
     let shown = (!is_mute).then_some(shown);
     let checked = match called {
-        Called::Clap(..) => Ok(()),
+        Called::Clap(..) | Called::Mistake(..) => Ok(()),
         Called::Protocol(..) | Called::Command(..) => check_error_format(environment),
     };
     let checked = checked.and_then(|()| Notices::new(&clock, shown, log.as_deref()));
@@ -313,6 +314,7 @@ fn dispatch(
                 .map_err(with_config)
         }
         Called::Clap(error, _) => explain(error, io, format()),
+        Called::Mistake(error, _) => Err(error.clone()),
     }
 }
 
@@ -334,19 +336,16 @@ fn with_profile(
     arguments
 }
 
-/// Help and versions go to stdout; a mistake is a usage error in the wanted form.
-fn explain(error: &clap::Error, io: &mut Io<'_>, format: ErrorFormat) -> Result<u8, Error> {
-    let text = error.render().to_string();
-    if !error.use_stderr() {
+/// Help and versions go to stdout; where no command is named, help goes to stderr.
+fn explain(shown: &clap::Error, io: &mut Io<'_>, format: ErrorFormat) -> Result<u8, Error> {
+    let text = shown.render().to_string();
+    if !shown.use_stderr() {
         return io.answer(&text).map(|()| 0);
     }
     if format == ErrorFormat::Json {
-        let first = text.lines().next().unwrap_or_default();
-        // Without a command clap shows help alone, which begins with what the program is.
-        let message = first
-            .strip_prefix("error: ")
-            .unwrap_or("no command is named");
-        return Err(Error::new(ErrorKind::Usage, message).hint("see `cred-helper --help`"));
+        return Err(
+            Error::new(ErrorKind::Usage, "no command is named").hint("see `cred-helper --help`")
+        );
     }
     drop(io.stderr.write_all(text.as_bytes()));
     Ok(ErrorKind::Usage.exit_code())

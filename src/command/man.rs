@@ -121,7 +121,8 @@ fn add_tables(page: &mut Roff) {
     page.control("SH", ["EXIT STATUS"]);
     add_row("0", "it is done", page);
     for kind in ErrorKind::ALL {
-        add_row(&kind.exit_code().to_string(), kind.meaning(), page);
+        let meaning = format!("{}: {}", kind.name(), kind.meaning());
+        add_row(&kind.exit_code().to_string(), &meaning, page);
     }
     page.control("SH", ["ENVIRONMENT"]);
     for (names, meaning) in VARIABLES {

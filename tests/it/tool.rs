@@ -81,6 +81,12 @@ pub(crate) const ZSH: Tool = Tool {
     install: "apt-get install --no-install-recommends zsh",
 };
 
+/// What shows manual pages.
+pub(crate) const MAN: Tool = Tool {
+    command: "man",
+    install: "apt-get install --no-install-recommends man-db",
+};
+
 /// A kubectl that speaks `v1` with exec plugins, and can write all of one into a kubeconfig.
 pub(crate) const KUBECTL_FROM_1_30: Tool = Tool {
     command: "kubectl 1.30 or newer",
