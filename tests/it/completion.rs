@@ -118,7 +118,9 @@ fn zsh_completes_commands_options_and_names() {
         _describe() {
             local proposal
             for proposal in "${(@P)4}"; do
-                print -r -- ${${proposal%:*}//\\:/:}
+                # What stands before the first colon that is one.
+                proposal=${proposal//\\:/$'\1'}
+                print -r -- ${${proposal%%:*}//$'\1'/:}
             done
         }
         _files() {}
