@@ -30,6 +30,7 @@ use crate::io::Io;
 use crate::profile::file::{self, Location, Source};
 use crate::protocol::Answer;
 use crate::style::Style;
+use crate::text::width;
 
 /// What a command works with.
 pub struct Shell<'a, 'io> {
@@ -148,17 +149,17 @@ fn text(matches: &ArgMatches, name: &str) -> Option<String> {
 
 /// Pads all columns but the last.
 fn columns<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        let widths = lines.iter().map(|line| line[column].chars().count());
+    let widest = |column: usize| {
+        let widths = lines.iter().map(|line| width(&line[column]));
         widths.max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..N).map(width).collect();
+    let widths: Vec<usize> = (0..N).map(widest).collect();
     let mut text = String::new();
     for line in lines {
         let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
+        for (cell, widest) in line.iter().zip(&widths) {
             row.push_str(cell);
-            let padding = width - cell.chars().count() + 2;
+            let padding = widest - width(cell) + 2;
             row.extend(std::iter::repeat_n(' ', padding));
         }
         text.push_str(row.trim_end());
