@@ -310,6 +310,7 @@ impl Answerer<'_> {
             None => configuration.profiles().map(|(name, _)| name).collect(),
         };
         let mut rows = Vec::new();
+        let uses = self.uses(configuration);
         let keys = Arc::default();
         // Shells and editors ask for it: nobody is asked to unlock anything.
         let context = Context {
@@ -321,7 +322,8 @@ impl Answerer<'_> {
             match configuration.profile(profile) {
                 Ok(profile) => {
                     let store = self.store(configuration, &profile).with_keys(&keys);
-                    let (row, read) = acquire::status(&profile, &store, &context);
+                    let (mut row, read) = acquire::status(&profile, &store, &context);
+                    row.note_uses(&uses);
                     rows.push(row);
                     if name.is_some() {
                         read?;
@@ -340,6 +342,20 @@ impl Answerer<'_> {
                 )
                 .because(error)
             })
+    }
+
+    /// What the audit knows, where it is switched on.
+    fn uses(&self, configuration: &Configuration<'_>) -> Vec<Record> {
+        if !configuration.audit() {
+            return Vec::new();
+        }
+        let read = audit::read(self.state);
+        let (records, _) = read.unwrap_or_else(|error| {
+            self.context
+                .warn(&format!("nobody can tell who was last used: {error}"));
+            (Vec::new(), 0)
+        });
+        records
     }
 
     fn variable(&self) -> Option<String> {

@@ -543,6 +543,22 @@ pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Lis
     }
 }
 
+/// The tools that setup has written a profile into, or for, as its records tell: no tool is asked, and
+/// what others write into their configurations is not seen.
+///
+/// # Errors
+/// `store`, if what setup has written cannot be told.
+pub fn recorded(machine: &Machine<'_>) -> Result<Vec<(&'static str, String)>, Error> {
+    let mut recorded = Vec::new();
+    for entry in SETUPS {
+        for record in Record::all(machine, entry.name)? {
+            let profiles = record.settings.into_iter();
+            recorded.extend(profiles.map(|setting| (entry.name, setting.profile)));
+        }
+    }
+    Ok(recorded)
+}
+
 /// Why a tool does not find our program, though setup has written its configuration; and what to do.
 ///
 /// # Errors

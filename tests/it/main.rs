@@ -181,6 +181,7 @@ mod unix {
     pub(crate) mod several_tools;
     pub(crate) mod sign_in_trouble;
     pub(crate) mod signing_key;
+    pub(crate) mod status;
     pub(crate) mod store_command;
     pub(crate) mod store_fault;
     pub(crate) mod store_ground;
