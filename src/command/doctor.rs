@@ -4,14 +4,17 @@
 //! changes nothing that matters, asks no person, and sends no token.
 
 mod authority;
+mod bundle;
 mod configuration;
 mod msal;
+mod scrub;
 mod seal;
 mod session;
 mod sign_in;
 mod store;
 mod tool;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,7 +28,8 @@ use crate::error::{Error, ErrorKind};
 use crate::profile::file::{self, Complaint, Location, Source};
 use crate::profile::{Configuration, Profile};
 use crate::store::examination::{AsItIs, Examination};
-use crate::system::directories;
+use crate::style::Style;
+use crate::system::{directories, replacement};
 use crate::text::printable;
 
 /// The line in the table.
@@ -59,6 +63,7 @@ const CHECKS: &[Check] = &[
 ];
 
 /// What the checks look at.
+#[derive(Clone, Copy)]
 struct Case<'a> {
     /// The effects; the deadline is that of the check.
     context: Context<'a>,
@@ -78,6 +83,8 @@ struct Case<'a> {
     key_cache: &'a dyn KeyCache,
     /// Whether the network is left alone.
     is_offline: bool,
+    /// The people whom findings name.
+    names: &'a RefCell<Vec<String>>,
 }
 
 impl Case<'_> {
@@ -167,7 +174,8 @@ fn command(command: Command) -> Command {
         .about("Tell what is wrong, and what to do about it")
         .after_help(
             "Nothing is changed, nobody is asked, and no token is sent. It fails where a check finds an \
-             error.\n\nExamples:\n  cred-helper doctor\n  cred-helper doctor -p graph -o json",
+             error.\n\nExamples:\n  cred-helper doctor\n  cred-helper doctor -p graph -o json\n  \
+             cred-helper doctor --bundle report.json",
         )
         .arg(profile_argument().help("Look at this profile alone"))
         .arg(
@@ -175,6 +183,13 @@ fn command(command: Command) -> Command {
                 .long("offline")
                 .action(ArgAction::SetTrue)
                 .help("Leave out what needs the network"),
+        )
+        .arg(
+            Arg::new("bundle")
+                .long("bundle")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Write what a bug report needs into a file, without secrets; `-` is stdout"),
         )
         .arg(output_argument(&["text", "json"]).default_value("text"))
 }
@@ -206,7 +221,28 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             .filter_map(|(name, _)| configuration.profile(name).ok())
             .collect(),
     };
-    let is_text = !is_json(matches);
+    let target = matches.get_one::<PathBuf>("bundle");
+    let is_bundle_alone = target.is_some_and(|target| target.as_os_str() == "-");
+    if let Some(target) = target.filter(|_| !is_bundle_alone) {
+        // Before all is looked at.
+        replacement::check(target).map_err(|error| unwritable(target, error))?;
+    }
+    let is_text = !is_json(matches) && !is_bundle_alone;
+    let names = RefCell::default();
+    let case = Case {
+        context,
+        location: shell.location,
+        sources: &sources,
+        unread: &unread,
+        configuration: &configuration,
+        complaints: &complaints,
+        profiles: &profiles,
+        is_for_one: name.is_some(),
+        state: &state,
+        key_cache: context.key_cache,
+        is_offline: matches.get_flag("offline"),
+        names: &names,
+    };
     let mut rows = Vec::new();
     let mut errors = Vec::new();
     for check in CHECKS {
@@ -217,22 +253,13 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
                 key_cache: &AsItIs(context.key_cache),
                 ..context
             },
-            location: shell.location,
-            sources: &sources,
-            unread: &unread,
-            configuration: &configuration,
-            complaints: &complaints,
-            profiles: &profiles,
-            is_for_one: name.is_some(),
-            state: &state,
-            key_cache: context.key_cache,
-            is_offline: matches.get_flag("offline"),
+            ..case
         };
         for finding in (check.look)(&case) {
             let id = format!("{}.{}", check.name, finding.part);
             if is_text {
                 // At once: the next check may take its time.
-                shell.print(&line(&id, &finding))?;
+                shell.print(&line(&id, &finding, shell.style))?;
             }
             if let Status::Error(kind) = finding.status {
                 errors.push(kind);
@@ -241,7 +268,17 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         }
         context.signals.check()?;
     }
-    if !is_text {
+    if let Some(target) = target {
+        let bundle = bundle::text(
+            &case,
+            errors.is_empty(),
+            &rows,
+            shell.screen,
+            &names.borrow(),
+        );
+        deliver(target, is_bundle_alone, &bundle, shell)?;
+    }
+    if !is_text && !is_bundle_alone {
         let report = json!({ "ok": errors.is_empty(), "checks": rows });
         shell.print(&format!("{report}\n"))?;
     }
@@ -254,6 +291,31 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     }
 }
 
+fn deliver(
+    target: &Path,
+    is_alone: bool,
+    bundle: &str,
+    shell: &mut Shell<'_, '_>,
+) -> Result<(), Error> {
+    if is_alone {
+        return shell.print(bundle);
+    }
+    replacement::replace(target, bundle.as_bytes()).map_err(|error| unwritable(target, error))?;
+    let target = target.display();
+    shell.context.inform(&format!(
+        "`{target}` is written, without secrets; it names hosts, tenants and clients: read it before you \
+         send it"
+    ));
+    Ok(())
+}
+
+fn unwritable(target: &Path, error: std::io::Error) -> Error {
+    let target = target.display();
+    Error::new(ErrorKind::Store, format!("`{target}` cannot be written"))
+        .because(error)
+        .hint("name a new file in a directory of yours")
+}
+
 /// A finding as JSON; its form is public.
 fn row(id: &str, finding: &Finding) -> Value {
     json!({
@@ -264,8 +326,14 @@ fn row(id: &str, finding: &Finding) -> Value {
     })
 }
 
-fn line(id: &str, finding: &Finding) -> String {
-    let mut line = format!("{:<7}  {id}: {}\n", finding.status.name(), finding.message);
+fn line(id: &str, finding: &Finding, style: Style) -> String {
+    let status = format!("{:<7}", finding.status.name());
+    let status = match finding.status {
+        Status::Ok => style.good(&status),
+        Status::Warning => style.doubtful(&status),
+        Status::Error(_) => style.bad(&status),
+    };
+    let mut line = format!("{status}  {id}: {}\n", finding.message);
     if let Some(hint) = &finding.hint {
         line.push_str(&format!("{:9}{hint}\n", ""));
     }
