@@ -72,6 +72,7 @@ mod unix {
     pub(crate) mod docker_target;
     pub(crate) mod doctor;
     pub(crate) mod doctor_bundle;
+    pub(crate) mod doctor_fault;
     pub(crate) mod doctor_ground;
     pub(crate) mod doctor_keyring;
     pub(crate) mod doctor_msal;
