@@ -197,8 +197,7 @@ fn command(command: Command) -> Command {
 fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     let context = shell.context;
     let state: PathBuf = directories::state(context.environment)?;
-    let mut sources = Vec::new();
-    let mut unread = Vec::new();
+    let (mut sources, mut unread) = (Vec::new(), Vec::new());
     for read in file::read_each(shell.location) {
         match read {
             Ok(source) => sources.push(source),
@@ -208,26 +207,8 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     let name = text(matches, "profile");
     let (configuration, complaints) = Configuration::check_only(&sources, name.as_deref());
     let complaints = file::without_consequences(complaints);
-    let profiles: Vec<Profile> = match &name {
-        // The complaints say what is wrong with it; that it is not there is a mistake of the call.
-        Some(name) => match configuration.profile(name) {
-            Err(error) if error.kind() == ErrorKind::NoProfile && unread.is_empty() => {
-                return Err(error);
-            }
-            profile => profile.into_iter().collect(),
-        },
-        None => configuration
-            .profiles()
-            .filter_map(|(name, _)| configuration.profile(name).ok())
-            .collect(),
-    };
-    let target = matches.get_one::<PathBuf>("bundle");
-    let is_bundle_alone = target.is_some_and(|target| target.as_os_str() == "-");
-    if let Some(target) = target.filter(|_| !is_bundle_alone) {
-        // Before all is looked at.
-        replacement::check(target).map_err(|error| unwritable(target, error))?;
-    }
-    let is_text = !is_json(matches) && !is_bundle_alone;
+    let profiles = profiles(&configuration, name.as_deref(), unread.is_empty())?;
+    let form = Form::of(matches)?;
     let names = RefCell::default();
     let case = Case {
         context,
@@ -243,8 +224,84 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         is_offline: matches.get_flag("offline"),
         names: &names,
     };
-    let mut rows = Vec::new();
-    let mut errors = Vec::new();
+    let (rows, errors) = look(&case, &form, shell)?;
+    let is_ok = errors.is_empty();
+    let bundle = || bundle::text(&case, is_ok, &rows, shell.screen, &names.borrow());
+    match &form {
+        Form::Bundle => {
+            let bundle = bundle();
+            shell.print(&bundle)?;
+        }
+        Form::Lines(file) | Form::Json(file) => {
+            if let Some(file) = file {
+                write(file, &bundle(), &context)?;
+            }
+            if matches!(form, Form::Json(_)) {
+                let report = json!({ "ok": is_ok, "checks": rows });
+                shell.print(&format!("{report}\n"))?;
+            }
+        }
+    }
+    let Some(kind) = errors.first() else {
+        return Ok(());
+    };
+    let message = format!("{} of {} checks found an error", errors.len(), rows.len());
+    Err(Error::new(*kind, message).hint("each says what to do"))
+}
+
+/// The profiles that can be used, or the one that was named.
+fn profiles(
+    configuration: &Configuration<'_>,
+    name: Option<&str>,
+    is_all_read: bool,
+) -> Result<Vec<Profile>, Error> {
+    let Some(name) = name else {
+        let names = configuration.profiles();
+        return Ok(names
+            .filter_map(|(name, _)| configuration.profile(name).ok())
+            .collect());
+    };
+    match configuration.profile(name) {
+        // The complaints say what is wrong with it; that it is not there is a mistake of the call.
+        Err(error) if error.kind() == ErrorKind::NoProfile && is_all_read => Err(error),
+        profile => Ok(profile.into_iter().collect()),
+    }
+}
+
+/// What is printed, and the file that a bundle is written into besides.
+enum Form {
+    /// A line for each finding, at once.
+    Lines(Option<PathBuf>),
+    Json(Option<PathBuf>),
+    /// The bundle alone.
+    Bundle,
+}
+
+impl Form {
+    fn of(matches: &ArgMatches) -> Result<Self, Error> {
+        let file = matches.get_one::<PathBuf>("bundle").cloned();
+        if file.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+            return Ok(Self::Bundle);
+        }
+        if let Some(file) = &file {
+            // Before all is looked at.
+            replacement::check(file).map_err(|error| unwritable(file, error))?;
+        }
+        Ok(match is_json(matches) {
+            true => Self::Json(file),
+            false => Self::Lines(file),
+        })
+    }
+}
+
+/// Runs every check: what each found as JSON, and the kinds of the errors.
+fn look(
+    case: &Case<'_>,
+    form: &Form,
+    shell: &mut Shell<'_, '_>,
+) -> Result<(Vec<Value>, Vec<ErrorKind>), Error> {
+    let context = case.context;
+    let (mut rows, mut errors) = (Vec::new(), Vec::new());
     for check in CHECKS {
         let case = Case {
             context: Context {
@@ -253,11 +310,11 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
                 key_cache: &AsItIs(context.key_cache),
                 ..context
             },
-            ..case
+            ..*case
         };
         for finding in (check.look)(&case) {
             let id = format!("{}.{}", check.name, finding.part);
-            if is_text {
+            if matches!(form, Form::Lines(_)) {
                 // At once: the next check may take its time.
                 shell.print(&line(&id, &finding, shell.style))?;
             }
@@ -268,42 +325,14 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         }
         context.signals.check()?;
     }
-    if let Some(target) = target {
-        let bundle = bundle::text(
-            &case,
-            errors.is_empty(),
-            &rows,
-            shell.screen,
-            &names.borrow(),
-        );
-        deliver(target, is_bundle_alone, &bundle, shell)?;
-    }
-    if !is_text && !is_bundle_alone {
-        let report = json!({ "ok": errors.is_empty(), "checks": rows });
-        shell.print(&format!("{report}\n"))?;
-    }
-    match errors.first() {
-        None => Ok(()),
-        Some(kind) => {
-            let message = format!("{} of {} checks found an error", errors.len(), rows.len());
-            Err(Error::new(*kind, message).hint("each says what to do"))
-        }
-    }
+    Ok((rows, errors))
 }
 
-fn deliver(
-    target: &Path,
-    is_alone: bool,
-    bundle: &str,
-    shell: &mut Shell<'_, '_>,
-) -> Result<(), Error> {
-    if is_alone {
-        return shell.print(bundle);
-    }
-    replacement::replace(target, bundle.as_bytes()).map_err(|error| unwritable(target, error))?;
-    let target = target.display();
-    shell.context.inform(&format!(
-        "`{target}` is written, without secrets; it names hosts, tenants and clients: read it before you \
+fn write(file: &Path, bundle: &str, context: &Context<'_>) -> Result<(), Error> {
+    replacement::replace(file, bundle.as_bytes()).map_err(|error| unwritable(file, error))?;
+    let file = file.display();
+    context.inform(&format!(
+        "`{file}` is written, without secrets; it names hosts, tenants and clients: read it before you \
          send it"
     ));
     Ok(())
