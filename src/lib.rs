@@ -296,6 +296,8 @@ fn dispatch(
             (entry.serve)(arguments, io, &answer)
         }
         Called::Command(entry, matches, _) => {
+            // One that uses tokens is a tool to the profile's `tools`, and to the audit.
+            answerer.tool = protocol::tools().find(|tool| *tool == entry.name);
             let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
                 answerer.answer(request, channel)
             };

@@ -14,6 +14,7 @@ mod man;
 mod profile;
 mod profile_file;
 mod refresh;
+mod request;
 mod route;
 mod session;
 mod setup;
@@ -94,6 +95,7 @@ pub const COMMANDS: &[Entry] = &[
     logout::ENTRY,
     status::ENTRY,
     inspect::ENTRY,
+    request::ENTRY,
     log::ENTRY,
     profile::ENTRY,
     setup::ENTRY,

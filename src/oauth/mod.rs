@@ -2,6 +2,7 @@
 //! [`request::post`], which sends through [`crate::context::Context`].
 
 pub mod assertion;
+pub mod challenge;
 pub mod client;
 pub mod client_authentication;
 pub mod dpop;
