@@ -162,6 +162,7 @@ mod unix {
     pub(crate) mod real_browser;
     pub(crate) mod refresh_import;
     pub(crate) mod refresh_trouble;
+    mod request;
     pub(crate) mod route;
     pub(crate) mod route_property;
     pub(crate) mod seal_command;

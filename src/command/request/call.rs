@@ -50,7 +50,7 @@ pub(super) enum Body {
 }
 
 impl Body {
-    fn upload(&self, context: &Context<'_>) -> Result<Upload, Error> {
+    fn upload(&self, is_wanted: bool, context: &Context<'_>) -> Result<Upload, Error> {
         let (bytes, length): (Box<dyn std::io::Read + Send>, u64) = match self {
             Self::Held(bytes) => (Box::new(Cursor::new(bytes.clone())), bytes.len() as u64),
             Self::File(path, length) => {
@@ -58,7 +58,6 @@ impl Body {
                 (Box::new(file), *length)
             }
         };
-        let is_wanted = context.notice.is_wanted(crate::context::Level::Information);
         let progress = Progress::new(is_wanted, Some(length), context.environment);
         let reader = bytes;
         Ok(Upload {
@@ -135,6 +134,8 @@ pub(super) struct Caller<'a> {
     pub(super) profile: &'a Profile,
     /// What is sent.
     pub(super) wish: &'a Wish,
+    /// Whether nobody wants to be told how far it is.
+    pub(super) is_quiet: bool,
 }
 
 impl Caller<'_> {
@@ -232,7 +233,9 @@ impl Caller<'_> {
             method: self.wish.method.clone(),
             url: url.to_owned(),
             headers,
-            body: body.map(|body| body.upload(&self.context)).transpose()?,
+            body: body
+                .map(|body| body.upload(!self.is_quiet, &self.context))
+                .transpose()?,
         };
         let shown = format!("{} {}", self.wish.method, without_query(url));
         // What secures the way to the authority secures this one: a token that is bound to a certificate

@@ -21,7 +21,7 @@ use self::shown::{Shown, harmless};
 use super::profile::no_file;
 use super::route::Named;
 use super::{Entry, Shell, profile_argument, text};
-use crate::context::{HttpResponse, Level, StreamedResponse};
+use crate::context::{HttpResponse, StreamedResponse};
 use crate::error::{Error, ErrorKind};
 use crate::io::delivered;
 use crate::oauth::challenge::Challenge;
@@ -141,6 +141,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         context,
         profile: &profile,
         wish: &wish,
+        is_quiet: matches.get_flag("quiet"),
     };
     let first = caller.call(&url)?;
     let refused = is_refused(&first.head);
@@ -150,8 +151,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         url: &url,
         paginates: paginates && !refused,
         includes: matches.get_flag("include"),
-        shows_progress: (!is_terminal || file.is_some() && !refused)
-            && context.notice.is_wanted(Level::Information),
+        shows_progress: (!is_terminal || file.is_some() && !refused) && !caller.is_quiet,
     };
     if let Some(file) = file.filter(|_| !refused) {
         return into_file(file, &way, first);
