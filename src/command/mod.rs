@@ -14,7 +14,7 @@ mod man;
 mod profile;
 mod profile_file;
 mod refresh;
-mod request;
+pub mod request;
 mod route;
 mod session;
 mod setup;

@@ -678,6 +678,28 @@ fn said(body: &[u8]) -> Option<String> {
     Some(format!("{}{text}", code.unwrap_or_default()))
 }
 
+/// What a person is shown of an answer, on a terminal and of what is wrong with it as a page: what a
+/// fuzzer calls.
+pub fn decodes(head: &HttpResponse, body: &[u8]) -> Vec<String> {
+    let mut shown: Vec<String> = said(body).iter().map(|said| printable(said)).collect();
+    if let Some(mut way) = Shown::new("application/json", body, Style::default()) {
+        let parts = body.chunks(7).map(|part| way.part(part));
+        let text: String = parts.collect();
+        shown.push(text + &way.end());
+    }
+    let url = Url::parse("https://api.example/items").expect("it is one");
+    let mut merged = Merged::default();
+    match Page::read(&url, head, body).and_then(|page| merged.add(page)) {
+        Ok(text) => {
+            let whole = text + merged.end();
+            let read = serde_json::from_str::<IgnoredAny>(&whole);
+            assert!(read.is_ok(), "BUG: a page is no JSON any more: {whole}");
+        }
+        Err(problem) => shown.push(printable(&problem)),
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::{header, said};
