@@ -64,8 +64,8 @@
 //!    Trouble (408, 429, 5xx, timeouts, DNS, unreadable answers) never clears state, never asks a
 //!    person; a token that is still valid is handed out instead, marked stale. What a failure leaves
 //!    behind is a note that ends by itself, within a minute.
-//! 6. A token leaves only for a target that a profile names: no pattern, no answer; an empty or
-//!    strange host matches nothing.
+//! 6. A token leaves only for a target that a profile names in its `urls`, or, for `request`, as its
+//!    `endpoint`: no pattern, no answer; an empty or strange host matches nothing.
 //! 7. Secrets are of type [`secret::Secret`]: no `Display`, no `Serialize`, redacted `Debug`, wiped
 //!    on drop; every way out is a visible `expose()`.
 //! 8. Time, chance, environment, network, browser and terminal come through [`context::Context`].
@@ -73,7 +73,7 @@
 //!    real program that takes a stand-in's place, when all is written and every lock released. No
 //!    unsafe code.
 //! 9. Whatever a server sends and a person sees is stripped of control characters; bodies have
-//!    size limits; redirects are not followed; https only, except loopback and what the platform
+//!    size limits, but for what `request` hands on as it comes; redirects are not followed; https only, except loopback and what the platform
 //!    that this machine is part of answers with beside it ([`endpoint::is_beside_this_machine`]):
 //!    only `grant/managed_identity` asks for that.
 //!
