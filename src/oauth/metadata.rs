@@ -85,6 +85,8 @@ struct Document {
     userinfo_endpoint: Option<String>,
     #[serde(deserialize_with = "text")]
     jwks_uri: Option<String>,
+    #[serde(deserialize_with = "text")]
+    access_token_issuer: Option<String>,
     #[serde(deserialize_with = "texts")]
     scopes_supported: Option<Vec<String>>,
     #[serde(deserialize_with = "texts")]
@@ -458,8 +460,9 @@ fn keys_of(written: Option<String>, issuer: &Endpoint) -> Option<Endpoint> {
     (!is_stranger).then_some(keys)
 }
 
-/// Asks anew for the issuer that tokens of `client`'s authority name, and for where its keys lie. Those of
-/// Microsoft's first version name another issuer.
+/// Asks anew for the issuers that tokens of `client`'s authority name, and for where its keys lie. Those of
+/// Microsoft's first version name another issuer; AD FS has one of its own for access tokens
+/// (<https://learn.microsoft.com/openspecs/windows_protocols/ms-oidce/586de7dd-3385-47c7-93a2-935d9e90441c>).
 ///
 /// # Errors
 /// `unavailable` for trouble, `config` for an authority that names neither.
@@ -467,29 +470,33 @@ pub fn signer(
     client: &Client,
     is_first_version: bool,
     context: &Context<'_>,
-) -> Result<(String, Endpoint), Error> {
+) -> Result<(Vec<String>, Endpoint), Error> {
     let nowhere = |reason: &str| {
         Error::new(ErrorKind::Config, "the authority does not name its keys").because(reason)
     };
-    let (issuer, keys) = match &client.authority {
+    let (issuers, keys) = match &client.authority {
         Authority::Issuer(issuer) => {
             let (_, server) = fetch(issuer, client, context)?;
-            (server.issuer, server.keys)
+            ([server.issuer, None], server.keys)
         }
         Authority::Entra(authority) | Authority::Adfs(authority) => {
-            let mut url = addresses(client).swap_remove(0);
+            let mut url = addresses(client).into_iter().next().unwrap_or_default();
             if is_first_version {
                 url = url.replacen("/v2.0/.well-known/", "/.well-known/", 1);
             }
             let document: Document = serde_json::from_slice(&get(&url, client, context)?)
                 .map_err(|error| nowhere(&format!("{url}: it is no metadata: {error}")))?;
-            (document.issuer, keys_of(document.jwks_uri, authority))
+            let issuers = [document.issuer, document.access_token_issuer];
+            (issuers, keys_of(document.jwks_uri, authority))
         }
         Authority::Explicit => return Err(nowhere("the profile names no `authority`")),
     };
     let keys = keys.ok_or_else(|| nowhere("there is no `jwks_uri` in its metadata"))?;
-    let issuer = issuer.ok_or_else(|| nowhere("there is no `issuer` in its metadata"))?;
-    Ok((issuer, keys))
+    let issuers: Vec<String> = issuers.into_iter().flatten().collect();
+    match issuers.is_empty() {
+        true => Err(nowhere("there is no `issuer` in its metadata")),
+        false => Ok((issuers, keys)),
+    }
 }
 
 /// A public document of the authority.

@@ -27,7 +27,7 @@ pub fn verify(
 ) -> Result<Verdict, Error> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let is_first_version = text("ver") == Some("1.0");
-    let (issuer, place) = metadata::signer(client, is_first_version, context)?;
+    let (issuers, place) = metadata::signer(client, is_first_version, context)?;
     let document = metadata::get(place.as_str(), client, context)?;
     let keys = Keys::read(&document).map_err(|reason| {
         Error::new(
@@ -36,16 +36,19 @@ pub fn verify(
         )
         .because(format!("{place}: {reason}"))
     })?;
-    let verdict = judge(&keys, token, claims, &issuer);
+    let verdict = judge(&keys, token, claims, &issuers);
     Ok(verdict.map(|by| format!("{by}, from {place}")))
 }
 
-fn judge(keys: &Keys, token: &str, claims: &Map<String, Value>, issuer: &str) -> Verdict {
+fn judge(keys: &Keys, token: &str, claims: &Map<String, Value>, issuers: &[String]) -> Verdict {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let kid = keys.verify(token)?;
     let own = text("iss").ok_or("it names no issuer")?;
-    if !is_issuer(own, issuer, text("tid")) {
-        let (own, issuer) = (printable(own), printable(issuer));
+    if !issuers
+        .iter()
+        .any(|issuer| is_issuer(own, issuer, text("tid")))
+    {
+        let (own, issuer) = (printable(own), printable(&issuers.join("`, `")));
         return Err(format!(
             "it is from the issuer `{own}`, and the authority is `{issuer}`"
         ));
@@ -102,7 +105,7 @@ mod tests {
                 &keys,
                 &token,
                 claims.as_object().expect("it is one"),
-                issuer,
+                &["https://other".to_owned(), issuer.to_owned()],
             );
             match expected {
                 Ok(by) => assert_eq!(verdict.as_deref(), Ok(by)),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::http_server::{Answer, HttpServer, Request};
 use crate::oidc_ground::Ground;
 use crate::scene::{Scene, profile};
-use crate::support::Ran;
+use crate::support::{Ran, Sandbox};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -499,4 +499,38 @@ fn what_is_no_text_is_not_shown_and_how_much_has_come_is() {
         .ground
         .shell(&format!("cred-helper request {large} | head -c 3"));
     assert_eq!((ran.stderr.as_str(), ran.stdout.as_str()), ("", "xxx"));
+}
+
+#[test]
+fn an_endpoint_is_the_url_of_one_host() {
+    let check = |endpoint: &str| {
+        let keys = profile("api", "https://login.example");
+        let sandbox = Sandbox::new(&format!("{keys}endpoint = \"{endpoint}\"\n"));
+        let ran = sandbox.run(&["profile", "check"]);
+        (
+            ran.code,
+            ran.stderr + &sandbox.run(&["profile", "show", "api"]).stdout,
+        )
+    };
+    let good = "https://api.example/v1.0/me?$select=id";
+    let (code, shown) = check(good);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains(&format!("endpoint = \"{good}\"")), "{shown}");
+    for (bad, told) in [
+        ("https://*.example/", "it names one host"),
+        ("http://api.example/", "on loopback only"),
+        ("https://ada:word@api.example/", "a user name"),
+        ("https://api.example./", "ends with a dot"),
+        ("https://api.example/#a", "fragment"),
+        ("/v1.0/me", "does not begin with `https://`"),
+        ("smtp://api.example/", "only `https`"),
+    ] {
+        let (code, shown) = check(bad);
+        assert_eq!(code, Some(3), "{bad}: {shown}");
+        let place = "`profiles.api.endpoint`: ";
+        assert!(
+            shown.contains(place) && shown.contains(told) && !shown.contains("word@"),
+            "{shown}"
+        );
+    }
 }

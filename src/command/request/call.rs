@@ -109,7 +109,10 @@ fn next(method: &str, head: &HttpResponse, done: Done) -> Step {
         401 if !done.claims && !done.refresh => Step::Refresh,
         429 | 503 if is_idempotent(method) && done.repeats < MOST_REPEATS => {
             match head.retry_after() {
-                Some(seconds) if done.waited + Duration::from_secs(seconds) <= LONGEST_WAIT => {
+                // Whatever number the server writes.
+                Some(seconds)
+                    if Duration::from_secs(seconds).saturating_add(done.waited) <= LONGEST_WAIT =>
+                {
                     Step::Wait(seconds)
                 }
                 Some(_) | None => Step::End,
@@ -335,6 +338,14 @@ mod tests {
             ("GET", 503, "", "1", tried(3, 60), Step::End),
             ("GET", 429, "", "1", tried(4, 4), Step::End),
             ("GET", 429, "", "61", none, Step::End),
+            (
+                "GET",
+                429,
+                "",
+                "18446744073709551615",
+                tried(1, 1),
+                Step::End,
+            ),
             ("GET", 429, "", "", none, Step::End),
             ("POST", 429, "", "1", none, Step::End),
             ("GET", 500, "", "1", none, Step::End),

@@ -109,6 +109,9 @@ pub(super) fn harmless(text: &str) -> String {
     shown
 }
 
+/// How many brackets are counted?
+const MOST_OPEN: usize = 10_000;
+
 /// JSON, indented as it comes: nothing is sorted, and no number is rounded.
 struct Json {
     style: Style,
@@ -186,7 +189,10 @@ impl Json {
         let was_empty = std::mem::take(&mut self.is_empty);
         match character {
             '{' | '[' => {
-                self.open.push(character);
+                // How deep a hostile server goes must not decide what is held.
+                if self.open.len() < MOST_OPEN {
+                    self.open.push(character);
+                }
                 self.is_empty = true;
                 self.is_name = character == '{';
                 shown.push(character);
