@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{Shell, profile_file, text};
+use super::profile_file::Wanted;
+use super::{Shell, profile_file, profile_text, text};
 use crate::credential::{Action, Request, Response};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
@@ -280,14 +281,21 @@ fn carry_out(
     let comment = format!("From `{}`.", file.display());
     let (name, mut done) = match plan {
         Plan::Known(name) => (name, String::new()),
-        Plan::New(name, keys) if is_dry => {
-            profile_file::prove(&name, keys.clone(), &comment, shell)?;
-            let text = profile_file::text_of(&name, keys, &comment);
-            (name, text)
-        }
         Plan::New(name, keys) => {
-            let path = profile_file::add(&name, keys, &comment, shell)?;
-            let text = format!("wrote profile `{name}` into `{}`\n", path.display());
+            let wanted = Wanted {
+                name: &name,
+                keys: &keys,
+                comment: &comment,
+                replaces: false,
+                if_taken: "it was written a moment ago: run this once more",
+            };
+            let text = if is_dry {
+                profile_file::prove(&wanted, shell)?;
+                profile_text::text_of(&name, &keys, &comment)
+            } else {
+                let path = profile_file::write(&wanted, shell)?.path;
+                format!("wrote profile `{name}` into `{}`\n", path.display())
+            };
             (name, text)
         }
     };

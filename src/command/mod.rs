@@ -3,6 +3,7 @@
 //! To add one: a file with an [`Entry`], and a line in [`COMMANDS`].
 
 mod complete;
+mod add;
 mod completions;
 mod doctor;
 mod import;
@@ -13,13 +14,16 @@ mod logout;
 mod man;
 mod profile;
 mod profile_file;
+mod profile_text;
 mod refresh;
 pub mod request;
+mod remove;
 mod route;
 mod session;
 mod setup;
 mod status;
 mod store;
+mod wizard;
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
-use super::{Entry, Shell, import, output_argument, profile_argument, route};
+use super::{Entry, Shell, add, import, output_argument, profile_argument, remove, route};
 use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::profile::file::{self, Location};
@@ -24,7 +24,7 @@ pub(super) const ENTRY: Entry = Entry {
 fn command(command: Command) -> Command {
     let name = || Arg::new("name").value_name("NAME").required(true);
     command
-        .about("Show and check profiles")
+        .about("Show, check, write and import profiles")
         .after_help("Example:\n  cred-helper profile list")
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -52,6 +52,8 @@ fn command(command: Command) -> Command {
                         .help("This file instead of those that are used"),
                 ),
         )
+        .subcommand(add::command())
+        .subcommand(remove::command())
         .subcommand(import::command())
         .subcommand(
             Command::new("route")
@@ -86,6 +88,8 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         Some(("list", matches)) => list(matches, shell)?,
         Some(("show", matches)) => show(matches, shell)?,
         Some(("check", matches)) => check(matches, shell)?,
+        Some(("add", matches)) => add::add(matches, shell)?,
+        Some(("remove", matches)) => remove::remove(matches, shell)?,
         Some(("import", matches)) => import::import(matches, shell)?,
         Some(("route", matches)) => route::route(matches, shell)?,
         Some(("presets", matches)) => presets(matches),

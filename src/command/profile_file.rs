@@ -2,71 +2,213 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Shell;
+use super::profile_text::{with_profile, without_profile};
+use super::{Shell, profile_text};
 use crate::error::{Error, ErrorKind};
-use crate::profile::Configuration;
 use crate::profile::file::Source;
+use crate::profile::{Configuration, Profile};
 use crate::setup::ConfigurationFile;
 use crate::text::printable;
 
-/// Adds a profile behind all that stands in the file, which is made if it is not there. What it says
-/// already stays byte for byte. Returns where that is.
+/// A profile that is to be written.
+pub(super) struct Wanted<'w> {
+    /// Its name.
+    pub(super) name: &'w str,
+    /// What it says.
+    pub(super) keys: &'w toml::Table,
+    /// What stands above it, if it is new.
+    pub(super) comment: &'w str,
+    /// Whether it may take the place of another one.
+    pub(super) replaces: bool,
+    /// What to do where the name is taken.
+    pub(super) if_taken: &'w str,
+}
+
+/// What was done to the file.
+pub(super) struct Done {
+    /// The file.
+    pub(super) path: PathBuf,
+    before: Option<String>,
+    after: String,
+}
+
+/// Writes a profile: behind all that stands in the file, which is made if it is not there, or in the
+/// place of the one of its name. What the file says of anything else stays byte for byte.
 ///
 /// # Errors
 /// `config`, for a name that is taken, a profile or a file that is none, or a file that cannot be
 /// written.
-pub(super) fn add(
-    name: &str,
-    keys: toml::Table,
-    comment: &str,
-    shell: &Shell<'_, '_>,
-) -> Result<PathBuf, Error> {
+pub(super) fn write(wanted: &Wanted<'_>, shell: &Shell<'_, '_>) -> Result<Done, Error> {
+    let path = path(shell)?;
+    let file = ConfigurationFile::find("cred-helper", &path)?;
+    let held = file.hold(&shell.context)?;
+    let before = file.read()?;
+    let after = checked(before.as_deref().unwrap_or_default(), wanted, &path, shell)?;
+    held.replace(&after)?;
+    Ok(Done {
+        path,
+        before,
+        after,
+    })
+}
+
+/// Makes the file what it was, unless somebody else has written it since: then it loses the profile.
+///
+/// # Errors
+/// `config`, for a file that cannot be written.
+pub(super) fn take_back(done: &Done, name: &str, shell: &Shell<'_, '_>) -> Result<(), Error> {
+    let file = ConfigurationFile::find("cred-helper", &done.path)?;
+    let held = file.hold(&shell.context)?;
+    let now = file.read()?.unwrap_or_default();
+    if now != done.after {
+        let without = without_profile(&now, name).map_err(|reason| damaged(&done.path, &reason))?;
+        return without.map_or(Ok(()), |text| held.replace(&text));
+    }
+    match &done.before {
+        Some(before) => held.replace(before),
+        None => held.remove(),
+    }
+}
+
+/// Takes a profile out of the file, with all that it says. Returns where that was.
+///
+/// # Errors
+/// `no_profile`, if there is no such profile; `config`, for one that another file has, or that is the
+/// default, and for a file that cannot be written.
+pub(super) fn remove(name: &str, shell: &Shell<'_, '_>) -> Result<PathBuf, Error> {
     let path = path(shell)?;
     let file = ConfigurationFile::find("cred-helper", &path)?;
     let held = file.hold(&shell.context)?;
     let before = file.read()?.unwrap_or_default();
-    held.replace(&checked(&before, name, keys, comment, &path, shell)?)?;
+    let sources = shell.sources_with(&path, &before)?;
+    let configuration = Configuration::new(&sources)?;
+    let own = configuration.profiles().find(|(own, _)| *own == name);
+    let (_, place) = own.ok_or_else(|| configuration.unknown(name))?;
+    let shown = printable(name);
+    let without = without_profile(&before, name).map_err(|reason| damaged(&path, &reason))?;
+    let Some(text) = without else {
+        let of = place.display();
+        let message = format!("profile `{shown}` is not in `{}`", path.display());
+        return Err(Error::new(ErrorKind::Config, message)
+            .because(format!("it is in `{of}`"))
+            .hint(format!("take it out of `{of}`, which is not written here")));
+    };
+    let left = shell.sources_with(&path, &text)?;
+    Configuration::new(&left).map_err(|error| {
+        let message = format!("profile `{shown}` was not removed");
+        Error::new(ErrorKind::Config, message)
+            .because_of(&error)
+            .hint("name another one as `default_profile`, or none, and run this once more")
+    })?;
+    held.replace(&text)?;
+    if place != path {
+        shell.context.warn(&format!(
+            "there is another profile `{shown}`, in `{}`, which counts",
+            place.display()
+        ));
+    }
     Ok(path)
 }
 
-/// Finds what would be wrong if it were added, and changes nothing.
+/// The profile as it would be if it were written; nothing is.
 ///
 /// # Errors
-/// As [`add`].
-pub(super) fn prove(
-    name: &str,
-    keys: toml::Table,
-    comment: &str,
-    shell: &Shell<'_, '_>,
-) -> Result<(), Error> {
+/// As [`write`].
+pub(super) fn prove(wanted: &Wanted<'_>, shell: &Shell<'_, '_>) -> Result<Profile, Error> {
     let path = path(shell)?;
     let file = ConfigurationFile::find("cred-helper", &path)?;
     let before = file.read()?.unwrap_or_default();
-    checked(&before, name, keys, comment, &path, shell).map(drop)
+    let text = checked(&before, wanted, &path, shell)?;
+    let sources = shell.sources_with(&path, &text)?;
+    Configuration::new(&sources)?.profile(wanted.name)
 }
 
-fn path(shell: &Shell<'_, '_>) -> Result<PathBuf, Error> {
+/// The profile that these keys are by themselves; no file is looked at.
+///
+/// # Errors
+/// All that is wrong with them.
+pub(super) fn draft(
+    name: &str,
+    keys: &toml::Table,
+    shell: &Shell<'_, '_>,
+) -> Result<Profile, Vec<String>> {
+    let source = Source {
+        text: profile_text::text_of(name, keys, ""),
+        // Paths are relative to it.
+        path: path(shell).unwrap_or_default(),
+        machine_wide: false,
+        profiles_count: true,
+        private: true,
+    };
+    let sources = [source];
+    let (configuration, complaints) = Configuration::check(&sources);
+    let problems: Vec<String> = complaints
+        .iter()
+        .map(|complaint| complaint.problem().to_owned())
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let profile = configuration.profile(name);
+    profile.map_err(|error| vec![error.to_string()])
+}
+
+/// Refuses keys that are no profile, whatever file they would be in.
+///
+/// # Errors
+/// `config`, with all that is wrong with them.
+pub(super) fn check_keys(
+    name: &str,
+    keys: &toml::Table,
+    shell: &Shell<'_, '_>,
+) -> Result<Profile, Error> {
+    draft(name, keys, shell).map_err(|problems| {
+        let message = format!("profile `{}` was not written", printable(name));
+        let error = Error::new(ErrorKind::Config, message);
+        let error = problems
+            .iter()
+            .fold(error, |error, problem| error.because(problem));
+        error.hint("docs/profile.md tells of every key; `cred-helper profile presets` of providers")
+    })
+}
+
+/// The file.
+///
+/// # Errors
+/// `config`, where there is no place for one.
+pub(super) fn path(shell: &Shell<'_, '_>) -> Result<PathBuf, Error> {
     shell.location.user_file().ok_or_else(|| {
         Error::new(ErrorKind::Config, "no directory for profiles is known")
             .hint("set HOME, or name a file with `--config`")
     })
 }
 
+fn damaged(path: &Path, reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!("`{}` cannot be changed", path.display()),
+    )
+    .because(reason)
+    .hint("`cred-helper profile check` tells what is wrong in it")
+}
+
 /// The file's text with the profile, which is right where it stands. Somebody else may have written one
 /// of that name a moment ago.
 fn checked(
     before: &str,
-    name: &str,
-    keys: toml::Table,
-    comment: &str,
+    wanted: &Wanted<'_>,
     path: &Path,
     shell: &Shell<'_, '_>,
 ) -> Result<String, Error> {
     let sources = shell.sources_with(path, before)?;
-    check_free(name, &Configuration::new(&sources)?)
-        .map_err(|error| error.hint("it was written a moment ago: run this once more"))?;
-    let text = with_profile(before, name, keys, comment);
-    check(name, path, &shell.sources_with(path, &text)?)?;
+    let configuration = Configuration::new(&sources)?;
+    if !wanted.replaces {
+        let free = check_free(wanted.name, &configuration);
+        free.map_err(|error| error.hint(wanted.if_taken))?;
+    }
+    let text = with_profile(before, wanted.name, wanted.keys, wanted.comment)
+        .map_err(|reason| damaged(path, &reason))?;
+    check(wanted.name, path, &shell.sources_with(path, &text)?)?;
     Ok(text)
 }
 
@@ -81,40 +223,21 @@ pub(super) fn sources(shell: &Shell<'_, '_>) -> Result<Vec<Source>, Error> {
     }
 }
 
-/// A profile as it is written.
-pub(super) fn text_of(name: &str, keys: toml::Table, comment: &str) -> String {
-    let mut profiles = toml::Table::new();
-    profiles.insert(name.to_owned(), keys.into());
-    let mut document = toml::Table::new();
-    document.insert("profiles".to_owned(), profiles.into());
-    format!("# {}\n{document}", printable(comment))
-}
-
-fn with_profile(before: &str, name: &str, keys: toml::Table, comment: &str) -> String {
-    let is_windows = before.contains("\r\n");
-    let separator = match before {
-        "" => "",
-        _ if before.ends_with('\n') => "\n",
-        _ => "\n\n",
-    };
-    let mut added = format!("{separator}{}", text_of(name, keys, comment));
-    if is_windows {
-        added = added.replace('\n', "\r\n");
-    }
-    format!("{before}{added}")
-}
-
 /// Refuses what would be wrong once it is written.
 fn check(name: &str, path: &Path, sources: &[Source]) -> Result<(), Error> {
     let refused = || {
         Error::new(
             ErrorKind::Config,
-            format!("profile `{name}` was not written"),
+            format!("profile `{}` was not written", printable(name)),
         )
     };
     let profile = Configuration::new(sources)
         .and_then(|configuration| configuration.profile(name))
-        .map_err(|error| refused().because_of(&error))?;
+        .map_err(|error| {
+            let refused = refused().because_of(&error);
+            // What is wrong is not in a file.
+            refused.hint("nothing was written; the causes name what to say otherwise")
+        })?;
     if profile.file == *path {
         return Ok(());
     }
@@ -141,37 +264,5 @@ pub(super) fn check_free(name: &str, configuration: &Configuration<'_>) -> Resul
             ),
         )
         .hint("name another one with `--name`")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_profile;
-
-    #[test]
-    fn a_profile_comes_behind_what_stands_there_with_its_line_ends() {
-        let keys = || {
-            let mut keys = toml::Table::new();
-            keys.insert("client_id".to_owned(), "c".into());
-            keys
-        };
-        for (before, expected) in [
-            ("", "# Why.\n[profiles.a]\nclient_id = \"c\"\n"),
-            (
-                "# Mine\n",
-                "# Mine\n\n# Why.\n[profiles.a]\nclient_id = \"c\"\n",
-            ),
-            (
-                "x = 1",
-                "x = 1\n\n# Why.\n[profiles.a]\nclient_id = \"c\"\n",
-            ),
-            (
-                "x = 1\r\n",
-                "x = 1\r\n\r\n# Why.\r\n[profiles.a]\r\nclient_id = \"c\"\r\n",
-            ),
-        ] {
-            let text = with_profile(before, "a", keys(), "Why.\n");
-            assert_eq!(text, expected);
-        }
     }
 }

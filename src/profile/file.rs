@@ -308,6 +308,11 @@ impl Complaint {
             is_of_syntax: false,
         }
     }
+
+    /// The same without its place, for what is not in a file yet.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
 }
 
 impl fmt::Display for Complaint {

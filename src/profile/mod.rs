@@ -720,7 +720,8 @@ impl<'s> Configuration<'s> {
         found
     }
 
-    fn unknown(&self, name: &str) -> Error {
+    /// The error for a name that no profile has.
+    pub fn unknown(&self, name: &str) -> Error {
         let error = Error::new(
             ErrorKind::NoProfile,
             format!("there is no profile `{}`", printable(name)),

@@ -198,7 +198,7 @@ impl Held<'_> {
     }
 
     /// Removes the file.
-    pub(super) fn remove(&self) -> Result<(), Error> {
+    pub(crate) fn remove(&self) -> Result<(), Error> {
         platform::patiently(|| fs::remove_file(&self.file.path))
             .map_err(|error| self.file.failed("removed", &error))
     }

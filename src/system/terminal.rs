@@ -57,6 +57,17 @@ pub fn is_standard_input() -> bool {
     io::stdin().is_terminal()
 }
 
+/// The next line that somebody types on stdin, which the terminal lets them mend; `None` once they have
+/// ended it.
+///
+/// # Errors
+/// If stdin cannot be read.
+pub fn typed_line() -> io::Result<Option<String>> {
+    let mut line = String::new();
+    let count = io::stdin().read_line(&mut line)?;
+    Ok((count > 0).then(|| line.trim().to_owned()))
+}
+
 /// The controlling terminal, opened when it is first needed.
 #[derive(Default)]
 pub struct ControllingTerminal {
