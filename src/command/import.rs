@@ -1,4 +1,12 @@
-//! `profile import`: sign-ins of other programs, as profiles of ours.
+//! `profile import`: sign-ins of other programs, as profiles of ours; and their configurations, in
+//! [`mod@file`].
+
+mod azureauth;
+mod file;
+mod git;
+mod kubeconfig;
+mod oidc_agent;
+mod parameters;
 
 use std::path::{Path, PathBuf};
 
@@ -49,28 +57,68 @@ pub(super) fn command() -> Command {
     let option =
         |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
     Command::new("import")
-        .about("Take in sign-ins of other programs, and write profiles for them")
+        .about("Write profiles for what other programs say, or take in their sign-ins")
         .after_help(
-            "The sign-ins are copied: both programs have them from then on. To have one for both, write \
-             `session = { msal = \"FILE\" }` into a profile.\n\nExample:\n  cred-helper profile import \
-             --msal ~/.azure/msal_token_cache.json",
+            "FILE is `parameters.json` of MSAL's samples, a kubeconfig with kubelogin, git's \
+             configuration for git-credential-oauth or Git Credential Manager, azureauth's, or an account \
+             of oidc-agent. No secret is copied; what could not be carried over is told.\n\nWith \
+             `--msal` the sign-ins are copied: both programs have them from then on. To have one for \
+             both, write `session = { msal = \"FILE\" }` into a profile.\n\nExamples:\n  cred-helper \
+             profile import ~/.kube/config --dry-run\n  cred-helper profile import parameters.json --name \
+             graph\n  cred-helper profile import --msal ~/.azure/msal_token_cache.json",
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .required_unless_present("msal")
+                .help("The configuration of another program"),
+        )
+        .arg(
+            option("entry", "NAME")
+                .conflicts_with("msal")
+                .help("This entry of the file alone: a user, a host, an alias"),
+        )
+        .arg(
+            Arg::new("replace")
+                .long("replace")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("msal")
+                .help("Take the place of profiles that have the same name"),
         )
         .arg(
             option("msal", "FILE")
-                .required(true)
                 .value_parser(clap::value_parser!(PathBuf))
+                .conflicts_with("file")
                 .help("The cache of a program that uses MSAL"),
         )
-        .arg(option("client", "ID").help("This client's sign-ins alone"))
-        .arg(option("account", "A").help("This account alone"))
+        .arg(
+            option("client", "ID")
+                .requires("msal")
+                .help("This client's sign-ins alone"),
+        )
+        .arg(
+            option("account", "A")
+                .requires("msal")
+                .help("This account alone"),
+        )
         .arg(option("name", "NAME").help("What the profile is called"))
         .arg(
             option("scope", "SCOPE")
                 .action(ArgAction::Append)
+                .requires("msal")
                 .help("What its tokens are for, where the cache does not tell"),
         )
-        .arg(option("authority", "URL").help("Its authority, where the cache does not tell"))
-        .arg(option("preset", "P").help("What provider that is: see `profile presets`"))
+        .arg(
+            option("authority", "URL")
+                .requires("msal")
+                .help("Its authority, where the cache does not tell"),
+        )
+        .arg(
+            option("preset", "P")
+                .requires("msal")
+                .help("What provider that is: see `profile presets`"),
+        )
         .arg(
             Arg::new("dry-run")
                 .long("dry-run")
@@ -87,8 +135,16 @@ enum Plan {
     New(String, toml::Table),
 }
 
-/// Writes profiles for the clients of a cache, and takes in their sign-ins.
+/// Writes profiles for what a file says.
 pub(super) fn import(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
+    match matches.contains_id("msal") {
+        true => import_cache(matches, shell),
+        false => file::import(matches, shell),
+    }
+}
+
+/// Writes profiles for the clients of a cache, and takes in their sign-ins.
+fn import_cache(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<String, Error> {
     let file = matches
         .get_one::<PathBuf>("msal")
         .cloned()
