@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::profile::file::{self, Location};
 use crate::profile::preset::{ABOUT, PRESETS};
+use crate::profile::schema;
 use crate::protocol::tools;
 
 /// The line in the table.
@@ -81,6 +82,14 @@ fn command(command: Command) -> Command {
                 .after_help("Example:\n  cred-helper profile presets -o json")
                 .arg(output_argument(&["text", "json"]).default_value("text")),
         )
+        .subcommand(
+            Command::new("schema")
+                .about("Print a JSON Schema of the profile file, for editors")
+                .after_help(
+                    "Put `#:schema ./profiles.schema.json` at the top of the profile file.\n\nExample:\n  \
+                     cred-helper profile schema > ~/.config/cred-helper/profiles.schema.json",
+                ),
+        )
 }
 
 fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
@@ -93,6 +102,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         Some(("import", matches)) => import::import(matches, shell)?,
         Some(("route", matches)) => route::route(matches, shell)?,
         Some(("presets", matches)) => presets(matches),
+        Some(("schema", _)) => format!("{:#}\n", schema::schema()),
         _ => return Err(Error::new(ErrorKind::Usage, "no subcommand is named")),
     };
     shell.print(&text)

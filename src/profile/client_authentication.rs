@@ -28,6 +28,17 @@ const BESIDE: [(&str, &[&str]); 5] = [
 const GITHUB_ACTIONS: &str = "github_actions";
 const AZURE_PIPELINES: &str = "azure_pipelines";
 
+/// Where an assertion can come from.
+pub(super) const ASSERTION_WAYS: [&str; 7] = [
+    "env",
+    "file",
+    "command",
+    "keyring",
+    "profile",
+    GITHUB_ACTIONS,
+    AZURE_PIPELINES,
+];
+
 /// Whether one of [`PROOFS`] is there.
 pub(super) fn has_proof(keys: &Keys<'_, '_>) -> bool {
     PROOFS.iter().any(|key| keys.find(key).is_some())
@@ -190,16 +201,7 @@ fn read_assertion(
         );
         return None;
     }
-    let ways = [
-        "env",
-        "file",
-        "command",
-        "keyring",
-        "profile",
-        GITHUB_ACTIONS,
-        AZURE_PIPELINES,
-    ];
-    if let Some(source) = keys.source(key, &ways) {
+    if let Some(source) = keys.source(key, &ASSERTION_WAYS) {
         return Some(AssertionSource::Source(source));
     }
     let table = found.value.get_ref().as_table()?;

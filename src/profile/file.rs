@@ -21,7 +21,10 @@ use crate::token::OtherToken;
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// Where a secret can come from.
-const SECRET_WAYS: &[&str] = &["env", "file", "command", "keyring"];
+pub(super) const SECRET_WAYS: &[&str] = &["env", "file", "command", "keyring"];
+
+/// Where a token can come from; the last one for grants alone that take it from their caller.
+pub(super) const TOKEN_WAYS: [&str; 6] = ["env", "file", "command", "keyring", "profile", "stdin"];
 
 /// Which files are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +61,9 @@ impl Location {
     pub fn first_profile_hint(&self) -> Option<String> {
         let path = self.user_file()?;
         Some(format!(
-            "write `[profiles.NAME]` with `client_id`, `authority` and `scopes` into `{}`; \
-             `cred-helper profile presets` shows where one registers a client",
+            "run `cred-helper profile add NAME`, or write `[profiles.NAME]` with `client_id`, \
+             `authority` and `scopes` into `{}`; `cred-helper profile presets` shows where one registers \
+             a client",
             path.display()
         ))
     }
@@ -690,8 +694,14 @@ impl<'a, 'c> Keys<'a, 'c> {
     /// Where a token comes from: as a secret, or from another profile; with `or_stdin`, the caller
     /// may hand it over too.
     pub fn token_source(&mut self, key: &str, or_stdin: bool) -> Option<SecretSource> {
-        let ways = ["env", "file", "command", "keyring", "profile", "stdin"];
-        self.source(key, if or_stdin { &ways } else { &ways[..5] })
+        self.source(
+            key,
+            if or_stdin {
+                &TOKEN_WAYS
+            } else {
+                &TOKEN_WAYS[..5]
+            },
+        )
     }
 
     /// Where a secret comes from, in one of these ways. `None` also where it is one that the caller

@@ -11,6 +11,7 @@ pub mod outline;
 pub mod preset;
 pub mod resource;
 pub mod route;
+pub mod schema;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,6 +150,21 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
          what the client presents",
     ),
 ];
+
+/// The keys of a file, but for `policy`.
+const FILE_KEYS: [&str; 6] = [
+    "default_profile",
+    "profiles",
+    "store",
+    "lock",
+    "refresh",
+    "audit",
+];
+/// What the page of a sign-in can be asked to do.
+const PROMPTS: [&str; 5] = ["login", "select_account", "consent", "create", "none"];
+const POLICY_KEYS: [&str; 3] = ["tools", "seal", "user_profiles"];
+const STORE_KEYS: [&str; 4] = ["seal", "command", "previous_command", "key_cache"];
+const TLS_KEYS: [&str; 3] = ["ca_file", "client_certificate", "client_key"];
 
 /// A validated profile.
 #[derive(Debug)]
@@ -525,14 +541,7 @@ impl<'s> Configuration<'s> {
                 table: table.get_ref(),
             };
             let mut keys = Keys::new("", vec![layer], &mut complaints);
-            let mut known = vec![
-                "default_profile",
-                "profiles",
-                "store",
-                "lock",
-                "refresh",
-                "audit",
-            ];
+            let mut known = FILE_KEYS.to_vec();
             if source.machine_wide {
                 known.push("policy");
                 policy = keys.table("policy", read_policy).unwrap_or_default();
@@ -736,8 +745,7 @@ impl<'s> Configuration<'s> {
     fn names_hint(&self, lead: &str) -> String {
         let names: Vec<_> = self.profiles.keys().map(String::as_str).collect();
         if names.is_empty() {
-            "write a profile first: `[profiles.NAME]` with `client_id`, `authority` and `scopes`"
-                .to_owned()
+            "write a profile first: `cred-helper profile add NAME`".to_owned()
         } else {
             format!("{lead}: {}", names.join(", "))
         }
@@ -1172,7 +1180,7 @@ fn check_name(name: &str, keys: &mut Keys<'_, '_>) {
 }
 
 fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
-    keys.only(["tools", "seal", "user_profiles"]);
+    keys.only(POLICY_KEYS);
     Policy {
         tools: read_tools(keys),
         user_profiles: keys.boolean("user_profiles"),
@@ -1195,7 +1203,7 @@ fn read_tools(keys: &mut Keys<'_, '_>) -> Option<Vec<String>> {
 /// What `[store]` says of seals; beside it its `seal`, with its place, and whether there is a `command`
 /// at all.
 fn read_sealing(keys: &mut Keys<'_, '_>) -> (Sealing, Option<(String, Place)>, bool) {
-    keys.only(["seal", "command", "previous_command", "key_cache"]);
+    keys.only(STORE_KEYS);
     let sealing = Sealing {
         seal: None,
         command: keys.command("command").unwrap_or_default(),
@@ -1523,11 +1531,10 @@ fn read_endpoints(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>) -> Endpoi
 /// What the authority is to ask the person for: words of OpenID Connect Core §3.1.2.1, and `create` of
 /// Initiating User Registration 1.0.
 fn read_prompt(keys: &mut Keys<'_, '_>) -> Option<String> {
-    const WORDS: [&str; 5] = ["login", "select_account", "consent", "create", "none"];
     let (prompt, found) = keys.text("prompt")?;
     let words: Vec<&str> = prompt.split(' ').collect();
-    if let Some(unknown) = words.iter().find(|word| !WORDS.contains(word)) {
-        keys.complain(found, "prompt", one_of(unknown, &WORDS));
+    if let Some(unknown) = words.iter().find(|word| !PROMPTS.contains(word)) {
+        keys.complain(found, "prompt", one_of(unknown, &PROMPTS));
     } else if words.len() > 1 && words.contains(&"none") {
         keys.complain(found, "prompt", "`none` stands alone");
     }
@@ -1583,7 +1590,7 @@ fn read_extra(keys: &mut Keys<'_, '_>) -> BTreeMap<String, String> {
 }
 
 fn read_tls(keys: &mut Keys<'_, '_>) -> Tls {
-    keys.only(["ca_file", "client_certificate", "client_key"]);
+    keys.only(TLS_KEYS);
     let ca_file = keys.path("ca_file");
     let file = keys.path("client_certificate");
     let key = keys.path("client_key");

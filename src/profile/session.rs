@@ -15,6 +15,11 @@ use crate::oauth::client::Authority;
 use crate::oauth::entra;
 use crate::store::msal::{Item, Sharing};
 
+/// The keys of `session`.
+pub(super) const SESSION_KEYS: [&str; 2] = ["msal", "secret_service"];
+/// The keys of `session.secret_service`.
+pub(super) const ITEM_KEYS: [&str; 4] = ["schema", "attributes", "label", "base64"];
+
 /// What a client says it can do that can answer a claims challenge (Entra).
 const CP1: &str = "CP1";
 
@@ -76,7 +81,7 @@ pub(super) fn read(
         keys.complain(found, "session", problem);
     }
     let (file, item) = keys.table("session", |keys| {
-        keys.only(["msal", "secret_service"]);
+        keys.only(SESSION_KEYS);
         (keys.path("msal"), read_item(keys))
     })?;
     if file.is_none() {
@@ -95,7 +100,7 @@ fn read_item(keys: &mut Keys<'_, '_>) -> Option<Item> {
     const LABEL: &str = "MSALCache";
     let found = keys.find("secret_service")?;
     let (item, has_schema) = keys.table("secret_service", |keys| {
-        keys.only(["schema", "attributes", "label", "base64"]);
+        keys.only(ITEM_KEYS);
         let attributes = keys.table("attributes", read_attributes);
         let item = Item {
             keyring: KeyringItem {

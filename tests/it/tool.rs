@@ -129,6 +129,12 @@ pub(crate) const MSAL: Tool = Tool {
     install: "`.ci/run` installs it from PyPI below target/tmp",
 };
 
+/// What checks documents by a JSON Schema.
+pub(crate) const JSONSCHEMA: Tool = Tool {
+    command: "jsonschema of Python",
+    install: "`.ci/run` installs it from PyPI below target/tmp",
+};
+
 /// Its caches in files.
 pub(crate) const MSAL_EXTENSIONS: Tool = Tool {
     command: "msal-extensions of Python",
