@@ -1,11 +1,12 @@
 //! `profile add`: a profile by flags, or by questions for what they leave open; proved by a sign-in.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::profile_file::{self, Done, Wanted};
+use super::profile_text::parts;
 use super::wizard::{self, Person};
 use super::{Shell, text};
 use crate::credential::{Action, Request};
@@ -122,13 +123,19 @@ pub(super) fn add(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<Str
     Ok(String::new())
 }
 
-/// The `--config` of this call, for a line that somebody copies.
+/// The `--config` of this call, for a line that somebody copies; none where the variable says the same.
 fn config(shell: &Shell<'_, '_>) -> String {
-    let environment = shell.context.environment;
-    let is_variable = environment.variable("CRED_HELPER_CONFIG").is_some();
-    let only = shell.location.only.as_deref().filter(|_| !is_variable);
-    let word = |path: &Path| printable(&shell_word(&path.display().to_string()));
-    only.map_or_else(String::new, |path| format!("--config {} ", word(path)))
+    let variable = shell.context.environment.variable("CRED_HELPER_CONFIG");
+    let variable = variable.map(PathBuf::from);
+    let only = shell
+        .location
+        .only
+        .as_ref()
+        .filter(|only| variable.as_ref() != Some(*only));
+    only.map_or_else(String::new, |path| {
+        let word = printable(&shell_word(&path.display().to_string()));
+        format!("--config {word} ")
+    })
 }
 
 /// The keys that the flags say.
@@ -164,21 +171,19 @@ fn put(keys: &mut toml::Table, set: &str) -> Result<(), Error> {
     let (key, value) = set
         .split_once('=')
         .ok_or_else(|| usage("`--set` needs KEY=VALUE"))?;
-    let path = toml_edit::Key::parse(key.trim());
-    let path = path.map_err(|_| usage("the key of `--set` is none"))?;
+    let path = parts(key).unwrap_or_default();
     let Some((last, above)) = path.split_last() else {
         return Err(usage("the key of `--set` is none"));
     };
     let mut table = keys;
     for part in above {
-        let entry = table.entry(part.get());
+        let entry = table.entry(part);
         let below = entry.or_insert_with(|| toml::Table::new().into());
         table = below.as_table_mut().ok_or_else(|| {
-            let part = printable(part.get());
+            let part = printable(part);
             usage(&format!("`--set` says `{part}` both whole and in parts"))
         })?;
     }
-    let last = last.get();
     if table.insert(last.to_owned(), read_value(value)).is_some() {
         let message = format!("`{}` is said twice", printable(key));
         return Err(Error::new(ErrorKind::Usage, message).hint("say it once"));
@@ -339,6 +344,12 @@ fn offer(
         return Ok(());
     }
     let config = config(shell);
+    if named.is_empty() {
+        shell.context.inform(&format!(
+            "to have a tool ask: `cred-helper {config}setup TOOL -p {name}`; `cred-helper setup --list` \
+             shows which are here"
+        ));
+    }
     for entry in SETUPS
         .iter()
         .filter(|entry| named.contains(&entry.protocol()))

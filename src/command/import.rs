@@ -3,7 +3,7 @@
 
 mod azureauth;
 mod file;
-mod git;
+mod git_helper;
 mod kubeconfig;
 mod oidc_agent;
 mod parameters;

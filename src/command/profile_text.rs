@@ -3,11 +3,13 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Key, RawString, Table, Value};
 
+use crate::exchange::EXCHANGES;
 use crate::profile::PROFILE_KEYS;
 use crate::text::printable;
 
-/// Tables of a profile that have a header of their own; the others stand in one line.
-const OWN_HEADERS: [&str; 5] = ["endpoints", "extra", "aws", "tls", "session"];
+/// Tables of a profile that have a header of their own, as those of exchanges; the others stand in one
+/// line.
+const OWN_HEADERS: [&str; 4] = ["endpoints", "extra", "tls", "session"];
 
 /// A profile as it is written, below its comment, if it has one.
 pub(super) fn text_of(name: &str, keys: &toml::Table, comment: &str) -> String {
@@ -19,12 +21,16 @@ pub(super) fn text_of(name: &str, keys: &toml::Table, comment: &str) -> String {
     text.push_str(&header(""));
     let mut tables = String::new();
     for key in in_order(keys) {
-        match (&keys[key], OWN_HEADERS.contains(&key)) {
+        let is_exchange = EXCHANGES.iter().any(|entry| entry.name == key);
+        match (&keys[key], is_exchange || OWN_HEADERS.contains(&key)) {
             (toml::Value::Table(table), true) => {
                 tables.push_str(&format!("\n{}", header(&format!(".{}", written(key)))));
                 for (key, value) in table {
                     tables.push_str(&format!("{} = {value}\n", written(key)));
                 }
+            }
+            (toml::Value::Table(table), false) => {
+                text.push_str(&format!("{} = {}\n", written(key), in_a_line(table)));
             }
             (value, _) => text.push_str(&format!("{} = {value}\n", written(key))),
         }
@@ -32,9 +38,26 @@ pub(super) fn text_of(name: &str, keys: &toml::Table, comment: &str) -> String {
     text + &tables
 }
 
+/// A table in one line, which begins with what it is.
+fn in_a_line(table: &toml::Table) -> String {
+    let mut rows: Vec<_> = table.iter().collect();
+    rows.sort_by_key(|(key, _)| *key != "type");
+    let rows: Vec<String> = rows
+        .into_iter()
+        .map(|(key, value)| format!("{} = {value}", written(key)))
+        .collect();
+    format!("{{ {} }}", rows.join(", "))
+}
+
 /// A key of a file, in quotation marks where it needs them.
 fn written(key: &str) -> String {
     Key::new(key).display_repr().into_owned()
+}
+
+/// The parts of a key that lies in tables; `None`, if it is none.
+pub(super) fn parts(key: &str) -> Option<Vec<String>> {
+    let parts = Key::parse(key.trim()).ok()?;
+    Some(parts.iter().map(|part| part.get().to_owned()).collect())
 }
 
 /// The keys as people write them: the preset first, and then as the documentation has them.
@@ -282,7 +305,7 @@ mod tests {
         assert_eq!(
             text_of("a.b", &keys, "From\n`f`."),
             "# From `f`.\n[profiles.\"a.b\"]\npreset = \"gitlab\"\nclient_id = \"c\"\n\
-             scopes = [\"a\", \"b\"]\ngrant = { timeout = \"60s\", type = \"auto\" }\n\
+             scopes = [\"a\", \"b\"]\ngrant = { type = \"auto\", timeout = \"60s\" }\n\
              urls = [\"https://h/\"]\nclient_secret = { env = \"S\" }\n\n\
              [profiles.\"a.b\".endpoints]\ntoken = \"https://h/t\"\n"
         );

@@ -51,7 +51,8 @@ impl<'a> Person<'a> {
         mut read: impl FnMut(&str) -> Result<T, String>,
     ) -> Result<T, Error> {
         let usual_shown = usual.map_or_else(String::new, |usual| format!(" [{usual}]"));
-        self.say(&format!("\n{question}{usual_shown}\n"))?;
+        let question = wrapped(&format!("{question}{usual_shown}"), self.columns);
+        self.say(&format!("\n{question}\n"))?;
         loop {
             self.say("> ")?;
             let line = terminal::typed_line().map_err(|error| gone().because(error))?;
@@ -88,6 +89,29 @@ impl<'a> Person<'a> {
     }
 }
 
+/// The text in lines of at most so many columns, broken at blanks.
+fn wrapped(text: &str, columns: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split('\n') {
+        if line.chars().count() <= columns {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let mut row = String::new();
+        for word in line.split(' ') {
+            let width = row.chars().count() + 1 + word.chars().count();
+            if !row.is_empty() && width > columns {
+                lines.push(std::mem::take(&mut row));
+            } else if !row.is_empty() {
+                row.push(' ');
+            }
+            row.push_str(word);
+        }
+        lines.push(row);
+    }
+    lines.join("\n")
+}
+
 fn gone() -> Error {
     Error::new(ErrorKind::Interrupted, "nothing was written")
 }
@@ -104,7 +128,10 @@ pub(super) fn complete(
     person: &Person<'_>,
 ) -> Result<Table, Error> {
     // A name that is none is told before anything is asked.
-    check(name, &Table::new(), shell).map_err(|problem| Error::new(ErrorKind::Config, problem))?;
+    check(name, &Table::new(), shell).map_err(|problem| {
+        let message = format!("`{}` is no name of a profile", printable(name));
+        Error::new(ErrorKind::Config, message).because(problem)
+    })?;
     person.say(&format!(
         "A profile `{name}`. Ctrl-C ends this, and nothing is written.\n"
     ))?;
@@ -154,9 +181,18 @@ fn check(name: &str, keys: &Table, shell: &Shell<'_, '_>) -> Result<(), String> 
             },
         );
     }
-    draft(name, &whole, shell)
-        .map(drop)
-        .map_err(|problems| problems.join("\n"))
+    draft(name, &whole, shell).map(drop).map_err(|problems| {
+        let problems: Vec<&str> = problems.iter().map(|problem| short(problem)).collect();
+        problems.join("\n")
+    })
+}
+
+/// A complaint without the key that was asked for just now.
+fn short(problem: &str) -> &str {
+    match problem.split_once("`: ") {
+        Some((key, rest)) if key.starts_with("`profiles.") => rest,
+        _ => problem,
+    }
 }
 
 /// The keys with one more.
@@ -358,12 +394,13 @@ fn ask_scopes(
         .filter(|scope| !RESERVED_SCOPES.contains(&scope.as_str()))
         .map(|scope| printable(scope))
         .collect();
-    let mut question = "Which scopes do the tools need? Blanks between them.".to_owned();
+    let mut question = String::new();
     if !listed.is_empty() {
         let more = if listed.len() > MOST { ", …" } else { "" };
         let listed = listed.iter().take(MOST).cloned().collect::<Vec<_>>();
-        question.push_str(&format!("\nIt knows {}{more}", listed.join(", ")));
+        question = format!("It knows the scopes {}{more}\n", listed.join(", "));
     }
+    question.push_str("Which scopes do the tools need? Blanks between them.");
     let is_of_microsoft = draft(name, &with(keys, "scopes", Vec::<String>::new()), shell)
         .is_ok_and(|profile| profile.client.is_entra());
     let usual = match is_of_microsoft {
@@ -448,4 +485,33 @@ fn ask_tools(keys: &mut Table, person: &Person<'_>) -> Result<(), Error> {
 fn words(line: &str) -> Vec<&str> {
     let words = line.split([' ', '\t', ',']);
     words.filter(|word| !word.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{read_source, shortened, words, wrapped};
+
+    #[test]
+    fn a_question_is_broken_at_blanks_and_a_row_of_the_list_is_cut() {
+        assert_eq!(wrapped("a bb ccc\nd", 5), "a bb\nccc\nd");
+        assert_eq!(wrapped("https://h.example/ x", 5), "https://h.example/\nx");
+        assert_eq!(wrapped("a b", 3), "a b");
+        assert_eq!(shortened("abc def", 6), "abc…");
+        assert_eq!(shortened("abc def", 8), "abc def");
+    }
+
+    #[test]
+    fn words_stand_between_blanks_and_commas() {
+        assert_eq!(words(" a, b,,c\td "), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_secret_is_told_by_its_source_alone() {
+        let source = read_source("env  X").expect("it is one");
+        assert_eq!(source["env"].as_str(), Some("X"));
+        for wrong in ["hunter2", "secret hunter2", ""] {
+            let said = read_source(wrong).expect_err(wrong);
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
 }

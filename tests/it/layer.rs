@@ -79,7 +79,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("chrono::", &["system/zone.rs"]),
     ("clap_mangen::", &["command/man.rs"]),
-    ("toml_edit::", &["setup/cargo.rs"]),
+    (
+        "toml_edit::",
+        &["command/profile_text.rs", "setup/cargo.rs"],
+    ),
     ("chacha20poly1305::", &["store/seal/cipher.rs"]),
     ("security_framework::", &["system/os_keyring/keychain.rs"]),
     (
@@ -285,19 +288,23 @@ fn is_the_tools_own(file: &Path, root: &Path, tool: &str) -> bool {
 /// Where a tool's name has to stand beside its own files: an exchange is of the tool that gets what it
 /// gives, and a table of the profile has its keys; a provider has the name of its libraries; two
 /// protocols ask git whether it has a person asked; one tool is called like the place that keys are
-/// kept in; and cargo starts the program itself, with an
-/// argument instead of a name.
+/// kept in; cargo starts the program itself, with an argument instead of a name; and what is imported is
+/// read by the tool that it belongs to.
 const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("aws", "exchange/aws.rs"),
     ("aws", "profile/mod.rs"),
     ("cargo", "cli.rs"),
+    ("exec", "command/import/kubeconfig.rs"),
+    ("git", "command/import/git_helper.rs"),
     ("git", "protocol/git_prompt.rs"),
     ("google", "profile/preset.rs"),
+    ("keyring", "command/wizard.rs"),
     ("keyring", "profile/client_authentication.rs"),
     ("keyring", "profile/file.rs"),
     ("keyring", "secret_source.rs"),
     ("keyring", "setup/index.rs"),
     ("keyring", "store/seal/os_keyring.rs"),
+    ("kubectl", "command/import/kubeconfig.rs"),
 ];
 
 #[test]

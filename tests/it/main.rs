@@ -153,8 +153,11 @@ mod unix {
     pub(crate) mod pnpm_job;
     pub(crate) mod preset;
     pub(crate) mod preset_browser;
+    mod profile_add;
     pub(crate) mod profile_file;
+    mod profile_import;
     pub(crate) mod profile_place;
+    mod profile_schema;
     pub(crate) mod promise;
     pub(crate) mod property;
     pub(crate) mod rclone_job;

@@ -262,12 +262,15 @@ fn without_any_file_the_hint_names_the_file_to_write() {
         &["setup", "git"],
     ] {
         let error = as_user(&sandbox, arguments).failed(8);
-        assert!(error.contains("\nhint: write `[profiles.NAME]`"), "{error}");
+        assert!(
+            error.contains("\nhint: run `cred-helper profile add NAME`"),
+            "{error}"
+        );
         assert!(error.contains(&file.display().to_string()), "{error}");
         assert!(error.contains("`cred-helper profile presets`"), "{error}");
     }
     let ran = as_user(&sandbox, &["status"]);
-    let warning = "warning: there is no profile; write `[profiles.NAME]`";
+    let warning = "warning: there is no profile; run `cred-helper profile add NAME`";
     assert!(ran.stderr.starts_with(warning), "{ran:?}");
     ran.ok();
     let ran = as_user(&sandbox, &["status", "-o", "json"]);

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::super::profile_file::{self, Wanted};
 use super::super::{Shell, profile_text, text};
-use super::{azureauth, git, kubeconfig, oidc_agent, parameters};
+use super::{azureauth, git_helper, kubeconfig, oidc_agent, parameters};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::profile::PROFILE_KEYS;
@@ -55,8 +55,8 @@ const FORMATS: &[Format] = &[
     },
     Format {
         name: "git's configuration for git-credential-oauth or Git Credential Manager",
-        is: git::is,
-        read: git::read,
+        is: git_helper::is,
+        read: git_helper::read,
     },
     Format {
         name: "the configuration of azureauth",
@@ -285,7 +285,12 @@ fn write_all(
     for found in found {
         let found = found.finished();
         match write(&found, path, matches, shell) {
-            Ok(text) => done.push_str(&text),
+            Ok(text) => {
+                if !done.is_empty() && matches.get_flag("dry-run") {
+                    done.push('\n');
+                }
+                done.push_str(&text);
+            }
             Err(error) if is_one => return Err(error),
             Err(error) => {
                 let causes = error.causes().join("; ");

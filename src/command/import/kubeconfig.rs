@@ -151,12 +151,20 @@ impl Line {
             let Some(flag) = word.strip_prefix('-') else {
                 continue;
             };
-            let flag = full(flag.trim_start_matches('-'));
-            let (name, value) = match flag.split_once('=') {
-                Some((name, value)) => (full(name), value),
-                None if SWITCHES.contains(&flag) => (flag, "true"),
-                None => (flag, rest.next().copied().unwrap_or_default()),
+            let (name, value) = match flag.strip_prefix('-') {
+                Some(flag) => match flag.split_once('=') {
+                    Some((name, value)) => (name, Some(value)),
+                    None => (flag, SWITCHES.contains(&flag).then_some("true")),
+                },
+                // A letter, and perhaps its value at once.
+                None => {
+                    let (letter, value) =
+                        flag.split_at(flag.chars().next().map_or(0, char::len_utf8));
+                    let value = value.strip_prefix('=').unwrap_or(value);
+                    (full(letter), (!value.is_empty()).then_some(value))
+                }
             };
+            let value = value.or_else(|| rest.next().copied()).unwrap_or_default();
             flags.push((name.to_owned(), value.to_owned()));
         }
         let line = Self(flags);

@@ -56,14 +56,10 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Found>, Error> {
 
 /// A list of texts, or one text with blanks.
 pub(super) fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(values) => {
-            let texts = values.iter().filter_map(Value::as_str);
-            texts.map(String::from).collect()
-        }
-        value => {
-            let text = value.as_str().unwrap_or_default();
-            text.split_whitespace().map(String::from).collect()
-        }
+    if let Some(values) = value.as_array() {
+        let texts = values.iter().filter_map(Value::as_str);
+        return texts.map(String::from).collect();
     }
+    let text = value.as_str().unwrap_or_default();
+    text.split_whitespace().map(String::from).collect()
 }
