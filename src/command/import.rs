@@ -56,7 +56,7 @@ const RESOURCE_MANAGER: &str = "https://management.core.windows.net//.default";
 pub(super) fn command() -> Command {
     let option =
         |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
-    Command::new("import")
+    let command = Command::new("import")
         .about("Write profiles for what other programs say, or take in their sign-ins")
         .after_help(
             "FILE is `parameters.json` of MSAL's samples, a kubeconfig with kubelogin, git's \
@@ -74,6 +74,7 @@ pub(super) fn command() -> Command {
                 .required_unless_present("msal")
                 .help("The configuration of another program"),
         )
+        .arg(option("name", "NAME").help("What the profile is called"))
         .arg(
             option("entry", "NAME")
                 .conflicts_with("msal")
@@ -86,6 +87,20 @@ pub(super) fn command() -> Command {
                 .conflicts_with("msal")
                 .help("Take the place of profiles that have the same name"),
         )
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Only show what would be written"),
+        );
+    with_cache(command)
+}
+
+/// What is for caches of MSAL alone.
+fn with_cache(command: Command) -> Command {
+    let option =
+        |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
+    command
         .arg(
             option("msal", "FILE")
                 .value_parser(clap::value_parser!(PathBuf))
@@ -102,7 +117,6 @@ pub(super) fn command() -> Command {
                 .requires("msal")
                 .help("This account alone"),
         )
-        .arg(option("name", "NAME").help("What the profile is called"))
         .arg(
             option("scope", "SCOPE")
                 .action(ArgAction::Append)
@@ -118,12 +132,6 @@ pub(super) fn command() -> Command {
             option("preset", "P")
                 .requires("msal")
                 .help("What provider that is: see `profile presets`"),
-        )
-        .arg(
-            Arg::new("dry-run")
-                .long("dry-run")
-                .action(ArgAction::SetTrue)
-                .help("Only show what would be written"),
         )
 }
 

@@ -2,8 +2,8 @@
 //!
 //! To add one: a file with an [`Entry`], and a line in [`COMMANDS`].
 
-mod complete;
 mod add;
+mod complete;
 mod completions;
 mod doctor;
 mod import;
@@ -16,8 +16,8 @@ mod profile;
 mod profile_file;
 mod profile_text;
 mod refresh;
-pub mod request;
 mod remove;
+pub mod request;
 mod route;
 mod session;
 mod setup;
