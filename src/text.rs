@@ -40,6 +40,23 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Text in lines of so many characters, broken where blanks are; a word that is longer stands alone.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let last = lines.last_mut().expect("there is one from the beginning");
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= columns {
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 /// A text as one word of a POSIX shell's line.
 pub fn shell_word(text: &str) -> String {
     let plain =
@@ -93,7 +110,20 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{nearest, printable, printable_url};
+    use super::{nearest, printable, printable_url, wrapped};
+
+    #[test]
+    fn text_is_broken_where_blanks_are_and_words_stay_whole() {
+        for (text, columns, lines) in [
+            ("", 3, &[""] as &[&str]),
+            ("ab cd ef", 5, &["ab cd", "ef"]),
+            ("ab  cd", 2, &["ab", "cd"]),
+            ("a verylongword b", 6, &["a", "verylongword", "b"]),
+            ("grüß dich", 9, &["grüß dich"]),
+        ] {
+            assert_eq!(wrapped(text, columns), lines, "{text}");
+        }
+    }
 
     #[test]
     fn what_a_person_sees_holds_nothing_that_moves_the_cursor_or_hides_text() {

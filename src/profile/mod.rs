@@ -457,6 +457,7 @@ pub struct Configuration<'s> {
     overruled_seal: Option<Place>,
     lock_timeout: Option<Duration>,
     background: Option<bool>,
+    clipboard: bool,
     audit: bool,
 }
 
@@ -520,6 +521,7 @@ impl<'s> Configuration<'s> {
                 "lock",
                 "refresh",
                 "audit",
+                "sign_in",
             ];
             if source.machine_wide {
                 known.push("policy");
@@ -568,6 +570,10 @@ impl<'s> Configuration<'s> {
         let background = keys.table("refresh", |keys| {
             keys.only(["background"]);
             keys.boolean("background")
+        });
+        let clipboard = keys.table("sign_in", |keys| {
+            keys.only(["clipboard"]);
+            keys.boolean("clipboard")
         });
         let audit = keys.table("audit", |keys| {
             keys.only(["enabled"]);
@@ -622,6 +628,7 @@ impl<'s> Configuration<'s> {
             overruled_seal,
             lock_timeout: lock_timeout.flatten(),
             background: background.flatten(),
+            clipboard: clipboard.flatten().unwrap_or(false),
             audit: audit.flatten().unwrap_or(false),
             documents,
         };
@@ -654,6 +661,11 @@ impl<'s> Configuration<'s> {
     /// Whether tokens are refreshed in the background: `[refresh]`.
     pub fn background(&self) -> Option<bool> {
         self.background
+    }
+
+    /// Whether the code of a sign-in is put on the clipboard: `[sign_in]`.
+    pub fn clipboard(&self) -> bool {
+        self.clipboard
     }
 
     /// Whether it is written down who is given a token: `[audit]`.

@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cred_helper::context::{
-    Background, Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest,
-    HttpResponse, Input, KeyCache, Keyring, KeyringFailure, Level, LoopbackHost, Nonces, Notice,
-    Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
+    Background, Browser, Clock, Context, Display, Documents, Environment, Http, HttpFailure,
+    HttpRequest, HttpResponse, Input, KeyCache, Keyring, KeyringFailure, Level, LoopbackHost,
+    Nonces, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
@@ -47,6 +47,10 @@ pub(crate) struct World {
     /// Of each text that was shown: whether Ctrl-C would have been remembered from then on.
     pub(crate) attended: RefCell<Vec<bool>>,
     pub(crate) warnings: RefCell<Vec<String>>,
+    /// What it said that it waits for.
+    pub(crate) waits: RefCell<Vec<String>>,
+    /// How more than plain lines is shown.
+    pub(crate) display: Option<Display>,
     documents: RefCell<BTreeMap<String, (Timestamp, Vec<u8>)>>,
     nonces: Nonces,
     pub(crate) variables: BTreeMap<&'static str, String>,
@@ -262,6 +266,14 @@ impl Terminal for World {
         !self.no_terminal
     }
 
+    fn display(&self) -> Option<Display> {
+        self.display
+    }
+
+    fn is_in_front(&self) -> bool {
+        true
+    }
+
     fn show(&self, text: &str) -> io::Result<()> {
         self.shown.borrow_mut().push_str(text);
         self.attended.borrow_mut().push(self.listeners.get() > 0);
@@ -275,9 +287,12 @@ impl Notice for World {
     }
 
     fn write(&self, level: Level, line: &str) {
-        if level <= Level::Warning {
-            self.warnings.borrow_mut().push(line.to_owned());
-        }
+        let lines = match level {
+            Level::Error | Level::Warning => &self.warnings,
+            Level::Information => &self.waits,
+            Level::Debug | Level::Trace => return,
+        };
+        lines.borrow_mut().push(line.to_owned());
     }
 }
 

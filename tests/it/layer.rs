@@ -75,6 +75,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "protocol/git.rs",
         ],
     ),
+    ("qrcodegen::", &["grant/person/qr_code.rs"]),
     ("chrono::", &["system/zone.rs"]),
     ("clap_complete::", &["command/completions.rs"]),
     ("toml_edit::", &["setup/cargo.rs"]),
