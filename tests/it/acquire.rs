@@ -260,6 +260,24 @@ fn the_last_poll_is_at_the_end_of_the_code_also_where_the_seconds_are_counted() 
 }
 
 #[test]
+fn nobody_who_is_asked_for_another_code_holds_up_others_for_more_than_a_minute() {
+    let mut world = World::default();
+    world.is_typed_at = true;
+    let desk = Desk::new();
+    let mut device = device();
+    device["expires_in"] = 5.into();
+    world
+        .answer(200, device)
+        .answer(400, refusal("expired_token"));
+    let error = desk.get(&world).expect_err("nobody answers");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    assert_eq!(world.context().clock.monotonic().as_secs(), 65);
+    let shown = world.shown.borrow();
+    assert_eq!(shown.matches("A new one? [y/N]").count(), 1, "{shown}");
+    world.assert_all_asked();
+}
+
+#[test]
 fn an_authority_that_says_slow_down_for_ever_is_asked_more_and_more_rarely_until_the_code_ends() {
     for (interval, life, polls, ends) in [
         // 10 s, 15 s, 20 s …

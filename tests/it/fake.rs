@@ -12,7 +12,7 @@ use std::time::Duration;
 use cred_helper::context::{
     Background, Browser, Clock, Context, Display, Documents, Environment, Http, HttpFailure,
     HttpRequest, HttpResponse, Input, KeyCache, Keyring, KeyringFailure, Level, LoopbackHost,
-    Nonces, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
+    Nonces, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Typing, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) waits: RefCell<Vec<String>>,
     /// How more than plain lines is shown.
     pub(crate) display: Option<Display>,
+    /// Whether somebody could type, who never does.
+    pub(crate) is_typed_at: bool,
     documents: RefCell<BTreeMap<String, (Timestamp, Vec<u8>)>>,
     nonces: Nonces,
     pub(crate) variables: BTreeMap<&'static str, String>,
@@ -261,6 +263,15 @@ impl Random for World {
     }
 }
 
+/// Nobody types.
+struct Silence;
+
+impl Typing for Silence {
+    fn line(&mut self) -> Result<Option<Secret>, Error> {
+        Ok(None)
+    }
+}
+
 impl Terminal for World {
     fn is_available(&self) -> bool {
         !self.no_terminal
@@ -272,6 +283,11 @@ impl Terminal for World {
 
     fn is_in_front(&self) -> bool {
         true
+    }
+
+    fn typing(&self) -> Option<Box<dyn Typing>> {
+        self.is_typed_at
+            .then(|| Box::new(Silence) as Box<dyn Typing>)
     }
 
     fn show(&self, text: &str) -> io::Result<()> {

@@ -321,28 +321,39 @@ fn who_runs_behind_a_shell_counts_nothing_into_its_line() {
 
 #[test]
 fn who_types_is_asked_once_whether_a_new_code_is_wanted_after_one_ran_out() {
-    for (answer, count, code) in [("y\n", 2, 0), ("\n", 1, 4)] {
-        let settings = Settings {
-            device_code_lifetime: 1,
-            ..Settings::default()
-        };
-        let scene = Scene::of(settings, |issuer| profile("api", issuer));
-        let line = format!("{}; cred-helper login", good(80, 24));
-        let (terminal, mut keyboard) = scene.sandbox.with_keyboard(&line);
-        eventually("it asks", || keyboard.sees().contains("A new one? [y/N]"));
-        scene.authority.set(|settings| {
-            settings.approve_at_once = true;
-            settings.device_code_lifetime = 900;
-        });
-        keyboard.type_in(answer);
-        let (ended, shown) = terminal.end();
-        assert_eq!(ended, Some(code), "{shown}");
-        let asked = scene.authority.count("/device_authorization", None);
-        assert_eq!(asked, count, "{shown}");
-        let shown = Seen::of(&shown, 80).text();
-        let hint = shown.contains("hint: run `cred-helper login -p api`");
-        assert_eq!(hint, code == 4, "{shown}");
-    }
+    // What is typed, whether somebody signs in then, how many codes there were, and the exit code.
+    let ways = [
+        ("y\n", true, 2, 0),
+        ("y\n", false, 2, 4),
+        ("\n", true, 1, 4),
+    ];
+    thread::scope(|threads| {
+        for (answer, comes, count, code) in ways {
+            threads.spawn(move || {
+                let settings = Settings {
+                    device_code_lifetime: 1,
+                    ..Settings::default()
+                };
+                let scene = Scene::of(settings, |issuer| profile("api", issuer));
+                let line = format!("{}; cred-helper login", good(80, 24));
+                let (terminal, mut keyboard) = scene.sandbox.with_keyboard(&line);
+                eventually("it asks", || keyboard.sees().contains("A new one? [y/N]"));
+                scene.authority.set(|settings| {
+                    settings.approve_at_once = comes;
+                    settings.device_code_lifetime = if comes { 900 } else { 1 };
+                });
+                keyboard.type_in(answer);
+                let (ended, shown) = terminal.end();
+                assert_eq!(ended, Some(code), "{shown}");
+                let asked = scene.authority.count("/device_authorization", None);
+                assert_eq!(asked, count, "{shown}");
+                let shown = Seen::of(&shown, 80).text();
+                assert_eq!(shown.matches("A new one?").count(), 1, "{shown}");
+                let hint = shown.contains("hint: run `cred-helper login -p api`");
+                assert_eq!(hint, code == 4, "{shown}");
+            });
+        }
+    });
 }
 
 #[test]
