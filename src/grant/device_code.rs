@@ -389,9 +389,12 @@ fn ran_out(failure: &Failure) -> Failed {
         ErrorKind::LoginRequired,
         "the code ran out before anybody signed in with it",
     );
+    // A server that does not know the code would say the same of the next one.
+    let is_unknown =
+        matches!(failure, Failure::Refused { said, .. } if said.error == "invalid_grant");
     Failed {
         error: error.because(cause_of(failure)),
-        has_run_out: true,
+        has_run_out: !is_unknown,
     }
 }
 
