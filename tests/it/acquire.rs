@@ -260,6 +260,35 @@ fn the_last_poll_is_at_the_end_of_the_code_also_where_the_seconds_are_counted() 
 }
 
 #[test]
+fn whoever_has_signed_in_is_told_until_when_as_far_as_the_authority_says_it() {
+    for (members, end) in [
+        (
+            json!({"refresh_token": "r", "expires_in": 3600, "refresh_expires_in": 86400}),
+            " until 2027-01-16 08:00:05.",
+        ),
+        (
+            json!({"refresh_token": "r", "expires_in": 3600}),
+            "; the token is good until 2027-01-15 09:00:05, and is renewed then.",
+        ),
+        (
+            json!({"expires_in": 3600}),
+            " until 2027-01-15 09:00:05; the authority gave no refresh token.",
+        ),
+        (json!({"refresh_token": "r"}), "."),
+    ] {
+        let (world, desk) = (World::default(), Desk::new());
+        let mut tokens = members;
+        tokens["access_token"] = "token".into();
+        tokens["token_type"] = "Bearer".into();
+        world.answer(200, device()).answer(200, tokens);
+        desk.get(&world).expect("it ends well");
+        let shown = world.shown.borrow();
+        let expected = format!("\nSigned in for profile `api`{end}\n");
+        assert!(shown.contains(&expected), "{expected}: {shown}");
+    }
+}
+
+#[test]
 fn nobody_who_is_asked_for_another_code_holds_up_others_for_more_than_a_minute() {
     let mut world = World::default();
     world.is_typed_at = true;
