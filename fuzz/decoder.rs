@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cred_helper::claims;
 use cred_helper::cli::{self, Called};
+use cred_helper::command::request;
 use cred_helper::context::{
     Context, Environment, Http, HttpFailure, HttpRequest, HttpResponse, Shield, Signals, Terminal,
     Tls,
@@ -23,9 +24,11 @@ use cred_helper::exchange::EXCHANGES;
 use cred_helper::grant::{GRANTS, Given, GrantRequest};
 use cred_helper::grant::{authorization_code, device_code, plugin::wire};
 use cred_helper::io::Io;
+use cred_helper::oauth::challenge::Challenge;
 use cred_helper::oauth::client::{Authority, Client, EndpointName, Endpoints};
 use cred_helper::oauth::client_authentication::ClientAuthentication;
 use cred_helper::oauth::federation::AssertionSource;
+use cred_helper::oauth::json_web_key::Keys;
 use cred_helper::oauth::metadata::{self, Server};
 use cred_helper::oauth::{id_token, response, userinfo};
 use cred_helper::profile::Configuration;
@@ -54,6 +57,9 @@ pub(crate) const DECODERS: &[Decoder] = &[
     ("metadata", server_metadata),
     ("id_token", id_token_claims),
     ("userinfo", user_information),
+    ("challenge", challenge_of_a_resource),
+    ("keys", keys_of_an_authority),
+    ("answer", answer_of_a_resource),
     ("managed_identity", managed_identity),
     ("federation", federation),
     ("pushed", pushed),
@@ -198,6 +204,46 @@ pub(crate) fn id_token_claims(bytes: &[u8]) -> Vec<String> {
     shown
 }
 
+/// A `WWW-Authenticate` header.
+pub(crate) fn challenge_of_a_resource(bytes: &[u8]) -> Vec<String> {
+    let line = [b"401 ", bytes, b"\n"].concat();
+    let Challenge {
+        error,
+        error_description,
+        scope,
+        claims,
+    } = Challenge::read(&Answers::read(&line).head());
+    if let Some(claims) = claims {
+        assert_eq!(claims::read(&claims).as_ref(), Ok(&claims));
+    }
+    // Shown as causes, which are made printable.
+    let told = [error, error_description, scope].into_iter().flatten();
+    told.map(|text| printable(&text)).collect()
+}
+
+/// A token in the first line, and keys in the rest.
+pub(crate) fn keys_of_an_authority(bytes: &[u8]) -> Vec<String> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let (token, set) = bytes.split_at(end.unwrap_or(bytes.len()));
+    let verified = Keys::read(set).and_then(|keys| keys.verify(&String::from_utf8_lossy(token)));
+    verified
+        .err()
+        .map(|problem| printable(&problem))
+        .into_iter()
+        .collect()
+}
+
+/// What a resource answers: in the first line the status and its `Link`, and the body in the rest.
+pub(crate) fn answer_of_a_resource(bytes: &[u8]) -> Vec<String> {
+    let answer = Answers::read(bytes);
+    let shown = request::decodes(&answer.head(), answer.body);
+    // A tab is the server's own.
+    shown
+        .into_iter()
+        .map(|text| text.replace('\t', " "))
+        .collect()
+}
+
 /// What a server answers, whatever it is asked: in the first line the status and what it says in its
 /// headers, and the body in the rest. Without a status all is the body of a good answer.
 struct Answers<'t> {
@@ -233,6 +279,16 @@ impl<'t> Answers<'t> {
             _ => good,
         }
     }
+
+    fn head(&self) -> HttpResponse {
+        let names = ["www-authenticate", "retry-after", "dpop-nonce", "link"];
+        let header = |name: &str| (name.to_owned(), Secret::new(self.header.as_str()));
+        HttpResponse {
+            status: self.status,
+            headers: names.map(header).into(),
+            body: Vec::new().into(),
+        }
+    }
 }
 
 impl Http for Answers<'_> {
@@ -242,12 +298,9 @@ impl Http for Answers<'_> {
         _: &Tls,
         _: std::time::Duration,
     ) -> Result<HttpResponse, HttpFailure> {
-        let names = ["www-authenticate", "retry-after", "dpop-nonce"];
-        let header = |name: &str| (name.to_owned(), Secret::new(self.header.as_str()));
         Ok(HttpResponse {
-            status: self.status,
-            headers: names.map(header).into(),
             body: self.body.to_vec().into(),
+            ..self.head()
         })
     }
 }

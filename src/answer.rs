@@ -15,7 +15,7 @@ use crate::oauth::{entra, id_token};
 use crate::profile::file::{self, Location};
 use crate::profile::narrow::narrow;
 use crate::profile::route::Target;
-use crate::profile::{Configuration, Profile};
+use crate::profile::{Configuration, Patterns, Profile};
 use crate::secret::Secret;
 use crate::store::SessionStore;
 use crate::store::audit::{self, Record};
@@ -83,6 +83,7 @@ impl Answerer<'_> {
             return self.serve(&request, channel, chain, &configuration, &profile);
         }
         let url = request.url.as_deref();
+        let patterns = Patterns::of(self.tool);
         let narrowed = match (name, url) {
             // Any profile may answer for a URL.
             (None, Some(_)) => None,
@@ -90,14 +91,14 @@ impl Answerer<'_> {
         };
         if let Some(narrowed) = &narrowed
             && let Ok(configuration) = Configuration::new(narrowed)
-            && let Ok(profile) = configuration.resolve(name, url)
+            && let Ok(profile) = configuration.resolve_by(patterns, name, url)
         {
             return self.serve(request, channel, chain, &configuration, &profile);
         }
         // What is wrong is told of everything that the files say.
         let configuration = Configuration::new(&sources)?;
         let profile = configuration
-            .resolve(name, url)
+            .resolve_by(patterns, name, url)
             .map_err(|error| self.with_place(self.with_variable(error, name), &configuration))?;
         self.serve(request, channel, chain, &configuration, &profile)
     }
@@ -311,6 +312,7 @@ impl Answerer<'_> {
             None => configuration.profiles().map(|(name, _)| name).collect(),
         };
         let mut rows = Vec::new();
+        let uses = self.uses(configuration);
         let keys = Arc::default();
         // Shells and editors ask for it: nobody is asked to unlock anything.
         let context = Context {
@@ -322,7 +324,8 @@ impl Answerer<'_> {
             match configuration.profile(profile) {
                 Ok(profile) => {
                     let store = self.store(configuration, &profile).with_keys(&keys);
-                    let (row, read) = acquire::status(&profile, &store, &context);
+                    let (mut row, read) = acquire::status(&profile, &store, &context);
+                    row.note_uses(&uses);
                     rows.push(row);
                     if name.is_some() {
                         read?;
@@ -341,6 +344,20 @@ impl Answerer<'_> {
                 )
                 .because(error)
             })
+    }
+
+    /// What the audit knows, where it is switched on.
+    fn uses(&self, configuration: &Configuration<'_>) -> Vec<Record> {
+        if !configuration.audit() {
+            return Vec::new();
+        }
+        let read = audit::read(self.state);
+        let (records, _) = read.unwrap_or_else(|error| {
+            self.context
+                .warn(&format!("nobody can tell who was last used: {error}"));
+            (Vec::new(), 0)
+        });
+        records
     }
 
     fn variable(&self) -> Option<String> {

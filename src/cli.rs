@@ -3,6 +3,8 @@
 //! What tools and scripts call is found in the protocol table and parsed without clap; clap is
 //! built for what people type, from the same tables, and for everything that is wrong.
 
+mod usage;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::command::{self, COMMANDS};
 use crate::context::Level;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::protocol::argument::{self, Arguments, Flag};
 use crate::protocol::{self, PROTOCOLS};
 use crate::style::Style;
@@ -97,8 +99,10 @@ pub enum Called {
     Protocol(&'static protocol::Entry, Arguments, Globals),
     /// A command, with clap's matches.
     Command(&'static command::Entry, Box<ArgMatches>, Globals),
-    /// Help, a version, or a mistake: clap's text, and whether stderr gets it.
+    /// Help or a version: clap's text. stderr gets it where nobody asked for it.
     Clap(clap::Error, Globals),
+    /// What is no call.
+    Mistake(Error, Globals),
 }
 
 /// Finds out what was called.
@@ -134,6 +138,11 @@ fn parse_line(line: Vec<OsString>) -> Called {
     let full = std::iter::once(OsString::from("cred-helper")).chain(line.iter().cloned());
     let matches = match command_line().try_get_matches_from(full) {
         Ok(matches) => matches,
+        Err(error) if error.use_stderr() && !is_help(&error) => {
+            let words: Vec<&str> = line.iter().filter_map(|word| word.to_str()).collect();
+            let error = usage::error(&error, &command_line(), &words);
+            return Called::Mistake(error, globals_of_mistake(&line));
+        }
         Err(error) => return Called::Clap(error, globals_of_mistake(&line)),
     };
     let globals = Globals::of(&taken(GLOBAL, &matches));
@@ -152,14 +161,16 @@ fn parse_line(line: Vec<OsString>) -> Called {
             let entry = entry.expect("clap knows the names of the tables alone");
             Called::Command(entry, Box::new(matches.clone()), globals)
         }
-        None => Called::Clap(
-            command_line().error(
-                clap::error::ErrorKind::MissingSubcommand,
-                "no command is named",
-            ),
-            globals,
-        ),
+        None => {
+            let error = Error::new(ErrorKind::Usage, "no command is named");
+            Called::Mistake(error.hint("see `cred-helper --help`"), globals)
+        }
     }
+}
+
+/// Whether there is no command, and so help instead of a word of what is wrong.
+fn is_help(error: &clap::Error) -> bool {
+    error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
 /// The protocol that a link's name stands for, and the profile in it.

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -88,6 +89,35 @@ impl HttpResponse {
     }
 }
 
+/// A request whose body and whose answer may be large, to whatever a person calls. Its headers may hold
+/// secrets, so it is not `Debug`.
+pub struct StreamedRequest {
+    /// Any method of HTTP.
+    pub method: String,
+    /// Absolute; `https`, or `http` on loopback.
+    pub url: String,
+    /// Name and value; a name may come more than once.
+    pub headers: Vec<(String, Secret)>,
+    /// What is sent.
+    pub body: Option<Upload>,
+}
+
+/// A body that is read while it is sent.
+pub struct Upload {
+    /// Its bytes.
+    pub bytes: Box<dyn Read + Send>,
+    /// How many these are.
+    pub length: u64,
+}
+
+/// An answer that is read while it comes.
+pub struct StreamedResponse {
+    /// Status and headers, with an empty body.
+    pub head: HttpResponse,
+    /// The body, of any length.
+    pub body: Box<dyn Read>,
+}
+
 /// How connections are secured, where not as usual.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
@@ -157,6 +187,21 @@ pub trait Http {
         tls: &Tls,
         limit: Duration,
     ) -> Result<HttpResponse, HttpFailure>;
+
+    /// Sends `request`, and reads the head of the answer within `limit`; what is sent beside it has time by
+    /// its length. The body may take as long as it comes. Redirects are not followed.
+    ///
+    /// # Errors
+    /// A failure that tells whether the request can have had its effect.
+    fn stream(
+        &self,
+        _request: StreamedRequest,
+        _tls: &Tls,
+        _limit: Duration,
+    ) -> Result<StreamedResponse, HttpFailure> {
+        let reason = "this network knows small requests alone";
+        Err(HttpFailure::NotSent(reason.to_owned()))
+    }
 }
 
 /// Chance.

@@ -68,6 +68,23 @@ impl ErrorKind {
         }
     }
 
+    /// What it tells a person.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Internal => "a bug of cred-helper",
+            Self::Usage => "the command line is wrong, or a request of a tool",
+            Self::Config => "a profile is wrong, or a tool's own configuration",
+            Self::LoginRequired => "a person has to sign in, and may not be asked here",
+            Self::Denied => "the authority or the person said no; the same call fails again",
+            Self::Unavailable => "trouble of the network or of the server; try again later",
+            Self::Busy => "another process held a lock for longer than the limit",
+            Self::NoProfile => "no profile answers for this name, URL or tool",
+            Self::Store => "what is kept, or stdout, cannot be read or written",
+            Self::Http => "`request`: another HTTP status of 400 or more",
+            Self::Interrupted => "Ctrl-C",
+        }
+    }
+
     /// The exit code of a command that ends with this kind.
     pub const fn exit_code(self) -> u8 {
         match self {

@@ -64,8 +64,8 @@
 //!    Trouble (408, 429, 5xx, timeouts, DNS, unreadable answers) never clears state, never asks a
 //!    person; a token that is still valid is handed out instead, marked stale. What a failure leaves
 //!    behind is a note that ends by itself, within a minute.
-//! 6. A token leaves only for a target that a profile names: no pattern, no answer; an empty or
-//!    strange host matches nothing.
+//! 6. A token leaves only for a target that a profile names in its `urls`, or, for `request`, as its
+//!    `endpoint`: no pattern, no answer; an empty or strange host matches nothing.
 //! 7. Secrets are of type [`secret::Secret`]: no `Display`, no `Serialize`, redacted `Debug`, wiped
 //!    on drop; every way out is a visible `expose()`.
 //! 8. Time, chance, environment, network, browser and terminal come through [`context::Context`].
@@ -73,7 +73,7 @@
 //!    real program that takes a stand-in's place, when all is written and every lock released. No
 //!    unsafe code.
 //! 9. Whatever a server sends and a person sees is stripped of control characters; bodies have
-//!    size limits; redirects are not followed; https only, except loopback and what the platform
+//!    size limits, but for what `request` hands on as it comes; redirects are not followed; https only, except loopback and what the platform
 //!    that this machine is part of answers with beside it ([`endpoint::is_beside_this_machine`]):
 //!    only `grant/managed_identity` asks for that.
 //!
@@ -157,7 +157,8 @@ pub fn run(arguments: Vec<OsString>, mut io: Io<'_>) -> ExitCode {
     let called = cli::parse(arguments);
     let (Called::Protocol(_, _, globals)
     | Called::Command(_, _, globals)
-    | Called::Clap(_, globals)) = &called;
+    | Called::Clap(_, globals)
+    | Called::Mistake(_, globals)) = &called;
     let environment = io.environment;
     // Asked for only where something is wrong: a silent answer does not pay for it.
     let format = || error_format(globals, environment);
@@ -223,7 +224,7 @@ fn dispatch(
     let shown = globals.shown.unwrap_or(Level::Information);
     let shown = (!is_mute).then_some(shown);
     let checked = match called {
-        Called::Clap(..) => Ok(()),
+        Called::Clap(..) | Called::Mistake(..) => Ok(()),
         Called::Protocol(..) | Called::Command(..) => check_error_format(environment),
     };
     let checked = checked.and_then(|()| Notices::new(&clock, shown, log.as_deref()));
@@ -301,6 +302,8 @@ fn dispatch(
             (entry.serve)(arguments, io, &answer)
         }
         Called::Command(entry, matches, _) => {
+            // One that uses tokens is a tool to the profile's `tools`, and to the audit.
+            answerer.tool = protocol::tools().find(|tool| *tool == entry.name);
             let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
                 answerer.answer(request, channel)
             };
@@ -319,6 +322,7 @@ fn dispatch(
                 .map_err(with_config)
         }
         Called::Clap(error, _) => explain(error, io, format()),
+        Called::Mistake(error, _) => Err(error.clone()),
     }
 }
 
@@ -340,19 +344,16 @@ fn with_profile(
     arguments
 }
 
-/// Help and versions go to stdout; a mistake is a usage error in the wanted form.
-fn explain(error: &clap::Error, io: &mut Io<'_>, format: ErrorFormat) -> Result<u8, Error> {
-    let text = error.render().to_string();
-    if !error.use_stderr() {
+/// Help and versions go to stdout; where no command is named, help goes to stderr.
+fn explain(shown: &clap::Error, io: &mut Io<'_>, format: ErrorFormat) -> Result<u8, Error> {
+    let text = shown.render().to_string();
+    if !shown.use_stderr() {
         return io.answer(&text).map(|()| 0);
     }
     if format == ErrorFormat::Json {
-        let first = text.lines().next().unwrap_or_default();
-        // Without a command clap shows help alone, which begins with what the program is.
-        let message = first
-            .strip_prefix("error: ")
-            .unwrap_or("no command is named");
-        return Err(Error::new(ErrorKind::Usage, message).hint("see `cred-helper --help`"));
+        return Err(
+            Error::new(ErrorKind::Usage, "no command is named").hint("see `cred-helper --help`")
+        );
     }
     drop(io.stderr.write_all(text.as_bytes()));
     Ok(ErrorKind::Usage.exit_code())

@@ -1,6 +1,6 @@
 //! Colours and weight of text on a terminal (ECMA-48 SGR).
 //!
-//! Only what is ours is styled, or what [`crate::text::printable`] made harmless before: nothing foreign
+//! Only what is ours is styled, or what was made harmless before: nothing foreign
 //! begins or ends a style. A style tells nothing that the words do not tell too.
 
 /// Whether text is styled at all. The default leaves it as it is.

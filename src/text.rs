@@ -1,5 +1,45 @@
 //! Text on its way to a person: made harmless, and compared with what they may have meant.
 
+use unicode_width::UnicodeWidthStr;
+
+/// How many columns of a terminal a text takes that is [`printable`].
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// A text in lines of so many columns at most, broken between words, and within those that are longer.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut last = 0;
+    for word in text.split_whitespace() {
+        let gap = usize::from(last > 0);
+        if last > 0 && last + gap + width(word) > columns {
+            lines.push(String::new());
+            last = 0;
+        } else if last > 0 {
+            push(&mut lines, " ");
+            last += 1;
+        }
+        for character in word.chars() {
+            let mut bytes = [0; 4];
+            let character = character.encode_utf8(&mut bytes);
+            if last > 0 && last + width(character) > columns {
+                lines.push(String::new());
+                last = 0;
+            }
+            push(&mut lines, character);
+            last += width(character);
+        }
+    }
+    lines
+}
+
+fn push(lines: &mut [String], text: &str) {
+    if let Some(line) = lines.last_mut() {
+        line.push_str(text);
+    }
+}
+
 /// Makes text from a server, a tool or a file harmless to show: control characters and those that
 /// reorder or hide text are dropped, white space becomes a space, and the length is bounded.
 pub fn printable(text: &str) -> String {
@@ -38,23 +78,6 @@ pub fn is_unsafe(character: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}')
-}
-
-/// Text in lines of so many characters, broken where blanks are; a word that is longer stands alone.
-pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let last = lines.last_mut().expect("there is one from the beginning");
-        if last.is_empty() {
-            last.push_str(word);
-        } else if last.chars().count() + 1 + word.chars().count() <= columns {
-            last.push(' ');
-            last.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
 }
 
 /// A text as one word of a POSIX shell's line.
@@ -110,18 +133,19 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{nearest, printable, printable_url, wrapped};
+    use super::{nearest, printable, printable_url, width, wrap};
 
     #[test]
-    fn text_is_broken_where_blanks_are_and_words_stay_whole() {
-        for (text, columns, lines) in [
-            ("", 3, &[""] as &[&str]),
-            ("ab cd ef", 5, &["ab cd", "ef"]),
-            ("ab  cd", 2, &["ab", "cd"]),
-            ("a verylongword b", 6, &["a", "verylongword", "b"]),
-            ("grüß dich", 9, &["grüß dich"]),
+    fn text_is_broken_between_words_and_by_the_columns_that_it_takes() {
+        for (text, lines) in [
+            ("", &[""][..]),
+            ("one two three", &["one two", "three"]),
+            ("overlong-word and", &["overlong", "-word", "and"]),
+            ("世界世界世界", &["世界世界", "世界"]),
+            ("a 世界世界 b", &["a", "世界世界", "b"]),
         ] {
-            assert_eq!(wrapped(text, columns), lines, "{text}");
+            assert_eq!(wrap(text, 8), lines, "{text}");
+            assert!(lines.iter().all(|line| width(line) <= 8), "{text}");
         }
     }
 

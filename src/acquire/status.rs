@@ -5,7 +5,9 @@ use serde::Serialize;
 use super::{claims_of, row_key};
 use crate::context::Context;
 use crate::error::Error;
+use crate::grant::Asks;
 use crate::profile::Profile;
+use crate::store::audit::Record;
 use crate::store::session::{AccountRow, Failed};
 use crate::store::{Loaded, SessionStore};
 use crate::token::Timestamp;
@@ -23,6 +25,8 @@ pub struct StatusRow {
     pub client_id: String,
     /// Its grant.
     pub grant: String,
+    /// Whether only a person can sign in anew.
+    pub needs_person: bool,
     /// How its session lies, or would; null where that cannot be told.
     pub seal: Option<String>,
     /// Why it is not sealed, where that is for want of a keyring.
@@ -59,6 +63,10 @@ pub struct AccountStatus {
     pub refreshable: bool,
     /// When it was last refreshed.
     pub last_refreshed_at: Option<String>,
+    /// When a tool was last given its token, as the audit has it.
+    pub last_used_at: Option<String>,
+    /// Which tool that was.
+    pub last_used_by: Option<String>,
     /// The last refresh, while it is remembered that it failed.
     #[serde(flatten)]
     pub failed: FailedStatus,
@@ -82,6 +90,22 @@ pub struct FailedStatus {
     pub error: Option<Error>,
 }
 
+impl StatusRow {
+    /// Takes from the audit when each account was last used.
+    pub fn note_uses(&mut self, records: &[Record]) {
+        let own = records.iter().filter(|used| used.profile == self.profile);
+        // The last one counts.
+        for record in own {
+            let mut accounts = self.accounts.iter_mut();
+            let account = accounts.find(|account| account.account == record.account);
+            if let Some(account) = account {
+                account.last_used_at = Some(record.time.clone());
+                account.last_used_by = Some(record.tool.clone());
+            }
+        }
+    }
+}
+
 /// What is kept of a profile, and where it cannot be read, why.
 pub fn status(
     profile: &Profile,
@@ -94,6 +118,7 @@ pub fn status(
         authority: profile.authority().to_owned(),
         client_id: profile.client.client_id.clone(),
         grant: profile.grant_name.to_owned(),
+        needs_person: profile.grant.asks() == Asks::Person,
         seal: None,
         unsealed_because: None,
         msal: store
@@ -166,6 +191,8 @@ fn read(
                 || access_token.is_some_and(|token| is_alive(token.expires_at)),
             refreshable: account.refresh_token.is_some(),
             last_refreshed_at: text(account.last_refreshed_at),
+            last_used_at: None,
+            last_used_by: None,
             failed: remembered(account.failed_refresh.as_ref().or(failed_grant)),
             waiting_since: text(waiting_since.filter(|_| is_asked_for)),
             asked_again_after: text(asked_again_after.filter(|_| is_asked_for)),

@@ -1,9 +1,9 @@
-//! `completions`: a shell's completion script, generated from the same tables as the help.
+//! `completions`: a shell's completion script. It asks [`super::complete`] each time.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
-use clap_complete::{Shell as CompletionShell, generate};
 
-use super::{Entry, Shell};
+use super::{Entry, Shell, text};
 use crate::error::{Error, ErrorKind};
 
 /// The line in the table.
@@ -13,46 +13,42 @@ pub(super) const ENTRY: Entry = Entry {
     run,
 };
 
+/// The shells, and the script of each.
+const SCRIPTS: &[(&str, &str)] = &[
+    ("bash", include_str!("../../completions/cred-helper.bash")),
+    ("fish", include_str!("../../completions/cred-helper.fish")),
+    (
+        "powershell",
+        include_str!("../../completions/_cred-helper.ps1"),
+    ),
+    ("zsh", include_str!("../../completions/_cred-helper")),
+];
+
 fn command(command: Command) -> Command {
     command
         .about("Print a completion script")
-        .after_help("Example:\n  cred-helper completions bash > ~/.local/share/bash-completion/completions/cred-helper")
+        .after_help(
+            "The script proposes commands, options, and names of profiles, presets and tools.\n\n\
+             Examples:\n  \
+             cred-helper completions bash > ~/.local/share/bash-completion/completions/cred-helper\n  \
+             cred-helper completions zsh > \"${fpath[1]}/_cred-helper\"\n  \
+             cred-helper completions fish > ~/.config/fish/completions/cred-helper.fish\n  \
+             cred-helper completions powershell >> $PROFILE",
+        )
         .arg(
             Arg::new("shell")
                 .value_name("SHELL")
                 .required(true)
-                .value_parser(clap::builder::EnumValueParser::<CompletionShell>::new())
+                .value_parser(PossibleValuesParser::new(SCRIPTS.iter().map(|(name, _)| *name)))
                 .help("The shell"),
         )
 }
 
 fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
-    let target = matches
-        .get_one::<CompletionShell>("shell")
-        .copied()
+    let wanted = text(matches, "shell");
+    let mut scripts = SCRIPTS.iter();
+    let (_, script) = scripts
+        .find(|(name, _)| Some(*name) == wanted.as_deref())
         .ok_or_else(|| Error::new(ErrorKind::Usage, "no shell is named"))?;
-    let mut script = Vec::new();
-    generate(
-        target,
-        &mut for_people(&(shell.command_line)()),
-        "cred-helper",
-        &mut script,
-    );
-    let script = String::from_utf8_lossy(&script);
-    if target == CompletionShell::Bash {
-        // For a program with a hyphen, bash's script would spell one state in two ways, and
-        // complete nothing after a command (clap-rs/clap#6421).
-        return shell.print(&script.replace("cred__subcmd__helper", "cred__helper"));
-    }
-    shell.print(&script)
-}
-
-/// The command line without what nobody types.
-fn for_people(whole: &Command) -> Command {
-    let commands = whole.get_subcommands();
-    let shown = commands.filter(|command| !command.is_hide_set());
-    Command::new("cred-helper")
-        .version(env!("CRED_HELPER_VERSION"))
-        .args(whole.get_arguments())
-        .subcommands(shown)
+    shell.print(script)
 }

@@ -7,6 +7,8 @@ use super::{Entry, Shell, columns, output_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response, TokenKind};
 use crate::encoding::from_base64;
 use crate::error::{Error, ErrorKind};
+use crate::oauth::verification::{self, Verdict};
+use crate::profile::Configuration;
 use crate::text::printable;
 use crate::token::Timestamp;
 
@@ -61,9 +63,9 @@ fn command(command: Command) -> Command {
     command
         .about("Show what a token says of itself")
         .after_help(
-            "Its signature is not checked: what it says is worth no more than where it came from. The \
-             token itself is not shown.\n\nExamples:\n  cred-helper inspect -p graph\n  cred-helper inspect \
-             -p graph --id-token -o json",
+            "Its signature is checked with --verify alone: without, what it says is worth no more than \
+             where it came from. The token itself is not shown.\n\nExamples:\n  cred-helper inspect -p \
+             graph\n  cred-helper inspect -p graph --id-token --verify -o json",
         )
         .arg(profile_argument())
         .arg(
@@ -77,6 +79,12 @@ fn command(command: Command) -> Command {
                 .long("id-token")
                 .action(ArgAction::SetTrue)
                 .help("The ID token instead of the access token"),
+        )
+        .arg(
+            Arg::new("verify")
+                .long("verify")
+                .action(ArgAction::SetTrue)
+                .help("Check the signature with the authority's keys: exit code 5 if it is not theirs"),
         )
         .arg(output_argument(&["table", "json"]).default_value("table"))
 }
@@ -97,25 +105,70 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         let bug = "BUG: `inspect` was answered without a token";
         return Err(Error::new(ErrorKind::Internal, bug));
     };
-    let read = read(credential.access_token.expose());
+    let token = credential.access_token.expose();
+    let read = read(token);
+    let verified = match (matches.get_flag("verify"), &read) {
+        (true, Some((_, claims))) => Some(verify(token, claims, &credential.profile, shell)),
+        (true, None) => Some(Ok(Err("it is opaque, and has no signature".to_owned()))),
+        (false, _) => None,
+    };
     let is_json = text(matches, "output").as_deref() == Some("json");
-    let printed = match (read, is_json) {
+    let printed = match (&read, is_json) {
         (Some((header, claims)), true) => {
-            let told = json!({ "header": header, "claims": claims, "verified": false });
+            let is_verified = matches!(verified, Some(Ok(Ok(_))));
+            let mut told = json!({ "header": header, "claims": claims, "verified": is_verified });
+            if let Some(verified) = &verified {
+                told["reason"] = reason(verified).into();
+            }
             format!("{told}\n")
         }
         (None, true) => format!("{}\n", json!({ "opaque": true })),
         (Some((header, claims)), false) => {
-            shell
-                .context
-                .inform("the token's signature is not checked: this is what it says of itself");
-            table(&header, &claims, shell.context.clock.now())
+            let word = match &verified {
+                Some(Ok(Ok(by))) => format!("the token's signature is verified: {by}"),
+                Some(_) => "the token's signature is not verified".to_owned(),
+                None => "the token's signature is not checked: this is what it says of itself"
+                    .to_owned(),
+            };
+            shell.context.inform(&word);
+            table(header, claims, shell.context.clock.now())
         }
         (None, false) => {
             "The token is opaque: it says nothing that a client could read.\n".to_owned()
         }
     };
-    shell.print(&printed)
+    shell.print(&printed)?;
+    match verified {
+        Some(Err(error)) => Err(error),
+        Some(Ok(Err(reason))) => {
+            let name = &credential.profile;
+            let message = format!("the token of profile `{name}` is not verified: {reason}");
+            Err(Error::new(ErrorKind::Denied, message).hint(
+                "believe nothing of what it says; the service that it is for decides by itself",
+            ))
+        }
+        Some(Ok(Ok(_))) | None => Ok(()),
+    }
+}
+
+/// Whether the authority of the profile has issued the token.
+fn verify(
+    token: &str,
+    claims: &Map<String, Value>,
+    profile: &str,
+    shell: &Shell<'_, '_>,
+) -> Result<Verdict, Error> {
+    let sources = shell.sources()?;
+    let profile = Configuration::new(&sources)?.profile(profile)?;
+    verification::verify(token, claims, &profile.client, &shell.context)
+}
+
+/// By what it is verified, or why it is not.
+fn reason(verified: &Result<Verdict, Error>) -> String {
+    match verified {
+        Ok(Ok(reason) | Err(reason)) => reason.clone(),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// The header and the claims of a JWT (RFC 7519); `None` for what is none, or is encrypted.

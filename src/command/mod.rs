@@ -2,6 +2,7 @@
 //!
 //! To add one: a file with an [`Entry`], and a line in [`COMMANDS`].
 
+mod complete;
 mod completions;
 mod doctor;
 mod import;
@@ -9,9 +10,11 @@ mod inspect;
 mod log;
 mod login;
 mod logout;
+mod man;
 mod profile;
 mod profile_file;
 mod refresh;
+pub mod request;
 mod route;
 mod session;
 mod setup;
@@ -28,6 +31,7 @@ use crate::io::Io;
 use crate::profile::file::{self, Location, Source};
 use crate::protocol::Answer;
 use crate::style::Style;
+use crate::text::width;
 
 /// What a command works with.
 pub struct Shell<'a, 'io> {
@@ -91,6 +95,7 @@ pub const COMMANDS: &[Entry] = &[
     logout::ENTRY,
     status::ENTRY,
     inspect::ENTRY,
+    request::ENTRY,
     log::ENTRY,
     profile::ENTRY,
     setup::ENTRY,
@@ -98,7 +103,9 @@ pub const COMMANDS: &[Entry] = &[
     session::ENTRY,
     doctor::ENTRY,
     completions::ENTRY,
+    man::ENTRY,
     refresh::ENTRY,
+    complete::ENTRY,
 ];
 
 /// `-p`.
@@ -120,6 +127,23 @@ fn output_argument(formats: &'static [&'static str]) -> clap::Arg {
         .help("What to print")
 }
 
+/// The command line without what nobody types.
+fn for_people(whole: &Command) -> Command {
+    let commands = whole.get_subcommands();
+    let shown = commands.filter(|command| !command.is_hide_set());
+    let mut line = Command::new("cred-helper")
+        .version(env!("CRED_HELPER_VERSION"))
+        .args(whole.get_arguments())
+        .subcommands(shown);
+    if let Some(about) = whole.get_about() {
+        line = line.about(about.clone());
+    }
+    match whole.get_after_help() {
+        Some(help) => line.after_help(help.clone()),
+        None => line,
+    }
+}
+
 /// The text of an argument.
 fn text(matches: &ArgMatches, name: &str) -> Option<String> {
     matches.get_one::<String>(name).cloned()
@@ -127,17 +151,17 @@ fn text(matches: &ArgMatches, name: &str) -> Option<String> {
 
 /// Pads all columns but the last.
 fn columns<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        let widths = lines.iter().map(|line| line[column].chars().count());
+    let widest = |column: usize| {
+        let widths = lines.iter().map(|line| width(&line[column]));
         widths.max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..N).map(width).collect();
+    let widths: Vec<usize> = (0..N).map(widest).collect();
     let mut text = String::new();
     for line in lines {
         let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
+        for (cell, widest) in line.iter().zip(&widths) {
             row.push_str(cell);
-            let padding = width - cell.chars().count() + 2;
+            let padding = widest - width(cell) + 2;
             row.extend(std::iter::repeat_n(' ', padding));
         }
         text.push_str(row.trim_end());

@@ -25,22 +25,26 @@ fn command(command: Command) -> Command {
     let name = || Arg::new("name").value_name("NAME").required(true);
     command
         .about("Show and check profiles")
+        .after_help("Example:\n  cred-helper profile list")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
             Command::new("list")
                 .about("List the profiles, and the file of each")
+                .after_help("Example:\n  cred-helper profile list -o json")
                 .arg(output_argument(&["text", "json"]).default_value("text")),
         )
         .subcommand(
             Command::new("show")
                 .about("Show a profile; secrets are named by their source")
+                .after_help("Example:\n  cred-helper profile show graph")
                 .arg(name().help("The profile"))
                 .arg(output_argument(&["toml", "json"]).default_value("toml")),
         )
         .subcommand(
             Command::new("check")
                 .about("Read every profile, and complain of everything at once")
+                .after_help("Example:\n  cred-helper profile check ./profiles.toml")
                 .arg(
                     Arg::new("file")
                         .value_name("FILE")
@@ -52,6 +56,7 @@ fn command(command: Command) -> Command {
         .subcommand(
             Command::new("route")
                 .about("Show which profile answers for a URL, and why")
+                .after_help("Example:\n  cred-helper profile route https://github.com/team/project")
                 .arg(
                     Arg::new("url")
                         .value_name("URL")
@@ -71,6 +76,7 @@ fn command(command: Command) -> Command {
         .subcommand(
             Command::new("presets")
                 .about("Show what is known of providers, and where one registers a client")
+                .after_help("Example:\n  cred-helper profile presets -o json")
                 .arg(output_argument(&["text", "json"]).default_value("text")),
         )
 }

@@ -8,7 +8,7 @@ use super::{Shell, text as text_of};
 use crate::context::Environment;
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::{Nearness, Pattern, urls_of};
-use crate::profile::{Configuration, MOST_CAUSES, Route};
+use crate::profile::{Configuration, MOST_CAUSES, Patterns, Route};
 use crate::text::{printable, printable_url};
 
 /// Which profile answers, and why.
@@ -21,15 +21,16 @@ pub(super) fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Strin
     }
     let named = Named::of(matches, shell.context.environment);
     let name = named.name.as_deref();
+    let tool = text_of(matches, "tool");
+    let patterns = Patterns::of(tool.as_deref());
     let (url, route) =
-        route_of(&sent, name, &configuration).map_err(|error| named.explained(error))?;
+        route_of(&sent, patterns, name, &configuration).map_err(|error| named.explained(error))?;
     // The answer, and the error where there is none or two are equally good.
     let best = route
         .best(name, &url)
         .map_err(|error| named.explained(explained(error, &route)))?;
     let chosen = configuration.profile(&best.profile)?;
     let shown = printable_url(&url);
-    let tool = text_of(matches, "tool");
     if let Some(tool) = &tool {
         configuration.allow(tool, &chosen).map_err(|error| {
             let pattern = best.pattern.as_str();
@@ -95,14 +96,14 @@ pub(super) fn route(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Strin
 }
 
 /// The only profile that is tried, if there is one.
-struct Named {
-    name: Option<String>,
+pub(super) struct Named {
+    pub(super) name: Option<String>,
     is_by_variable: bool,
 }
 
 impl Named {
     /// As a tool's call has it: by `-p`, else by the variable.
-    fn of(matches: &ArgMatches, environment: &dyn Environment) -> Self {
+    pub(super) fn of(matches: &ArgMatches, environment: &dyn Environment) -> Self {
         let given = text_of(matches, "profile");
         let variable = environment.variable("CRED_HELPER_PROFILE");
         Self {
@@ -111,7 +112,7 @@ impl Named {
         }
     }
 
-    fn explained(&self, error: Error) -> Error {
+    pub(super) fn explained(&self, error: Error) -> Error {
         if self.is_by_variable && error.kind() == ErrorKind::NoProfile {
             error.because("`CRED_HELPER_PROFILE` names it")
         } else {
@@ -123,12 +124,13 @@ impl Named {
 /// What the patterns have to do with what a tool sends, and the URL that it stands for.
 fn route_of(
     sent: &str,
+    patterns: Patterns,
     name: Option<&str>,
     configuration: &Configuration<'_>,
 ) -> Result<(String, Route), Error> {
     let mut routes = Vec::new();
     for url in urls_of(sent) {
-        let route = configuration.route(&url, name)?;
+        let route = configuration.route(patterns, &url, name)?;
         routes.push((url, route));
     }
     let found = routes

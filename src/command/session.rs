@@ -18,6 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
 fn command(command: Command) -> Command {
     command
         .about("Hand sign-ins over to other programs")
+        .after_help("Example:\n  cred-helper session export --msal ~/cache.json -p graph")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(

@@ -1,13 +1,20 @@
 //! `status`: who is signed in, until when, and how it lies.
 
-use clap::{ArgMatches, Command};
+mod time;
+mod view;
+mod watch;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
-use super::profile::no_file;
-use super::{Entry, Shell, columns, output_argument, profile_argument, text};
+use self::time::Times;
+use self::view::View;
+use super::profile::{is_json, no_file};
+use super::{Entry, Shell, output_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
+use crate::setup::{self, Machine};
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -19,103 +26,103 @@ pub(super) const ENTRY: Entry = Entry {
 fn command(command: Command) -> Command {
     command
         .about("Show who is signed in, and until when")
-        .after_help("Example:\n  cred-helper status -o json")
-        .arg(profile_argument())
+        .after_help(
+            "Nothing is asked of anybody, and nothing is changed.\n\nExamples:\n  cred-helper status\n  \
+             cred-helper status --watch\n  cred-helper status -p graph -o json",
+        )
+        .arg(profile_argument().help("Show this profile alone"))
         .arg(output_argument(&["table", "json"]).default_value("table"))
+        .arg(
+            Arg::new("watch")
+                .long("watch")
+                .action(ArgAction::SetTrue)
+                .help("Go on showing it whenever it changes, until Ctrl-C"),
+        )
 }
 
 fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
-    let request = Request {
-        profile: text(matches, "profile"),
-        ..Request::new(Action::Status)
-    };
-    let Response::Status(status) = (shell.answer)(&request, None)? else {
-        return Ok(());
-    };
-    let printed = if text(matches, "output").as_deref() == Some("json") {
-        format!("{status}\n")
+    if matches.get_flag("watch") {
+        return watch::watch(matches, shell);
+    }
+    let status = ask(matches, shell)?;
+    let printed = if is_json(matches) {
+        format!("{}\n", status.told)
     } else {
-        let sources = shell.sources()?;
-        if Configuration::new(&sources)?.profiles().next().is_none() {
-            let error = no_file(shell.location);
-            let hint = error.hint_text().unwrap_or_default();
-            shell.context.warn(&format!("{error}; {hint}"));
-        }
-        let profiles = status["profiles"].as_array().into_iter().flatten();
-        let mut reasons = profiles.filter_map(|profile| profile["unsealed_because"].as_str());
-        if let Some(reason) = reasons.next() {
-            let told = format!("sign-ins are kept unencrypted, since {reason}");
-            shell.context.inform(&told);
-        }
-        table(&status)
+        remark(&status, shell);
+        let columns = shell.screen.map(|screen| screen.columns);
+        view(&status, shell, columns, columns.is_some())
     };
     shell.print(&printed)
 }
 
-/// The rows of a status as text in columns.
-fn table(status: &Value) -> String {
-    let mut lines = vec![
-        [
-            "PROFILE",
-            "ACCOUNT",
-            "ACCESS UNTIL",
-            "REFRESHABLE",
-            "SEAL",
-            "NOTE",
-        ]
-        .map(String::from),
-    ];
-    let empty = Vec::new();
-    for profile in status["profiles"].as_array().unwrap_or(&empty) {
-        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        // What lies in a cache of MSAL is as safe as that is.
-        let seal = match profile["msal"].is_null() {
-            true => text(&profile["seal"]),
-            false => "msal".to_owned(),
-        };
-        let accounts = profile["accounts"].as_array().unwrap_or(&empty);
-        if accounts.is_empty() {
-            let blank = || "-".to_owned();
-            lines.push([
-                text(&profile["profile"]),
-                blank(),
-                blank(),
-                blank(),
-                seal.clone(),
-                profile["error"]
-                    .as_str()
-                    .unwrap_or("not signed in")
-                    .to_owned(),
-            ]);
-        }
-        for account in accounts {
-            let said = |key: &str| account[key].as_str();
-            let sign_in = match (said("waiting_since"), said("asked_again_after")) {
-                (Some(since), _) => Some(format!("sign-in waits since {since}")),
-                (_, Some(until)) => Some(format!("refused, asked again after {until}")),
-                _ => None,
-            };
-            let is_used = accounts.len() > 1 && account["used"] == true;
-            let used = is_used.then(|| "used, unless --account names another".to_owned());
-            let refresh = said("refreshed_again_after").map(|until| {
-                let error = said("refresh_error").unwrap_or_default();
-                format!("refresh failed, tried again after {until}: {error}")
-            });
-            let notes: Vec<String> = [used, sign_in, refresh].into_iter().flatten().collect();
-            let refreshable = if account["refreshable"] == true {
-                "yes"
-            } else {
-                "no"
-            };
-            lines.push([
-                text(&profile["profile"]),
-                text(&account["account"]),
-                text(&account["access_expires_at"]),
-                refreshable.to_owned(),
-                seal.clone(),
-                notes.join("; "),
-            ]);
-        }
+/// What is known now.
+struct Status {
+    /// As JSON.
+    told: Value,
+    /// Whether there is any profile.
+    has_profiles: bool,
+    /// Whether it is written down who uses a token.
+    has_audit: bool,
+}
+
+fn ask(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Status, Error> {
+    let request = Request {
+        profile: text(matches, "profile"),
+        ..Request::new(Action::Status)
+    };
+    let Response::Status(mut told) = (shell.answer)(&request, None)? else {
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "BUG: a status is answered with something else",
+        ));
+    };
+    let sources = shell.sources()?;
+    let configuration = Configuration::new(&sources)?;
+    // Without them the rest is told all the same.
+    let machine = Machine::new(shell.context);
+    let recorded = machine.and_then(|machine| setup::recorded(&machine));
+    let recorded = recorded.unwrap_or_default();
+    let profiles = told["profiles"].as_array_mut();
+    for profile in profiles.into_iter().flatten() {
+        let name = profile["profile"].as_str().unwrap_or_default();
+        let of_it = recorded.iter().filter(|(_, profile)| profile == name);
+        let mut tools: Vec<&str> = of_it.map(|(tool, _)| *tool).collect();
+        tools.dedup();
+        profile["set_up"] = tools.into();
     }
-    columns(&lines)
+    Ok(Status {
+        told,
+        has_profiles: configuration.profiles().next().is_some(),
+        has_audit: configuration.audit(),
+    })
+}
+
+/// What there is to say beside the table.
+fn remark(status: &Status, shell: &Shell<'_, '_>) {
+    if !status.has_profiles {
+        let error = no_file(shell.location);
+        let hint = error.hint_text().unwrap_or_default();
+        shell.context.warn(&format!("{error}; {hint}"));
+    }
+    let profiles = status.told["profiles"].as_array().into_iter().flatten();
+    let mut reasons = profiles.filter_map(|profile| profile["unsealed_because"].as_str());
+    if let Some(reason) = reasons.next() {
+        let told = format!("sign-ins are kept unencrypted, since {reason}");
+        shell.context.inform(&told);
+    }
+}
+
+fn view(status: &Status, shell: &Shell<'_, '_>, columns: Option<usize>, in_words: bool) -> String {
+    let times = Times {
+        environment: shell.context.environment,
+        now: shell.context.clock.now(),
+        in_words,
+    };
+    let view = View {
+        times,
+        columns,
+        style: shell.style,
+        has_audit: status.has_audit,
+    };
+    view.text(&status.told)
 }

@@ -25,10 +25,12 @@ fn command(command: Command) -> Command {
     let output = || output_argument(&["table", "json"]).default_value("table");
     command
         .about("See and change how sign-ins lie on this machine")
+        .after_help("Example:\n  cred-helper store list")
         .subcommand_required(true)
         .subcommand(
             Command::new("list")
                 .about("Show each session's file, its seal and its key's id")
+                .after_help("Example:\n  cred-helper store list -o json")
                 .arg(output()),
         )
         .subcommand(

@@ -65,19 +65,8 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
     if !claims.aud.names(client_id) {
         return Err("the ID token is not for this client".to_owned());
     }
-    let expected = issuer.map(|issuer| match &claims.tid {
-        Some(tenant) => issuer.replace(TENANT_TEMPLATE, tenant),
-        None => issuer.to_owned(),
-    });
-    let is_same = |expected: &str, issuer: &str| {
-        let expected = expected.trim_end_matches('/');
-        // Google leaves the scheme out at times.
-        let is_google =
-            expected == "https://accounts.google.com" && issuer == "accounts.google.com";
-        is_google || expected == issuer.trim_end_matches('/')
-    };
-    if let (Some(expected), Some(issuer)) = (expected, &claims.iss)
-        && !is_same(&expected, issuer)
+    if let (Some(expected), Some(issuer)) = (issuer, &claims.iss)
+        && !is_issuer(issuer, expected, claims.tid.as_deref())
     {
         return Err(format!(
             "the ID token is from the issuer `{}`",
@@ -98,6 +87,18 @@ pub fn account(id_token: &str, client_id: &str, issuer: Option<&str>) -> Result<
         home,
         ..Account::told(name, subject)
     })
+}
+
+/// Whether `iss` of a token is the `issuer` of the metadata, which may leave the tenant open.
+pub fn is_issuer(iss: &str, issuer: &str, tenant: Option<&str>) -> bool {
+    let expected = match tenant {
+        Some(tenant) => issuer.replace(TENANT_TEMPLATE, tenant),
+        None => issuer.to_owned(),
+    };
+    let expected = expected.trim_end_matches('/');
+    // Google leaves the scheme out at times.
+    let is_google = expected == "https://accounts.google.com" && iss == "accounts.google.com";
+    is_google || expected == iss.trim_end_matches('/')
 }
 
 /// When the token ends by this clock, if it was issued at `now`: the authority's clock may be

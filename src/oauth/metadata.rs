@@ -3,6 +3,7 @@
 //! [RFC 8414 §3](https://www.rfc-editor.org/rfc/rfc8414#section-3)).
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::context::{Context, HttpRequest};
 use crate::endpoint::Endpoint;
@@ -24,6 +25,8 @@ pub struct Server {
     pub issuer: Option<String>,
     /// Its endpoints.
     pub endpoints: Endpoints,
+    /// `jwks_uri`: where its keys lie, where that is named.
+    pub keys: Option<Endpoint>,
     /// `scopes_supported`, where listed.
     pub scopes_supported: Vec<String>,
     /// `token_endpoint_auth_methods_supported`, where listed.
@@ -80,6 +83,10 @@ struct Document {
     revocation_endpoint: Option<String>,
     #[serde(deserialize_with = "text")]
     userinfo_endpoint: Option<String>,
+    #[serde(deserialize_with = "text")]
+    jwks_uri: Option<String>,
+    #[serde(deserialize_with = "text")]
+    access_token_issuer: Option<String>,
     #[serde(deserialize_with = "texts")]
     scopes_supported: Option<Vec<String>>,
     #[serde(deserialize_with = "texts")]
@@ -435,6 +442,8 @@ fn parse(document: &[u8], issuer: &Endpoint, by: Connections) -> Result<Server, 
     Ok(Server {
         issuer: Some(named),
         endpoints,
+        // Whatever it says, tokens are had without them.
+        keys: keys_of(document.jwks_uri, issuer),
         scopes_supported: document.scopes_supported.unwrap_or_default(),
         token_endpoint_auth_methods: document.token_endpoint_auth_methods_supported,
         token_endpoint_auth_signing_algs: document.token_endpoint_auth_signing_alg_values_supported,
@@ -442,6 +451,83 @@ fn parse(document: &[u8], issuer: &Endpoint, by: Connections) -> Result<Server, 
         wants_pushed_requests: document.require_pushed_authorization_requests == true,
         dpop_algorithms: document.dpop_signing_alg_values_supported,
     })
+}
+
+/// Where the keys of `issuer` lie, if that is a place that can be asked.
+fn keys_of(written: Option<String>, issuer: &Endpoint) -> Option<Endpoint> {
+    let keys = Endpoint::parse(&written?).ok()?;
+    let is_stranger = keys.is_on_loopback() && !issuer.is_on_loopback();
+    (!is_stranger).then_some(keys)
+}
+
+/// Asks anew for the issuers that tokens of `client`'s authority name, and for where its keys lie. Those of
+/// Microsoft's first version name another issuer; AD FS has one of its own for access tokens
+/// (<https://learn.microsoft.com/openspecs/windows_protocols/ms-oidce/586de7dd-3385-47c7-93a2-935d9e90441c>).
+///
+/// # Errors
+/// `unavailable` for trouble, `config` for an authority that names neither.
+pub fn signer(
+    client: &Client,
+    is_first_version: bool,
+    context: &Context<'_>,
+) -> Result<(Vec<String>, Endpoint), Error> {
+    let nowhere = |reason: &str| {
+        Error::new(ErrorKind::Config, "the authority does not name its keys").because(reason)
+    };
+    let (issuers, keys) = match &client.authority {
+        Authority::Issuer(issuer) => {
+            let (_, server) = fetch(issuer, client, context)?;
+            ([server.issuer, None], server.keys)
+        }
+        Authority::Entra(authority) | Authority::Adfs(authority) => {
+            let mut url = addresses(client).into_iter().next().unwrap_or_default();
+            if is_first_version {
+                url = url.replacen("/v2.0/.well-known/", "/.well-known/", 1);
+            }
+            let document: Document = serde_json::from_slice(&get(&url, client, context)?)
+                .map_err(|error| nowhere(&format!("{url}: it is no metadata: {error}")))?;
+            let issuers = [document.issuer, document.access_token_issuer];
+            (issuers, keys_of(document.jwks_uri, authority))
+        }
+        Authority::Explicit => return Err(nowhere("the profile names no `authority`")),
+    };
+    let keys = keys.ok_or_else(|| nowhere("there is no `jwks_uri` in its metadata"))?;
+    let issuers: Vec<String> = issuers.into_iter().flatten().collect();
+    match issuers.is_empty() {
+        true => Err(nowhere("there is no `issuer` in its metadata")),
+        false => Ok((issuers, keys)),
+    }
+}
+
+/// A public document of the authority.
+///
+/// # Errors
+/// `unavailable`.
+pub fn get(url: &str, client: &Client, context: &Context<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let unavailable =
+        |reason: &str| {
+            Error::new(ErrorKind::Unavailable, "the authority's keys cannot be had")
+                .because(format!("{url}: {reason}"))
+                .hint(trouble_hint(reason).unwrap_or(
+                    "check `authority` and the network; nothing was lost, try again later",
+                ))
+        };
+    let request = HttpRequest {
+        method: "GET",
+        url: url.to_owned(),
+        headers: vec![("accept", Secret::new("application/json"))],
+        body: None,
+    };
+    let limit = context.request_limit()?;
+    let sent = context.http.send(&request, &client.tls, limit);
+    let response = sent.map_err(|failure| match failure.of_network() {
+        Ok(failure) => unavailable(failure.reason()),
+        Err(error) => error,
+    })?;
+    match response.status {
+        200 => Ok(response.body),
+        status => Err(unavailable(&format!("HTTP status {status}"))),
+    }
 }
 
 /// Whether bytes are metadata of an issuer, or what is wrong with them: what a fuzzer calls.

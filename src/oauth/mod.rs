@@ -2,13 +2,16 @@
 //! [`request::post`], which sends through [`crate::context::Context`].
 
 pub mod assertion;
+pub mod challenge;
 pub mod client;
 pub mod client_authentication;
 pub mod dpop;
 pub mod entra;
 pub mod federation;
 pub mod id_token;
+pub mod json_web_key;
 pub mod metadata;
 pub mod request;
 pub mod response;
 pub mod userinfo;
+pub mod verification;

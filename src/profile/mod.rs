@@ -7,6 +7,7 @@
 mod client_authentication;
 pub mod file;
 pub mod narrow;
+pub mod outline;
 pub mod preset;
 pub mod resource;
 pub mod route;
@@ -58,6 +59,10 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ("preset", "what is known of a provider, by name"),
     ("grant", "how to sign in: a name, or a table with `type`"),
     ("urls", "URL patterns that this profile answers for"),
+    (
+        "endpoint",
+        "the URL that `request` calls when none is given",
+    ),
     (
         "client_secret",
         "the client's secret, or where it comes from",
@@ -168,6 +173,8 @@ pub struct Profile {
     pub preset: Option<String>,
     /// What it answers for.
     pub urls: Vec<Pattern>,
+    /// What `request` calls when no URL is given.
+    pub endpoint: Option<Endpoint>,
     /// Who signs in.
     pub account: Option<String>,
     /// A claims request, as JSON text.
@@ -338,6 +345,7 @@ impl Profile {
             grant_literals: _,
             preset,
             urls,
+            endpoint,
             account,
             claims,
             client_capabilities,
@@ -390,6 +398,10 @@ impl Profile {
         put("grant", Some(if has_keys { grant.into() } else { bare }));
         let patterns: Vec<&str> = urls.iter().map(Pattern::as_str).collect();
         put("urls", (!urls.is_empty()).then(|| patterns.into()));
+        put(
+            "endpoint",
+            endpoint.as_ref().map(|endpoint| endpoint.as_str().into()),
+        );
         client_authentication::write(&client.authentication, &mut put);
         put("account", text(account));
         put("audience", text(&client.audience));
@@ -748,6 +760,19 @@ impl<'s> Configuration<'s> {
     /// # Errors
     /// `no_profile`, or `config`.
     pub fn resolve(&self, name: Option<&str>, url: Option<&str>) -> Result<Profile, Error> {
+        self.resolve_by(Patterns::Urls, name, url)
+    }
+
+    /// The same by these patterns.
+    ///
+    /// # Errors
+    /// `no_profile`, or `config`.
+    pub fn resolve_by(
+        &self,
+        patterns: Patterns,
+        name: Option<&str>,
+        url: Option<&str>,
+    ) -> Result<Profile, Error> {
         match (name, url) {
             (Some(name), None) => self.profile(name),
             (None, None) => {
@@ -763,7 +788,7 @@ impl<'s> Configuration<'s> {
                 self.profile(name)
             }
             (name, Some(url)) => {
-                let route = self.route(url, name)?;
+                let route = self.route(patterns, url, name)?;
                 self.profile(&route.best(name, url)?.profile)
             }
         }
@@ -773,7 +798,7 @@ impl<'s> Configuration<'s> {
     ///
     /// # Errors
     /// `config` for patterns that cannot be read, `no_profile` for a name that is unknown.
-    pub fn route(&self, url: &str, name: Option<&str>) -> Result<Route, Error> {
+    pub fn route(&self, counted: Patterns, url: &str, name: Option<&str>) -> Result<Route, Error> {
         if let Some(name) = name
             && !self.profiles.contains_key(name)
         {
@@ -794,7 +819,11 @@ impl<'s> Configuration<'s> {
             let Some(patterns) = self.with_keys(candidate, &mut mistakes, |keys, _| {
                 // Those in its other keys are not of this URL.
                 keys.forget_complaints();
-                read_urls(keys)
+                let mut patterns = read_urls(keys);
+                if counted == Patterns::UrlsAndEndpoint {
+                    patterns.extend(read_endpoint(keys).map(|(_, pattern)| pattern));
+                }
+                patterns
             }) else {
                 continue;
             };
@@ -819,6 +848,12 @@ impl<'s> Configuration<'s> {
             .answers
             .sort_by_key(|answer| std::cmp::Reverse(answer.exactness));
         Ok(route)
+    }
+
+    /// The patterns of a profile that can be read.
+    fn urls_of(&self, name: &str) -> Vec<Pattern> {
+        let patterns = self.with_keys(name, &mut Vec::new(), |keys, _| read_urls(keys));
+        patterns.unwrap_or_default()
     }
 
     /// Whether `tool` may be served by `profile`.
@@ -951,6 +986,25 @@ fn collect_variables(value: &DeValue<'_>, found: &mut BTreeSet<String>) {
     };
     for item in items {
         collect_variables(item, found);
+    }
+}
+
+/// Which patterns of a profile count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patterns {
+    /// Its `urls`.
+    Urls,
+    /// Its `endpoint` as one more of them: for `request`.
+    UrlsAndEndpoint,
+}
+
+impl Patterns {
+    /// Those that count for a tool.
+    pub fn of(tool: Option<&str>) -> Self {
+        match tool {
+            Some("request") => Self::UrlsAndEndpoint,
+            Some(_) | None => Self::Urls,
+        }
     }
 }
 
@@ -1203,6 +1257,26 @@ fn read_urls(keys: &mut Keys<'_, '_>) -> Vec<Pattern> {
     patterns
 }
 
+/// What `request` calls, and the pattern that it is for it: its path and what is below, whatever the query.
+fn read_endpoint(keys: &mut Keys<'_, '_>) -> Option<(Endpoint, Pattern)> {
+    let (written, found) = keys.text("endpoint")?;
+    let end = written.find('?').unwrap_or(written.len());
+    // Read by the same rules as what it is compared with.
+    let pattern = match written.contains("://*.") {
+        true => Err("it names one host: `*` is for `urls`"),
+        false => Pattern::parse(&written[..end]),
+    };
+    let read = Endpoint::parse(&written).and_then(|endpoint| Ok((endpoint, pattern?)));
+    match read {
+        Ok(read) => Some(read),
+        Err(problem) => {
+            let problem = format!("`{}`: {problem}", printable_url(&written));
+            keys.complain(found, "endpoint", problem);
+            None
+        }
+    }
+}
+
 fn read_profile(
     keys: &mut Keys<'_, '_>,
     preset: Option<&Rules<'_>>,
@@ -1286,6 +1360,7 @@ fn read_profile(
     let dpop = keys.boolean("dpop").unwrap_or(false);
     let msal = session::read(keys, asks, authority.as_ref());
     let urls = read_urls(keys);
+    let endpoint = read_endpoint(keys);
     let account = keys.text("account").map(|(account, _)| account);
     let audience = keys.text("audience").map(|(audience, _)| audience);
     let resource = keys.text("resource").map(|(resource, _)| resource);
@@ -1348,6 +1423,7 @@ fn read_profile(
         grant: grant?.grant,
         preset: preset.map(|preset| preset.name.to_owned()),
         urls,
+        endpoint: endpoint.map(|(endpoint, _)| endpoint),
         account,
         claims,
         client_capabilities: client_capabilities

@@ -18,8 +18,7 @@ const WHOLE: usize = 16 * 1024;
 /// The files without the tables of profiles that the call does not need: it needs the profile
 /// `name`, else the default one. `None` if everything has to be parsed.
 pub fn narrow(sources: &[Source], name: Option<&str>) -> Option<Vec<Source>> {
-    let length: usize = sources.iter().map(|source| source.text.len()).sum();
-    if length <= WHOLE || sources.iter().any(|source| may_span_lines(&source.text)) {
+    if !is_large(sources) || sources.iter().any(|source| may_span_lines(&source.text)) {
         return None;
     }
     let default = sources
@@ -40,6 +39,15 @@ pub fn narrow(sources: &[Source], name: Option<&str>) -> Option<Vec<Source>> {
         private: source.private,
     });
     Some(narrowed.collect())
+}
+
+/// Whether the files are too large to be parsed for one call.
+pub(super) fn is_large(sources: &[Source]) -> bool {
+    sources
+        .iter()
+        .map(|source| source.text.len())
+        .sum::<usize>()
+        > WHOLE
 }
 
 /// Whether a string in the text may span lines: whether a quote stands there three times in a row.
@@ -78,13 +86,13 @@ fn without_others(text: &str, wanted: &[&str]) -> String {
 }
 
 /// Whether a line begins with `[`, as every header does.
-fn opens(line: &str) -> bool {
+pub(super) fn opens(line: &str) -> bool {
     line.trim_start_matches([' ', '\t']).starts_with('[')
 }
 
 /// NAME, if a line is `[profiles.NAME]`, `[profiles.NAME.TABLE]` or an array of such, in the
 /// plainest form.
-fn header(line: &str) -> Option<&str> {
+pub(super) fn header(line: &str) -> Option<&str> {
     let rest = line.trim_start_matches([' ', '\t']).strip_prefix('[')?;
     let rest = rest.strip_prefix('[').unwrap_or(rest);
     let rest = rest.strip_prefix("profiles.")?;

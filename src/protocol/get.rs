@@ -12,7 +12,7 @@ use super::{json, reader};
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
-use crate::system::replacement;
+use crate::system::replacement::{self, unwritable};
 use crate::text::printable;
 use crate::token::NOT_APPLICABLE;
 
@@ -131,18 +131,6 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     // Built first and written once: several writes of a long answer would mix with those of
     // other processes.
     io.answer(&text).map(|()| 0)
-}
-
-fn unwritable(file: &Path, error: &std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Store,
-        format!(
-            "`{}` cannot be written",
-            printable(&file.display().to_string())
-        ),
-    )
-    .because(error)
-    .hint("name a file, or one that is to be, in a directory that you can write")
 }
 
 /// What the flags ask for.

@@ -375,6 +375,7 @@ fn look(
                 wiring.wired.push(Wired {
                     target: target.clone(),
                     profile,
+                    program: ours::words(process.value).into_iter().next(),
                 });
                 first(document.text, &keys, name).first().copied()
             }

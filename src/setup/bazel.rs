@@ -159,6 +159,7 @@ fn look(
             wiring.wired.push(Wired {
                 target: target.to_owned(),
                 profile,
+                program: Some(helper.program.clone()),
             });
         }
     }

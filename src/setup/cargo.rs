@@ -1,6 +1,6 @@
 //! cargo: a credential provider for each registry whose index a profile names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml_edit::visit_mut::{VisitMut, visit_table_like_kv_mut};
 use toml_edit::{Array, DocumentMut, Formatted, Item, KeyMut, RawString, TableLike, Value};
@@ -283,6 +283,13 @@ fn our_profile(words: &[String]) -> Option<Option<String>> {
     ours::profile(program, "cargo-credential-", arguments)
 }
 
+/// The path of a provider's program; a name may be an alias.
+fn program(words: &[String]) -> Option<String> {
+    let mut words = words.iter();
+    let program = words.find(|word| *word != "cargo:token-from-stdout")?;
+    Path::new(program).is_absolute().then(|| program.clone())
+}
+
 fn look(
     _machine: &Machine<'_>,
     document: &Document<'_>,
@@ -297,18 +304,21 @@ fn look(
         .flatten()
         .map(|value| words(&Item::Value(value.clone())))
         .collect();
-    for profile in global.iter().filter_map(|words| our_profile(words)) {
+    let ours = |words: &[String]| Some((our_profile(words)?, program(words)));
+    for (profile, program) in global.iter().filter_map(|words| ours(words)) {
         wiring.wired.push(Wired {
             target: "every registry without a provider of its own".to_owned(),
             profile,
+            program,
         });
     }
     for (name, table) in registries(&edited) {
         let own = table.get(PROVIDER).map(words);
-        if let Some(profile) = own.as_deref().and_then(our_profile) {
+        if let Some((profile, program)) = own.as_deref().and_then(ours) {
             wiring.wired.push(Wired {
                 target: name,
                 profile,
+                program,
             });
             continue;
         }

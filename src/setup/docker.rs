@@ -241,6 +241,7 @@ fn look(
             wiring.wired.push(Wired {
                 target: member.key.clone(),
                 profile,
+                program: Some(format!("docker-credential-{helper}")),
             });
         }
     }

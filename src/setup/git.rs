@@ -201,6 +201,19 @@ fn our_profile(helper: &str) -> Option<Option<String>> {
     ours::profile(program, LINK, words)
 }
 
+/// The program that git starts for a helper's line.
+fn program(helper: &str) -> Option<String> {
+    let first = ours::words(helper.trim_start_matches('!'))
+        .into_iter()
+        .next()?;
+    let is_link = !helper.starts_with(['!', '/']);
+    Some(if is_link {
+        format!("{LINK}{first}")
+    } else {
+        first
+    })
+}
+
 fn look(
     machine: &Machine<'_>,
     _document: &Document<'_>,
@@ -236,6 +249,7 @@ fn look(
             wiring.wired.push(Wired {
                 target: shown,
                 profile,
+                program: program(helper),
             });
         }
     }

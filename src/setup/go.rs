@@ -108,12 +108,15 @@ fn look(
     _profiles: &[Answering],
 ) -> Result<Wiring, Error> {
     let commands = line_of(document.text).map(commands).unwrap_or_default();
-    let wired = commands.into_iter().filter_map(our_profile);
+    let wired = commands
+        .into_iter()
+        .filter_map(|command| Some((command, our_profile(command)?)));
     Ok(Wiring {
         wired: wired
-            .map(|profile| Wired {
+            .map(|(command, profile)| Wired {
                 target: "every host".to_owned(),
                 profile,
+                program: ours::words(command).into_iter().next(),
             })
             .collect(),
         in_front: Vec::new(),

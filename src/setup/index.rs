@@ -167,6 +167,7 @@ pub(super) fn look(
         wiring.wired.push(Wired {
             target: EVERY_INDEX.to_owned(),
             profile: None,
+            program: None,
         });
     }
     if let Some(other) = machine.in_front_of(KEYRING)

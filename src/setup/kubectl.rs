@@ -402,10 +402,12 @@ fn look(
     }
     let config = read(machine, &machine.copy(document, true)?)?;
     for user in config.users.iter().flatten() {
-        if let Some(profile) = user.user.exec.as_ref().and_then(our_profile) {
+        let exec = user.user.exec.as_ref();
+        if let Some((exec, profile)) = exec.and_then(|exec| Some((exec, our_profile(exec)?))) {
             wiring.wired.push(Wired {
                 target: format!("user {}", user.name),
                 profile,
+                program: Some(exec.command.clone()),
             });
         }
     }

@@ -59,6 +59,17 @@ impl<'a> Machine<'a> {
         process::find(name, self.context.environment)
     }
 
+    /// Whether a program that is named by its name or its whole path is not there.
+    pub(super) fn lacks_program(&self, program: &str) -> bool {
+        let path = Path::new(program);
+        let is_name = path.components().count() == 1 && !program.ends_with(['/', '\\']);
+        match path.is_absolute() {
+            true => !platform::is_program(path),
+            // What is relative, is so to a place that the tool knows.
+            false => is_name && self.find(program).is_none(),
+        }
+    }
+
     /// Whether the directories of two programs both stand on PATH, that of the first one first.
     pub(super) fn comes_before(&self, first: &Path, second: &Path) -> bool {
         let place = |program: &Path| {

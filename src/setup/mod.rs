@@ -245,6 +245,8 @@ pub struct Wired {
     pub target: String,
     /// The profile, if the tool's configuration names one.
     pub profile: Option<String>,
+    /// The program that it starts for that, if its configuration names one, and not a part of a name.
+    pub program: Option<String>,
 }
 
 /// Another helper, where a profile of ours would answer.
@@ -543,6 +545,22 @@ pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Lis
     }
 }
 
+/// The tools that setup has written a profile into, or for, as its records tell: no tool is asked, and
+/// what others write into their configurations is not seen.
+///
+/// # Errors
+/// `store`, if what setup has written cannot be told.
+pub fn recorded(machine: &Machine<'_>) -> Result<Vec<(&'static str, String)>, Error> {
+    let mut recorded = Vec::new();
+    for entry in SETUPS {
+        for record in Record::all(machine, entry.name)? {
+            let profiles = record.settings.into_iter();
+            recorded.extend(profiles.map(|setting| (entry.name, setting.profile)));
+        }
+    }
+    Ok(recorded)
+}
+
 /// Why a tool does not find our program, though setup has written its configuration; and what to do.
 ///
 /// # Errors
@@ -555,6 +573,16 @@ pub fn link_problems(entry: &Entry, machine: &Machine<'_>) -> Result<Vec<(String
     Ok(problems
         .filter_map(|link| machine.link_problem(link, entry.name))
         .collect())
+}
+
+/// The first program that a tool's configuration names for us, and that is not there.
+pub fn missing<'w>(machine: &Machine<'_>, wiring: &'w Wiring) -> Option<&'w str> {
+    let programs = wiring
+        .wired
+        .iter()
+        .filter_map(|wired| wired.program.as_deref());
+    let mut programs = programs.filter(|program| machine.lacks_program(program));
+    programs.next()
 }
 
 /// The error where nothing in a tool's configuration is what is wished for.

@@ -39,6 +39,7 @@ fn look(
             .map(|profile| Wired {
                 target: "every feed".to_owned(),
                 profile: profile.map(str::to_owned),
+                program: None,
             })
             .collect(),
         in_front: Vec::new(),

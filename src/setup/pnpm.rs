@@ -123,6 +123,7 @@ fn look(
             wiring.wired.push(Wired {
                 target: key.trim_end_matches(HELPER).to_owned(),
                 profile,
+                program: helper.split_whitespace().next().map(str::to_owned),
             });
         }
     }

@@ -128,6 +128,7 @@ pub fn list_stand_in(tool: &'static str, machine: &Machine<'_>) -> Listed {
             wiring.wired.push(Wired {
                 target: "every call".to_owned(),
                 profile: None,
+                program: None,
             });
         } else if let (true, Some(real)) = (found.is_linked, &found.real) {
             wiring.in_front.push(InFront {

@@ -222,6 +222,7 @@ fn look(
         wiring.wired.push(Wired {
             target: "every host".to_owned(),
             profile: ours::profile(block.label, "", words).flatten(),
+            program: None,
         });
     }
     let patterns = profiles.iter().flat_map(|profile| &profile.urls);

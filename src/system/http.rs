@@ -8,17 +8,20 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::blocking::Client;
+use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
+use reqwest::{Method, Url};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, crypto};
 use zeroize::Zeroizing;
 
-use crate::context::{ClientCertificate, Http, HttpFailure, HttpRequest, HttpResponse, Tls};
+use crate::context::{
+    ClientCertificate, Context, Http, HttpFailure, HttpRequest, HttpResponse, StreamedRequest,
+    StreamedResponse, Tls, Upload,
+};
 use crate::digest::digest;
 use crate::endpoint::{is_beside_this_machine, is_loopback};
 use crate::error::{Error, ErrorKind};
@@ -29,6 +32,8 @@ use crate::system::pinned;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long may one to the platform's own service take? Where there is none, nobody refuses it.
 const CONNECT_LIMIT_OF_PLATFORM: Duration = Duration::from_secs(2);
+/// How many bytes a second may an upload bring at least?
+const SLOWEST_UPLOAD: u64 = 50_000;
 /// How large may an answer be? Metadata and token answers are a few kilobytes.
 const LONGEST_BODY: u64 = 1024 * 1024;
 
@@ -60,6 +65,7 @@ impl Network {
         let mut builder = Client::builder()
             .user_agent(concat!("cred-helper/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
+            .timeout(Context::REQUEST_LIMIT)
             .connect_timeout(if settings.tls.is_of_platform {
                 CONNECT_LIMIT_OF_PLATFORM
             } else {
@@ -103,19 +109,13 @@ impl Network {
         clients.push((settings, client.clone()));
         Ok(client)
     }
-}
 
-impl Http for Network {
-    fn send(
-        &self,
-        request: &HttpRequest,
-        tls: &Tls,
-        limit: Duration,
-    ) -> Result<HttpResponse, HttpFailure> {
-        let url = Url::parse(&request.url)
+    /// The client for a URL, which is checked where it is read, too: this is the last gate before a secret
+    /// leaves.
+    fn client_for(&self, url: &str, tls: &Tls) -> Result<(Client, Url), HttpFailure> {
+        let url = Url::parse(url)
             .map_err(|error| HttpFailure::NotSent(format!("the URL cannot be read: {error}")))?;
         let is_loopback = url.host_str().is_some_and(is_loopback);
-        // Checked where each URL is read; this is the last gate before a secret leaves.
         let may_be_plain = tls.thumbprint.is_none()
             && (is_loopback
                 || tls.is_of_platform && url.host_str().is_some_and(is_beside_this_machine));
@@ -129,14 +129,20 @@ impl Http for Network {
             is_direct: is_loopback || tls.is_of_platform,
             is_plain,
         })?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &request.headers {
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
-                HttpFailure::NotSent(format!("the header {name} holds a control character"))
-            })?;
-            value.set_sensitive(true);
-            headers.insert(HeaderName::from_static(name), value);
-        }
+        Ok((client, url))
+    }
+}
+
+impl Http for Network {
+    fn send(
+        &self,
+        request: &HttpRequest,
+        tls: &Tls,
+        limit: Duration,
+    ) -> Result<HttpResponse, HttpFailure> {
+        let (client, url) = self.client_for(&request.url, tls)?;
+        let headers = request.headers.iter();
+        let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value));
         let mut builder = match request.method {
             "POST" => client.post(url),
             _ => client.get(url),
@@ -144,25 +150,8 @@ impl Http for Network {
         if let Some(body) = &request.body {
             builder = builder.body(body.expose().to_owned());
         }
-        let response = builder
-            .headers(headers)
-            .timeout(limit)
-            .send()
-            .map_err(|error| {
-                let reason = reason(&error);
-                if error.is_connect() || error.is_builder() || refuses_certificate(&reason) {
-                    HttpFailure::NotSent(reason)
-                } else {
-                    HttpFailure::NotAnswered(reason)
-                }
-            })?;
-        let status = response.status().as_u16();
-        let headers = response.headers().iter();
-        let headers = headers.filter_map(|(name, value)| {
-            let value = Secret::new(value.to_str().ok()?);
-            Some((name.as_str().to_owned(), value))
-        });
-        let headers = headers.collect();
+        let response = send(builder.headers(sensitive(headers)?).timeout(limit))?;
+        let (status, headers) = head(&response);
         let mut body = Zeroizing::new(Vec::new());
         response
             .take(LONGEST_BODY + 1)
@@ -181,6 +170,77 @@ impl Http for Network {
             body,
         })
     }
+
+    fn stream(
+        &self,
+        request: StreamedRequest,
+        tls: &Tls,
+        limit: Duration,
+    ) -> Result<StreamedResponse, HttpFailure> {
+        let (client, url) = self.client_for(&request.url, tls)?;
+        let unsendable = |what: &str| HttpFailure::NotSent(format!("{what} cannot be sent"));
+        let method = Method::from_bytes(request.method.as_bytes());
+        let mut builder = client.request(method.map_err(|_| unsendable("the method"))?, url);
+        let mut headers = Vec::new();
+        for (name, value) in &request.headers {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            headers.push((name.map_err(|_| unsendable("the name of a header"))?, value));
+        }
+        if let Some(Upload { bytes, length }) = request.body {
+            // Without this, the client's own limit is for the head, and for each part of the body.
+            let seconds = length / SLOWEST_UPLOAD;
+            if seconds > 0 {
+                builder = builder.timeout(limit + Duration::from_secs(seconds));
+            }
+            builder = builder.body(Body::sized(bytes, length));
+        }
+        let response = send(builder.headers(sensitive(headers)?))?;
+        let (status, headers) = head(&response);
+        Ok(StreamedResponse {
+            head: HttpResponse {
+                status,
+                headers,
+                body: Zeroizing::default(),
+            },
+            body: Box::new(response),
+        })
+    }
+}
+
+/// Headers whose values no log of the client's shows.
+fn sensitive<'h>(
+    given: impl IntoIterator<Item = (HeaderName, &'h Secret)>,
+) -> Result<HeaderMap, HttpFailure> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+            HttpFailure::NotSent(format!("the header {name} holds a control character"))
+        })?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn send(builder: RequestBuilder) -> Result<Response, HttpFailure> {
+    builder.send().map_err(|error| {
+        let reason = reason(&error);
+        if error.is_connect() || error.is_builder() || refuses_certificate(&reason) {
+            HttpFailure::NotSent(reason)
+        } else {
+            HttpFailure::NotAnswered(reason)
+        }
+    })
+}
+
+/// The status, and the headers that are text.
+fn head(response: &Response) -> (u16, Vec<(String, Secret)>) {
+    let headers = response.headers().iter();
+    let headers = headers.filter_map(|(name, value)| {
+        let value = Secret::new(value.to_str().ok()?);
+        Some((name.as_str().to_owned(), value))
+    });
+    (response.status().as_u16(), headers.collect())
 }
 
 /// What the files hold that a profile names for its connections; `None` for one that cannot be read,

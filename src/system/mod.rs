@@ -20,6 +20,7 @@ pub mod os_keyring;
 pub mod peer;
 mod pinned;
 pub mod process;
+pub mod progress;
 pub mod random;
 pub mod replacement;
 pub mod signal;

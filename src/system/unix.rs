@@ -392,6 +392,25 @@ pub fn lock_holder(file: &File) -> Option<u32> {
     })
 }
 
+/// The operating system and its version, as far as it tells.
+pub fn system() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let release = read("/etc/os-release");
+    let name = release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let name = name.unwrap_or_default().trim_matches('"');
+    let words = [
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        kernel.trim(),
+        name,
+    ];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
 /// Where the file for everybody on this machine lies.
 pub fn machine_wide_directory(_environment: &dyn Environment) -> PathBuf {
     PathBuf::from("/etc/cred-helper")

@@ -238,6 +238,11 @@ pub fn lock_holder(_file: &File) -> Option<u32> {
     None
 }
 
+/// The operating system, as far as it tells.
+pub fn system() -> String {
+    format!("windows {}", std::env::consts::ARCH)
+}
+
 /// Where the file for everybody on this machine lies.
 pub fn machine_wide_directory(environment: &dyn Environment) -> PathBuf {
     directory_of("ProgramData", r"C:\ProgramData", environment).join("cred-helper")

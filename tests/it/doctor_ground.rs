@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::scene::{Scene, at_once, profile};
-use crate::support::Ran;
+use crate::support::{Ran, Sandbox};
 
 /// What a line says: status, id, a part of the message, a part of the hint.
 pub(crate) type Said = (&'static str, &'static str, &'static str, &'static str);
@@ -35,16 +35,21 @@ pub(crate) fn well() -> Scene {
 
 /// The programs that a test needs. All others are out of sight: what a machine has of tools is not the
 /// test's matter, and each takes its time to tell its version.
-const PROGRAMS: [&str; 13] = [
+pub(crate) const PROGRAMS: [&str; 13] = [
     "cat", "cp", "echo", "false", "faketime", "ip", "mount", "setsid", "sh", "sleep", "strace",
     "test", "unshare",
 ];
 
 /// A PATH with [`PROGRAMS`] alone.
 pub(crate) fn path(scene: &Scene) -> String {
-    let bin = scene.sandbox.bin();
+    path_with(&scene.sandbox, &PROGRAMS)
+}
+
+/// A PATH of a sandbox with these programs alone, as far as they are here.
+pub(crate) fn path_with(sandbox: &Sandbox, programs: &[&str]) -> String {
+    let bin = sandbox.bin();
     let all = std::env::var_os("PATH").expect("PATH is set");
-    for name in PROGRAMS {
+    for name in programs {
         let found = std::env::split_paths(&all).find(|folder| folder.join(name).is_file());
         let link = bin.join(name);
         if let Some(folder) = found.filter(|_| !link.exists()) {
@@ -85,7 +90,7 @@ pub(crate) fn complaints(ran: &Ran) -> Vec<[String; 4]> {
         let named = format!("`{group}.NAME`");
         let is_told = DOCUMENT.contains(&format!("`{id}`"));
         assert!(
-            is_told || part == "api" || group == "tool",
+            is_told || ["api", "far"].contains(&part) || group == "tool",
             "docs/doctor.md lacks `{id}`"
         );
         assert!(

@@ -254,16 +254,16 @@ fn every_kind_has_its_exit_code_and_the_same_content_in_both_forms() {
 fn a_wrong_command_line_is_a_usage_error_in_both_forms() {
     let sandbox = Scene::new().sandbox;
     for (arguments, message) in [
-        (&["got"][..], "unrecognized subcommand 'got'"),
-        (&["get", "--bogus"], "unexpected argument '--bogus' found"),
+        (&["got"][..], "unrecognized subcommand `got`"),
+        (&["get", "--bogus"], "unexpected argument `--bogus` found"),
         (
             &["get", "-o", "xml"],
-            "invalid value 'xml' for '--output <FORMAT>'",
+            "invalid value `xml` for `--output <FORMAT>`",
         ),
-        (&["get", "operand"], "unexpected argument 'operand' found"),
+        (&["get", "operand"], "unexpected argument `operand` found"),
         (
             &["get", "-p"],
-            "a value is required for '--profile <NAME>' but none was supplied",
+            "a value is required for `--profile <NAME>` but none was supplied",
         ),
         (&["get", "--claims", "["], "claims"),
         (
@@ -272,7 +272,7 @@ fn a_wrong_command_line_is_a_usage_error_in_both_forms() {
         ),
         (
             &["login", "-p", "a", "-p", "b"],
-            "the argument '--profile <NAME>' cannot be used multiple times",
+            "the argument `--profile <NAME>` cannot be used multiple times",
         ),
         (&["profile"], "no command is named"),
         (&[], "no command is named"),

@@ -1,5 +1,12 @@
 //! What a token says of itself, as it is shown.
 
+use std::process::{Command, Stdio};
+
+use cred_helper::encoding::to_base64url;
+use cred_helper::oauth::json_web_key::Keys;
+use serde_json::{Value, json};
+
+use crate::oidc_ground::Ground;
 use crate::scene::Scene;
 
 #[test]
@@ -32,4 +39,92 @@ fn a_token_is_taken_apart_and_not_shown() {
     assert_eq!(scene.authority.requests().len(), asked);
     scene.run(&["logout"]).ok();
     scene.run(&["inspect"]).failed(4);
+}
+
+#[test]
+fn a_token_is_verified_by_the_keys_of_its_authority_and_by_no_others() {
+    let ground = Ground::new(json!({ "jwt": true }));
+    let token = ground.sign_in("ada");
+    let told = ground.run(&["inspect", "--verify", "-o", "json"]).json();
+    assert_eq!(told["verified"], true, "{told}");
+    let issuer = ground.authority.issuer();
+    let by = told["reason"].as_str().expect("it says by what");
+    assert!(
+        by.ends_with(&format!("of `{issuer}`, from {issuer}/jwks")),
+        "{by}"
+    );
+    let ran = ground.run(&["inspect", "--verify", "--id-token"]);
+    assert!(
+        ran.stderr.contains("signature is verified: by the key `"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.ok().contains("ada"));
+    // One letter of what it says; a token of another authority, with a name of its own for its key.
+    let stranger = Ground::new(json!({ "jwt": true }));
+    let (head, rest) = token.split_once('.').expect("it is a JWT");
+    let (_, signature) = rest.split_once('.').expect("it is a JWT");
+    let claims = to_base64url(
+        json!({ "iss": issuer, "sub": "eve" })
+            .to_string()
+            .as_bytes(),
+    );
+    for (token, told) in [
+        (
+            format!("{head}.{claims}.{signature}"),
+            "is not that of the authority's key",
+        ),
+        (stranger.sign_in("eve"), "the authority has no key"),
+        (
+            format!("{}.{claims}.", to_base64url(b"{\"alg\":\"none\"}")),
+            "`none`, which proves nothing",
+        ),
+    ] {
+        ground.set_token(&token);
+        let ran = ground.run(&["inspect", "--verify", "-o", "json"]);
+        assert_eq!(ran.code, Some(5), "{ran:?}");
+        let shown: Value = serde_json::from_str(&ran.stdout).expect("what it says is told");
+        assert_eq!(shown["verified"], false);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+        assert!(
+            shown["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains(told)),
+            "{shown}"
+        );
+    }
+    ground.set_token(&token);
+    ground
+        .authority
+        .fault(json!({ "on": "discovery", "fault": "status", "status": 503 }));
+    let ran = ground.run(&["inspect", "--verify"]);
+    assert_eq!(ran.code, Some(6), "{ran:?}");
+    assert!(
+        ran.stdout.starts_with("CLAIM"),
+        "what it says is told all the same: {ran:?}"
+    );
+}
+
+/// A library of node makes a key for each way of signing, and a token with each.
+#[test]
+fn a_signature_of_every_kind_is_verified() {
+    let made = Command::new("node")
+        .arg("sign.mjs")
+        .current_dir(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/authority/oidc-provider"
+        ))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("node starts");
+    let made: Value = serde_json::from_slice(&made.stdout).expect("node prints JSON");
+    let keys = Keys::read(made["set"].to_string().as_bytes()).expect("it is a set");
+    let tokens = made["tokens"].as_object().expect("they are an object");
+    assert_eq!(tokens.len(), 9, "{tokens:?}");
+    for (name, token) in tokens {
+        let token = token.as_str().expect("it is a text");
+        assert_eq!(keys.verify(token), Ok(Some(name.clone())));
+        let changed = token.replacen('.', ".e", 1);
+        assert!(keys.verify(&changed).is_err(), "{name}");
+    }
 }

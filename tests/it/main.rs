@@ -71,6 +71,8 @@ mod unix {
     pub(crate) mod docker_job;
     pub(crate) mod docker_target;
     pub(crate) mod doctor;
+    pub(crate) mod doctor_bundle;
+    pub(crate) mod doctor_fault;
     pub(crate) mod doctor_ground;
     pub(crate) mod doctor_keyring;
     pub(crate) mod doctor_msal;
@@ -160,6 +162,7 @@ mod unix {
     pub(crate) mod real_browser;
     pub(crate) mod refresh_import;
     pub(crate) mod refresh_trouble;
+    mod request;
     pub(crate) mod route;
     pub(crate) mod route_property;
     pub(crate) mod seal_command;
@@ -182,6 +185,7 @@ mod unix {
     pub(crate) mod sign_in_terminal;
     pub(crate) mod sign_in_trouble;
     pub(crate) mod signing_key;
+    pub(crate) mod status;
     pub(crate) mod store_command;
     pub(crate) mod store_fault;
     pub(crate) mod store_ground;

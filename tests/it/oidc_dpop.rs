@@ -463,3 +463,21 @@ fn an_authority_that_does_not_bind_tokens_is_told_of() {
         "{error}"
     );
 }
+
+#[test]
+fn request_sends_the_token_with_a_proof_and_answers_the_servers_nonce() {
+    let ground = ground(json!({ "dpopNonce": true }), PUBLIC);
+    set_profile(
+        &ground,
+        "client_id = \"cli\"\nscopes = [\"openid\"]\ndpop = true\n",
+    );
+    sign_in(&ground, "ada");
+    let url = format!("{}/me?x=1", ground.authority.issuer());
+    ground.authority.reset_requests();
+    for method in ["GET", "POST"] {
+        let told = ground.run(&["request", &url, "-X", method]).json();
+        assert_eq!(told["sub"], "ada", "{told}");
+    }
+    // One without a nonce, one with it; each process learns it anew.
+    assert_eq!(ground.authority.requests().other["/me"], 4);
+}

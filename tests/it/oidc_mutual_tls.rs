@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::oidc_ground::Ground;
+use crate::oidc_provider::http;
 use crate::oidc_serve::Serve;
 use crate::tls::{CertificateAuthority, Front};
 
@@ -342,4 +343,29 @@ fn a_server_that_ends_the_handshake_for_want_of_a_certificate_is_understood() {
     assert_eq!(ground.authority.requests().total, 0, "nothing was read");
     set(&certificates.tls_with("machine", "machine"));
     run(&["get"]).ok();
+}
+
+#[test]
+fn request_presents_the_certificate_that_the_token_is_bound_to() {
+    let certificates = Certificates::new();
+    let ground = certificates.ground();
+    let issuer = ground.authority.issuer();
+    let metadata = http::request(
+        "GET",
+        &format!("{issuer}/.well-known/openid-configuration"),
+        &[],
+        "",
+    );
+    let metadata = metadata.expect("it answers").json();
+    let userinfo = metadata["mtls_endpoint_aliases"]["userinfo_endpoint"].as_str();
+    let userinfo = userinfo.expect("it is on the server that asks for a certificate");
+    ground.set_profile(&format!(
+        "client_id = \"cli-bound\"\nscopes = [\"openid\"]\nendpoint = \"{userinfo}\"\nurls = [\"{issuer}\"]\n{}",
+        certificates.tls_with("machine", "machine")
+    ));
+    ground.sign_in("ada");
+    assert_eq!(ground.run(&["request"]).json()["sub"], "ada");
+    // The same token without it is of no use.
+    let ran = ground.run(&["request", &format!("{issuer}/me")]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
 }

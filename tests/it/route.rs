@@ -249,7 +249,7 @@ fn profile_route_tells_whether_a_tool_may_use_the_profile() {
     );
     let error = route(team, "gti").failed(2);
     assert!(
-        error.contains("[possible values: get, exec, serve, git,"),
+        error.contains("it takes `get`, `exec`, `serve`, `git`,"),
         "{error}"
     );
 }

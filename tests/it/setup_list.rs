@@ -201,7 +201,11 @@ fn what_cannot_be_done_is_an_error_with_advice() {
         ("git --url ftp://x", 2, "is no URL that a token may go to"),
         ("docker -p other", 8, "may not be used by `docker`"),
         ("aws -p bare", 3, "hint: add `[profiles.bare.aws]` with"),
-        ("gitt", 2, "tip: a similar value exists: 'git'"),
+        (
+            "gitt",
+            2,
+            "hint: did you mean `git`? it takes `git`, `cargo`,",
+        ),
         ("", 2, "cred-helper setup git --dry-run"),
         ("--undo", 2, "<TOOL>"),
         ("git -o json", 2, "cannot be used with"),

@@ -63,10 +63,28 @@ pub(crate) const KERNEL_KEYRING: Tool = Tool {
     install: "where a container forbids it, allow `add_key` and `keyctl`",
 };
 
-/// The shell whose completions are tried.
+/// A shell whose completions are tried.
 pub(crate) const BASH: Tool = Tool {
     command: "bash",
     install: "apt-get install --no-install-recommends bash",
+};
+
+/// Another one.
+pub(crate) const FISH: Tool = Tool {
+    command: "fish",
+    install: "apt-get install --no-install-recommends fish",
+};
+
+/// Another one.
+pub(crate) const ZSH: Tool = Tool {
+    command: "zsh",
+    install: "apt-get install --no-install-recommends zsh",
+};
+
+/// What shows manual pages.
+pub(crate) const MAN: Tool = Tool {
+    command: "man",
+    install: "apt-get install --no-install-recommends man-db",
 };
 
 /// A kubectl that speaks `v1` with exec plugins, and can write all of one into a kubeconfig.

@@ -32,20 +32,14 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(proxy(&case.context));
     findings.extend(certificates(&case.context));
-    let mut asked: Vec<(Vec<String>, &Profile)> = Vec::new();
     let mut clock = None;
-    for profile in case.profiles {
-        let addresses = match profile.grant.is_of_authority() {
-            true => metadata::addresses(&profile.client),
-            false => Vec::new(),
-        };
-        let is_known = asked
-            .iter()
-            .any(|(known, other)| *known == addresses && other.client.tls == profile.client.tls);
-        if addresses.is_empty() || is_known {
+    let ways = ways(case);
+    for (number, (addresses, profile)) in ways.iter().enumerate() {
+        let Some(limit) = limit(&case.context, ways.len() - number) else {
+            findings.push(unasked(profile));
             continue;
-        }
-        match reach(&addresses, &profile.client, &case.context) {
+        };
+        match reach(addresses, &profile.client, limit, &case.context) {
             Ok(reached) => {
                 let url = printable_url(&reached.url);
                 let message = format!("{url} answers, and says what it should");
@@ -57,10 +51,46 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
                 ..*finding
             }),
         }
-        asked.push((addresses, profile));
     }
     findings.extend(clock.map(|(ahead, url)| differs(ahead, &url)));
     findings
+}
+
+/// Where the metadata of each authority may lie, and the first profile that is of it.
+fn ways<'a>(case: &Case<'a>) -> Vec<(Vec<String>, &'a Profile)> {
+    let mut ways: Vec<(Vec<String>, &Profile)> = Vec::new();
+    for profile in case.profiles {
+        let addresses = match profile.grant.is_of_authority() {
+            true => metadata::addresses(&profile.client),
+            false => Vec::new(),
+        };
+        let is_known = ways
+            .iter()
+            .any(|(known, other)| *known == addresses && other.client.tls == profile.client.tls);
+        if !addresses.is_empty() && !is_known {
+            ways.push((addresses, profile));
+        }
+    }
+    ways
+}
+
+/// How long the next of so many authorities may take: a fair part of what is left, so that a network
+/// which answers nobody does not have the last ones go unasked before it must.
+fn limit(context: &Context<'_>, count: usize) -> Option<Duration> {
+    /// How long may one authority take?
+    const LONGEST: Duration = Duration::from_secs(10);
+    /// In how much less is nobody asked?
+    const SHORTEST: Duration = Duration::from_secs(2);
+    let left = context.time_left().unwrap_or(LONGEST);
+    let part = left / u32::try_from(count).unwrap_or(u32::MAX);
+    (left >= SHORTEST).then(|| part.clamp(SHORTEST, LONGEST))
+}
+
+/// An authority that there was no time for.
+fn unasked(profile: &Profile) -> Finding {
+    let message = "its authority was not asked: the others took all the time there is";
+    let hint = format!("run `cred-helper doctor -p {}`", profile.name);
+    Finding::warning(&profile.name, message).hint(&hint)
 }
 
 /// An answer.
@@ -73,11 +103,12 @@ struct Reached {
 fn reach(
     addresses: &[String],
     client: &Client,
+    limit: Duration,
     context: &Context<'_>,
 ) -> Result<Reached, Box<Finding>> {
     let mut wrong = None;
     for url in addresses {
-        let response = send(url, client, context).map_err(|failure| {
+        let response = send(url, client, limit, context).map_err(|failure| {
             Box::new(match failure {
                 HttpFailure::Misconfigured(error) => Finding::error("", &error),
                 HttpFailure::NotSent(reason) | HttpFailure::NotAnswered(reason) => {
@@ -110,16 +141,19 @@ fn reach(
     ))
 }
 
-fn send(url: &str, client: &Client, context: &Context<'_>) -> Result<HttpResponse, HttpFailure> {
-    /// How long may one authority take?
-    const LIMIT: Duration = Duration::from_secs(10);
+fn send(
+    url: &str,
+    client: &Client,
+    limit: Duration,
+    context: &Context<'_>,
+) -> Result<HttpResponse, HttpFailure> {
     let request = HttpRequest {
         method: "GET",
         url: url.to_owned(),
         headers: vec![("accept", Secret::new("application/json"))],
         body: None,
     };
-    context.http.send(&request, &client.tls, LIMIT)
+    context.http.send(&request, &client.tls, limit)
 }
 
 /// What an answer says.
@@ -162,57 +196,79 @@ fn judge(url: &str, response: &HttpResponse, client: &Client) -> Result<(), Find
     }
 }
 
-/// A leg of the way: the words of the failures on it, what that means, and what to do.
-type Leg = (&'static [&'static str], &'static str, &'static str);
+/// A leg of the way.
+struct Leg {
+    /// The words of the failures on it.
+    words: &'static [&'static str],
+    /// What the field calls it.
+    name: &'static str,
+    /// What such a failure means.
+    problem: &'static str,
+    /// What to do; empty where that depends on the words.
+    hint: &'static str,
+}
 
 /// Every leg that a failure's words tell apart, the first that fits counts.
 const LEGS: &[Leg] = &[
-    (
-        &["tunnel", "proxy"],
-        "the proxy does not let it through",
-        "check HTTPS_PROXY, and NO_PROXY for what needs none",
-    ),
-    (
-        &["dns error", "failed to lookup address"],
-        "its name is not found",
-        "check the name in `authority`, the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
-    ),
-    (
-        &["Connection refused"],
-        "nothing listens there",
-        "check the port in `authority`, and whether the network wants a proxy (HTTPS_PROXY)",
-    ),
-    (
-        &["unreachable", "No route to host"],
-        "no way leads there",
-        "check the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
-    ),
-    (
-        &[
+    Leg {
+        words: &["tunnel", "proxy"],
+        name: "proxy",
+        problem: "the proxy does not let it through",
+        hint: "check HTTPS_PROXY, and NO_PROXY for what needs none",
+    },
+    Leg {
+        words: &["dns error", "failed to lookup address", "invalid dns name"],
+        name: "DNS",
+        problem: "its name is not found",
+        hint: "check the name in `authority`, the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
+    },
+    Leg {
+        words: &["Connection refused"],
+        name: "TCP",
+        problem: "nothing listens there",
+        hint: "check the port in `authority`, and whether the network wants a proxy (HTTPS_PROXY)",
+    },
+    Leg {
+        words: &["unreachable", "No route to host"],
+        name: "TCP",
+        problem: "no way leads there",
+        hint: "check the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
+    },
+    Leg {
+        words: &[
             "certificate: Expired",
             "certificate expired",
             "NotValidYet",
             "not valid yet",
         ],
-        "its certificate is not valid at this time",
-        "check the clock of this machine; else the certificate is for its owner to renew",
-    ),
-    (
-        &["NotValidForName", "not valid for name"],
-        "its certificate is that of another name",
-        "check the name in `authority`",
-    ),
-    (
-        &["invalid peer certificate"],
-        "its certificate is not trusted",
-        "",
-    ),
-    (&["received fatal alert"], "it refuses the handshake", ""),
-    (
-        &["timed out", "deadline has elapsed"],
-        "it does not answer in time",
-        "check the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
-    ),
+        name: "TLS",
+        problem: "its certificate is not valid at this time",
+        hint: "check the clock of this machine; else the certificate is for its owner to renew",
+    },
+    Leg {
+        words: &["NotValidForName", "not valid for name"],
+        name: "TLS",
+        problem: "its certificate is that of another name",
+        hint: "check the name in `authority`",
+    },
+    Leg {
+        words: &["invalid peer certificate"],
+        name: "TLS",
+        problem: "its certificate is not trusted",
+        hint: "",
+    },
+    Leg {
+        words: &["received fatal alert"],
+        name: "TLS",
+        problem: "it refuses the handshake",
+        hint: "",
+    },
+    Leg {
+        words: &["timed out", "deadline has elapsed"],
+        name: "time",
+        problem: "it does not answer in time",
+        hint: "check the network, and whether it wants a VPN or a proxy (HTTPS_PROXY)",
+    },
 ];
 
 /// The words of failures that are the proxy's own, where there is one: it looks up the name of the
@@ -239,17 +295,14 @@ fn broken(url: &str, reason: &str, context: &Context<'_>) -> Finding {
         return Finding::new("", status, &message)
             .hint(&format!("check {name}, and NO_PROXY for what needs none"));
     }
-    let (_, problem, hint) = LEGS
-        .iter()
-        .find(|(words, ..)| has(words))
-        .copied()
-        .unwrap_or((
-            &[],
-            "it gives no answer that can be read",
-            "check what listens there, and the network",
-        ));
-    let message = format!("{shown}: {problem} ({reason})");
-    let hint = match hint {
+    let leg = LEGS.iter().find(|leg| has(leg.words)).unwrap_or(&Leg {
+        words: &[],
+        name: "HTTP",
+        problem: "it gives no answer that can be read",
+        hint: "check what listens there, and the network",
+    });
+    let message = format!("{shown}: {} ({}: {reason})", leg.problem, leg.name);
+    let hint = match leg.hint {
         "" => trouble_hint(reason).unwrap_or_default(),
         hint => hint,
     };
@@ -262,8 +315,14 @@ fn broken(url: &str, reason: &str, context: &Context<'_>) -> Finding {
     Finding::new("", status, &message).hint(&format!("{hint}{by}"))
 }
 
+/// The variable that names a proxy, and its URL: without a scheme it is `http`.
 fn named_proxy(context: &Context<'_>) -> Option<(&'static str, String)> {
-    let variable = |name: &&'static str| Some((*name, context.environment.variable(name)?));
+    let whole = |url: String| match url.contains("://") {
+        true => url,
+        // Where a URL begins, and so its password, is known by its scheme.
+        false => format!("http://{url}"),
+    };
+    let variable = |name: &&'static str| Some((*name, whole(context.environment.variable(name)?)));
     PROXIES.iter().find_map(variable)
 }
 
@@ -312,11 +371,7 @@ fn names(entry: &str, host: &str) -> bool {
 fn proxy(context: &Context<'_>) -> Option<Finding> {
     let (name, url) = named_proxy(context)?;
     let shown = printable_url(&url);
-    let whole = match url.contains("://") {
-        true => url,
-        false => format!("http://{url}"),
-    };
-    let is_url = url::Url::parse(&whole).is_ok_and(|url| url.has_host());
+    let is_url = url::Url::parse(&url).is_ok_and(|url| url.has_host());
     if !is_url {
         let error = Error::new(ErrorKind::Config, format!("{name} `{shown}` is no URL"));
         let error = error.hint("write it as `http://HOST:PORT`, or unset it");
@@ -367,7 +422,7 @@ fn differs(ahead: i64, url: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEGS, names};
+    use super::{LEGS, Leg, names};
 
     #[test]
     fn what_needs_no_proxy_is_told_as_the_client_tells_it() {
@@ -419,14 +474,9 @@ mod tests {
                 "the proxy does not let it through",
             ),
         ] {
-            let found = LEGS
-                .iter()
-                .find(|(words, ..)| words.iter().any(|word| reason.contains(word)));
-            assert_eq!(
-                found.map(|(_, problem, _)| *problem),
-                Some(expected),
-                "{reason}"
-            );
+            let is_of = |leg: &&Leg| leg.words.iter().any(|word| reason.contains(word));
+            let found = LEGS.iter().find(is_of);
+            assert_eq!(found.map(|leg| leg.problem), Some(expected), "{reason}");
         }
     }
 }

@@ -70,6 +70,12 @@ fn accounts(case: &Case<'_>, profile: &Profile, row: &StatusRow) -> Vec<Finding>
     }
     let accounts = row.accounts.iter();
     let now = case.context.clock.now().rfc3339();
+    let mut names = case.names.borrow_mut();
+    names.extend(
+        row.accounts
+            .iter()
+            .filter_map(|account| account.account.clone()),
+    );
     accounts
         .map(|account| one(profile, account, &now))
         .collect()

@@ -17,13 +17,8 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
         let profiles = answering(case.configuration, entry.protocol(), case.profiles);
         let listed = setup::list(entry, &machine, &profiles);
         findings.extend(one(&listed));
-        let asks = listed.wiring.is_ok_and(|wiring| !wiring.wired.is_empty());
         match setup::link_problems(entry, &machine) {
-            Ok(problems) if asks => findings.extend(problems.iter().map(|(problem, advice)| {
-                let message = format!("{} does not find us: {problem}", entry.name);
-                Finding::warning(entry.name, &message).hint(advice)
-            })),
-            Ok(_) => {}
+            Ok(problems) => findings.extend(unfound(&listed, &problems, &machine)),
             Err(error) => findings.push(Finding::error(entry.name, &error)),
         }
     }
@@ -35,6 +30,30 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
         one(&listed).filter(|_| is_linked)
     }));
     findings
+}
+
+/// Why a tool that asks us does not find us.
+fn unfound(listed: &Listed, problems: &[(String, String)], machine: &Machine<'_>) -> Vec<Finding> {
+    let tool = listed.tool;
+    let Some(wiring) = listed
+        .wiring
+        .as_ref()
+        .ok()
+        .filter(|wiring| !wiring.wired.is_empty())
+    else {
+        return Vec::new();
+    };
+    if let ([], Some(program)) = (problems, setup::missing(machine, wiring)) {
+        let message = format!("{tool} does not find us: there is no program `{program}`");
+        let hint =
+            format!("run `cred-helper setup {tool}`, or correct what `{tool}` is told by hand");
+        return vec![Finding::warning(tool, &message).hint(&hint)];
+    }
+    let told = |(problem, advice): &(String, String)| {
+        let message = format!("{tool} does not find us: {problem}");
+        Finding::warning(tool, &message).hint(advice)
+    };
+    problems.iter().map(told).collect()
 }
 
 /// What there is to say of a tool: nothing, if it is not here and does not ask us.

@@ -9,7 +9,7 @@ use crate::context::Display;
 use crate::encoding::to_base64;
 use crate::endpoint::Endpoint;
 use crate::style::Style;
-use crate::text::wrapped;
+use crate::text::{width, wrap};
 
 use super::qr_code::Picture;
 
@@ -69,7 +69,7 @@ struct Line {
 impl Line {
     fn plain(text: impl Into<String>) -> Self {
         let text = text.into();
-        let width = text.chars().count();
+        let width = width(&text);
         Self { text, width }
     }
 }
@@ -137,7 +137,7 @@ impl Invitation<'_> {
         };
         let linked = |url: &str| Line {
             text: format!("    {}", link(url, display)),
-            width: 4 + url.chars().count(),
+            width: 4 + width(url),
         };
         // Close together there is one link: the one that the picture shows.
         let (first, second) = match spacing {
@@ -159,7 +159,7 @@ impl Invitation<'_> {
         lines.push(Line::plain(""));
         lines.push(Line {
             text: format!("    {}", style.bold(self.code)),
-            width: 4 + self.code.chars().count(),
+            width: 4 + width(self.code),
         });
         if let Some(second) = second {
             lines.push(Line::plain(""));
@@ -195,10 +195,7 @@ const ONLY_IF: &str = "Go on only if you asked for it yourself.";
 /// Text in as many lines as a display needs; one where its width is not known.
 fn paragraph(text: &str, display: Option<Display>) -> Vec<Line> {
     let columns = display.map_or(usize::MAX, |display| display.screen.columns);
-    wrapped(text, columns)
-        .into_iter()
-        .map(Line::plain)
-        .collect()
+    wrap(text, columns).into_iter().map(Line::plain).collect()
 }
 
 fn joined(begin: Vec<Line>, picture: Vec<String>, end: Vec<Line>) -> String {

@@ -113,7 +113,7 @@ const accounts = (groups) => function findAccount(_context, login) {
 };
 
 export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, traffic }) {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const memory = createMemory(options);
   const groups = options.claimBytes ? 'g'.repeat(options.claimBytes) : undefined;
   const findAccount = accounts(groups);
@@ -205,7 +205,7 @@ export function startOidcProvider({ issuer, tlsOrigin, options, serviceSecret, t
     application: provider,
     pendingUserCodes,
     person: createPerson({ issuer, mark: traffic.personMark }),
-    tokens: createTokens(provider),
+    tokens: createTokens(provider, publicKey.export({ format: 'jwk' })),
     verificationUri: provider.urlFor('code_verification'),
   };
 }

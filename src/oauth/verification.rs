@@ -1,0 +1,119 @@
+//! Whether the authority of a profile has issued a token, told by its own keys.
+
+use serde_json::{Map, Value};
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::oauth::client::Client;
+use crate::oauth::id_token::is_issuer;
+use crate::oauth::json_web_key::Keys;
+use crate::oauth::metadata;
+use crate::text::printable;
+
+/// What is proved of a token: by which key, of which issuer. Or why nothing is.
+pub type Verdict = Result<String, String>;
+
+/// Fetches the keys of `client`'s authority, and looks whether one of them has signed `token`, a JWT with
+/// these claims, and whether the token names that authority. Times are not looked at: a token that is over
+/// was issued all the same.
+///
+/// # Errors
+/// `unavailable`, or `config`, if there are no keys to be had.
+pub fn verify(
+    token: &str,
+    claims: &Map<String, Value>,
+    client: &Client,
+    context: &Context<'_>,
+) -> Result<Verdict, Error> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let is_first_version = text("ver") == Some("1.0");
+    let (issuers, place) = metadata::signer(client, is_first_version, context)?;
+    let document = metadata::get(place.as_str(), client, context)?;
+    let keys = Keys::read(&document).map_err(|reason| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "the authority's keys cannot be read",
+        )
+        .because(format!("{place}: {reason}"))
+    })?;
+    let verdict = judge(&keys, token, claims, &issuers);
+    Ok(verdict.map(|by| format!("{by}, from {place}")))
+}
+
+fn judge(keys: &Keys, token: &str, claims: &Map<String, Value>, issuers: &[String]) -> Verdict {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let kid = keys.verify(token)?;
+    let own = text("iss").ok_or("it names no issuer")?;
+    if !issuers
+        .iter()
+        .any(|issuer| is_issuer(own, issuer, text("tid")))
+    {
+        let (own, issuer) = (printable(own), printable(&issuers.join("`, `")));
+        return Err(format!(
+            "it is from the issuer `{own}`, and the authority is `{issuer}`"
+        ));
+    }
+    let by = kid.map_or_else(
+        || "a key".to_owned(),
+        |kid| format!("the key `{}`", printable(&kid)),
+    );
+    Ok(format!("by {by} of `{}`", printable(own)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::judge;
+    use crate::encoding::to_base64url;
+    use crate::oauth::json_web_key::Keys;
+    use crate::proof_key::ProofKey;
+
+    #[test]
+    fn what_an_authority_has_signed_for_another_is_none_of_its_own() {
+        let pair = ProofKey::generate().expect("a key is made");
+        let set = format!(r#"{{"keys":[{}]}}"#, pair.jwk());
+        let keys = Keys::read(set.as_bytes()).expect("it is a set");
+        for (claims, issuer, expected) in [
+            (
+                json!({ "iss": "https://i" }),
+                "https://i/",
+                Ok("by a key of `https://i`"),
+            ),
+            (
+                json!({ "iss": "https://i/t/v2.0", "tid": "t" }),
+                "https://i/{tenantid}/v2.0",
+                Ok("by a key of `https://i/t/v2.0`"),
+            ),
+            (
+                json!({ "iss": "https://i/u/v2.0", "tid": "t" }),
+                "https://i/{tenantid}/v2.0",
+                Err("from the issuer `https://i/u/v2.0`"),
+            ),
+            (
+                json!({ "iss": "https://evil" }),
+                "https://i",
+                Err("from the issuer `https://evil`"),
+            ),
+            (json!({}), "https://i", Err("it names no issuer")),
+        ] {
+            let part = |value: &serde_json::Value| to_base64url(value.to_string().as_bytes());
+            let message = format!("{}.{}", part(&json!({ "alg": "ES256" })), part(&claims));
+            let signature = pair.sign(message.as_bytes()).expect("it signs");
+            let token = format!("{message}.{}", to_base64url(&signature));
+            let verdict = judge(
+                &keys,
+                &token,
+                claims.as_object().expect("it is one"),
+                &["https://other".to_owned(), issuer.to_owned()],
+            );
+            match expected {
+                Ok(by) => assert_eq!(verdict.as_deref(), Ok(by)),
+                Err(told) => assert!(
+                    verdict.is_err_and(|reason| reason.contains(told)),
+                    "{claims}"
+                ),
+            }
+        }
+    }
+}
