@@ -1068,6 +1068,7 @@ fn asked(scopes: &[String]) -> GrantRequest<'_> {
         claims: None,
         min_valid: None,
         interactive: Interactive::Never,
+        clipboard: false,
         force_refresh: false,
         challenged: None,
         refresh_token: None,

@@ -186,6 +186,7 @@ impl Answerer<'_> {
             assertion: assertion.as_ref(),
             interactive,
             background: configuration.background(),
+            clipboard: configuration.clipboard(),
             context,
         };
         let done = |accounts| Response::Done {

@@ -282,10 +282,27 @@ pub struct Screen {
     pub does_sequences: bool,
 }
 
+/// A terminal that may be shown more than plain lines: colours, links, a picture, a line that changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Display {
+    /// What it can show.
+    pub screen: Screen,
+    /// Whether it draws characters beyond ASCII.
+    pub is_unicode: bool,
+}
+
 /// Where a person reads, and whether there is one.
 pub trait Terminal {
     /// Whether something shown would be seen.
     fn is_available(&self) -> bool;
+    /// How more than plain lines is shown; `None` where that cannot be, or the person does not want it.
+    fn display(&self) -> Option<Display> {
+        None
+    }
+    /// Whether a line that changes disturbs no other program there.
+    fn is_in_front(&self) -> bool {
+        false
+    }
     /// Shows text to the person.
     ///
     /// # Errors

@@ -239,8 +239,14 @@ fn dispatch(
     let http = Network::default();
     let nonces = Nonces::default();
     let browser = SystemBrowser::new(environment);
-    let controlling = ControllingTerminal::default();
-    let anywhere = TerminalOrStandardError::default();
+    let is_colored = match globals.color {
+        Color::Always => Some(true),
+        Color::Never => Some(false),
+        Color::Auto => None,
+    };
+    let controlling = ControllingTerminal::new(environment, is_colored);
+    let anywhere = ControllingTerminal::new(environment, is_colored);
+    let anywhere = TerminalOrStandardError(anywhere);
     let state = directories::state(environment)?;
     let documents = DocumentDirectory(state.join("documents"));
     let only = globals.config.clone().or_else(|| {

@@ -59,6 +59,8 @@ pub struct Call<'a> {
     /// Whether tokens are refreshed in the background, as the configuration says; `None` where it
     /// does not.
     pub background: Option<bool>,
+    /// Whether a code that is shown to a person is put on the clipboard too.
+    pub clipboard: bool,
     /// The effects.
     pub context: Context<'a>,
 }

@@ -4,6 +4,7 @@ use super::decision::{Force, Reason, Step, Wanted, next};
 use super::{
     Call, HasAsked, forget, import, login_required, prepare, refresh, remember, under_lock,
 };
+use crate::context::Context;
 use crate::credential::{Action, Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Asks, Grant, GrantRequest};
@@ -17,7 +18,7 @@ use crate::token::{Account, Timestamp, TokenSet};
 pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error> {
     // While a person signs in, here or in another process, the call waits as long as it takes.
     let call = &call.within(call.context.without_deadline());
-    let guard = call.store.lock_sign_in(&call.context)?;
+    let guard = call.store.lock_sign_in(&call.profile.name, &call.context)?;
     let session = read(call)?;
     match next(&session, wanted, call.context.clock.now()) {
         Step::Grant => {}
@@ -52,7 +53,7 @@ pub(super) fn sign_in(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential
 
 /// Waits for the sign-in of another process, and uses what it brought.
 pub(super) fn wait_for_another(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Credential, Error> {
-    drop(call.store.lock_sign_in(&call.context)?);
+    drop(call.store.lock_sign_in(&call.profile.name, &call.context)?);
     let session = read(call)?;
     match next(&session, wanted, call.context.clock.now()) {
         Step::LoginRequired(reason) => Err(login_required(call, &reason, &session, wanted)),
@@ -96,7 +97,7 @@ pub(super) fn login(call: &Call<'_>) -> Result<Credential, Error> {
         });
     }
     let before = last_sign_in(&read(call)?);
-    let guard = call.store.lock_sign_in(&call.context)?;
+    let guard = call.store.lock_sign_in(&call.profile.name, &call.context)?;
     let session = read(call)?;
     if last_sign_in(&session) > before {
         // Somebody signed in while this call waited for the same thing.
@@ -261,6 +262,7 @@ fn run(
             claims: call.claims().as_deref(),
             min_valid: call.min_valid(),
             interactive,
+            clipboard: call.clipboard,
             force_refresh: call.request.force_refresh
                 || call.request.was_rejected
                 || call.request.action == Action::Login,
@@ -406,9 +408,10 @@ fn keep(
              `cred-helper store migrate --help`.\n"
         )
     });
+    let end = until(account, token_set, context);
     // The sign-in is done, whether or not somebody is left to read it.
     drop(context.terminal.show(&format!(
-        "\nSigned in{who} for profile `{}`.\n{unsealed}",
+        "\nSigned in{who} for profile `{}`{end}.\n{unsealed}",
         call.profile.name
     )));
     let wanted = call.key();
@@ -418,6 +421,20 @@ fn keep(
         Some(call.credential(account, token, name, false))
     });
     Ok((answer.ok_or_else(|| call.missing(&wanted))?, kept))
+}
+
+/// Until when nobody has to sign in again, as far as the authority says it, on the clock on the wall.
+fn until(account: Option<&AccountRow>, token_set: &TokenSet, context: &Context<'_>) -> String {
+    let at = |time| context.environment.wall_clock(time);
+    let of_refresh = account.and_then(|account| account.refresh_expires_at);
+    match (&token_set.refresh_token, of_refresh, token_set.expires_at) {
+        (Some(_), Some(end), _) => format!(" until {}", at(end)),
+        (Some(_), None, Some(end)) => {
+            format!("; the token is good until {}, and is renewed then", at(end))
+        }
+        (None, _, Some(end)) => format!(" until {}; the authority gave no refresh token", at(end)),
+        (_, None, None) | (None, Some(_), None) => String::new(),
+    }
 }
 
 /// Finds out who signed in, where the tokens do not tell it. They are kept already: whatever

@@ -32,6 +32,7 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
             claims: claims.as_deref(),
             min_valid: call.min_valid(),
             interactive: call.interactive,
+            clipboard: false,
             force_refresh: true,
             challenged: None,
             refresh_token: None,
@@ -75,7 +76,7 @@ pub fn begin(call: &Call<'_>) -> Result<String, Error> {
 pub fn finish(call: &Call<'_>, answer: &Secret) -> Result<Credential, Error> {
     let call = &prepare(call)?;
     let context = &call.context;
-    let _guard = call.store.lock_sign_in(context)?;
+    let _guard = call.store.lock_sign_in(&call.profile.name, context)?;
     // Another sign-in may have been waited for. What comes of this one has to be kept, too.
     let call = &call.within(context.without_deadline());
     let context = &call.context;

@@ -14,6 +14,8 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
+use super::person::countdown::Countdown;
+use super::person::invitation::link;
 use super::{Asks, Begun, Entry, Grant, GrantRequest};
 use crate::context::{Context, LoopbackHost, Visit};
 use crate::digest::sha256;
@@ -279,6 +281,7 @@ impl Grant for AuthorizationCode {
             context,
         )?;
         let end = context.clock.monotonic() + self.timeout;
+        let countdown = Countdown::new(end, context);
         let mut outcome = None;
         while outcome.is_none() {
             let came = visitors.next(&mut |visit| {
@@ -301,10 +304,15 @@ impl Grant for AuthorizationCode {
                 return Err(ran_out(self.timeout));
             }
             context.signals.check()?;
+            // A line that changes would be in the way of whoever pastes.
+            if typing.is_none() {
+                countdown.show();
+            }
             if !came && typed.is_none() {
                 context.clock.sleep(Duration::from_millis(50))?;
             }
         }
+        drop(countdown);
         drop(visitors);
         drop(typing);
         let bug = || Err(Error::new(ErrorKind::Internal, "BUG: nobody came"));
@@ -719,7 +727,7 @@ fn show(
         "\nTo sign in for profile `{}`, {begin}\n\n    {}\n{then}\n{opens_for}This waits for {}. Go on only if \
          you asked for it yourself.\n",
         request.profile,
-        awaited.url,
+        link(&awaited.url, context.terminal.display()),
         in_words(timeout)
     );
     context.terminal.show(&text).map_err(|error| {

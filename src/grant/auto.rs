@@ -22,7 +22,8 @@ pub(super) const ENTRY: Entry = Entry {
         let browser = AuthorizationCode::parse(given.plain)?;
         Ok(Box::new(Auto {
             browser,
-            device: DeviceCode,
+            device: DeviceCode::SHOWN,
+            opened_device: DeviceCode::OPENED,
         }))
     },
 };
@@ -32,6 +33,7 @@ pub(super) const ENTRY: Entry = Entry {
 struct Auto {
     browser: AuthorizationCode,
     device: DeviceCode,
+    opened_device: DeviceCode,
 }
 
 impl Grant for Auto {
@@ -50,7 +52,7 @@ impl Grant for Auto {
         let (chosen, reason): (&dyn Grant, _) = match found {
             None => {
                 let reason = "the authority has no authorization endpoint";
-                (&self.device, reason.to_owned())
+                (&self.opened_device, reason.to_owned())
             }
             Some(Ok(found)) => (&self.browser, format!("there is a browser: {found}")),
             Some(Err(reason)) if has(EndpointName::DeviceAuthorization) => {

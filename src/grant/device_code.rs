@@ -4,11 +4,12 @@
 //! A sign-in that a person has begun is not given up for a dropped connection, a 5xx, a 429 or
 //! garbage: the loop goes on until the authority decides or the code has run out.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::person::countdown::Countdown;
+use super::person::invitation::{Invitation, is_link, to_clipboard};
 use super::{Asks, Entry, Grant, GrantRequest};
 use crate::context::{Context, HttpFailure, HttpResponse};
 use crate::error::{Error, ErrorKind};
@@ -28,7 +29,7 @@ pub(super) const ENTRY: Entry = Entry {
     secrets: &[],
     tokens: &[],
     needless: &[],
-    parse: |_| Ok(Box::new(DeviceCode)),
+    parse: |_| Ok(Box::new(DeviceCode::SHOWN)),
 };
 
 /// `grant_type` of the token request, RFC 8628 §3.4.
@@ -40,7 +41,23 @@ const LONGEST_INTERVAL: u64 = 60;
 
 /// The device authorization grant.
 #[derive(Debug)]
-pub(super) struct DeviceCode;
+pub(super) struct DeviceCode {
+    /// Whether the browser of this machine is opened, where there is one.
+    opens_browser: bool,
+}
+
+impl DeviceCode {
+    /// It is shown, and no more: whoever chose this grant, or said `--no-browser`, has another device or
+    /// browser in mind.
+    pub(super) const SHOWN: Self = Self {
+        opens_browser: false,
+    };
+
+    /// The browser is opened as well: it was to be used, and the authority has no other way to.
+    pub(super) const OPENED: Self = Self {
+        opens_browser: true,
+    };
+}
 
 impl Grant for DeviceCode {
     fn name(&self) -> &'static str {
@@ -66,21 +83,22 @@ impl Grant for DeviceCode {
         let client = &client.with_secret_at_hand(context)?;
         let scopes = metadata::scopes_to_ask(client, &server, request.scopes);
         let other_way = |error| with_other_way(error, &server, request.profile);
-        let authorization =
-            authorize(client, &server, &scopes, request, context).map_err(other_way)?;
-        // Whoever reads it may press Ctrl-C at once.
-        let _attention = context.signals.attend();
-        context
-            .terminal
-            .show(&authorization.invitation(request.profile))
-            .map_err(|error| {
-                Error::new(
-                    ErrorKind::LoginRequired,
-                    "the code cannot be shown to anybody",
-                )
-                .because(error)
-            })?;
-        poll(client, &server, &authorization, request, context).map_err(other_way)
+        let mut has_asked_again = false;
+        loop {
+            let authorization =
+                authorize(client, &server, &scopes, request, context).map_err(other_way)?;
+            // Whoever reads it may press Ctrl-C at once.
+            let _attention = context.signals.attend();
+            authorization.show(self.opens_browser, request, context)?;
+            let failed = match poll(client, &server, &authorization, request, context) {
+                Ok(token_set) => return Ok(token_set),
+                Err(failed) => failed,
+            };
+            if has_asked_again || !failed.has_run_out || !wants_another(context)? {
+                return Err(other_way(failed.error));
+            }
+            has_asked_again = true;
+        }
     }
 }
 
@@ -193,32 +211,90 @@ impl Authorization {
         })
     }
 
-    /// What the person reads. RFC 8628 §3.3.1: the code also where a complete link exists;
-    /// §5.4: that nobody else should have asked for it.
-    fn invitation(&self, profile: &str) -> String {
-        let mut text = format!(
-            "\nTo sign in for profile `{profile}`, open\n\n    {}\n\non any device and enter the code\n\n    {}\n",
-            self.verification_uri, self.user_code
-        );
-        if let Some(complete) = &self.verification_uri_complete
-            && *complete != self.verification_uri
-        {
-            write!(
-                text,
-                "\nor open the link that holds it:\n\n    {complete}\n"
+    /// What the person reads.
+    fn invitation<'a>(&'a self, profile: &'a str) -> Invitation<'a> {
+        let complete = self.verification_uri_complete.as_deref();
+        Invitation {
+            profile,
+            address: &self.verification_uri,
+            complete: complete.filter(|complete| *complete != self.verification_uri),
+            code: &self.user_code,
+            message: self.message.as_deref(),
+            life: self.expires_in,
+            opens: false,
+        }
+    }
+
+    /// Shows it, and opens the browser where that is what the profile wants.
+    fn show(
+        &self,
+        opens_browser: bool,
+        request: &GrantRequest<'_>,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let mut invitation = self.invitation(request.profile);
+        let target = invitation.complete.unwrap_or(invitation.address);
+        invitation.opens = opens_browser && is_link(target) && context.browser.found().is_ok();
+        let display = context.terminal.display();
+        let mut text = invitation.text(display);
+        if request.clipboard && display.is_some() {
+            text.insert_str(0, &to_clipboard(&self.user_code));
+        }
+        context.terminal.show(&text).map_err(|error| {
+            Error::new(
+                ErrorKind::LoginRequired,
+                "the code cannot be shown to anybody",
             )
-            .expect("a String can be written to");
+            .because(error)
+        })?;
+        if invitation.opens
+            && let Err(reason) = context.browser.open(target)
+        {
+            context.debug(|| format!("no browser opens: {}", printable(&reason)));
         }
-        if let Some(message) = &self.message {
-            write!(text, "\nThe authority says: {message}\n").expect("a String can be written to");
+        Ok(())
+    }
+}
+
+/// A sign-in that came to nothing.
+struct Failed {
+    error: Error,
+    /// Whether nobody came while the code was good.
+    has_run_out: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            has_run_out: false,
         }
-        let minutes = self.expires_in.as_secs().div_ceil(60);
-        write!(
-            text,
-            "\nThe code is good for {minutes} min. Go on only if you asked for it yourself.\n"
-        )
-        .expect("a String can be written to");
-        text
+    }
+}
+
+/// Whether somebody who types wants another code. Those who wait for this sign-in do not wait long for
+/// an answer.
+fn wants_another(context: &Context<'_>) -> Result<bool, Error> {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const QUESTION: &str = "\nThe code ran out before anybody signed in with it. A new one? [y/N] ";
+    let Some(mut typing) = context.terminal.typing() else {
+        return Ok(false);
+    };
+    if context.terminal.show(QUESTION).is_err() {
+        return Ok(false);
+    }
+    let end = context.clock.monotonic() + PATIENCE;
+    loop {
+        if let Some(line) = typing.line()? {
+            let answer = line.expose().to_lowercase();
+            return Ok(["y", "yes"].contains(&answer.as_str()));
+        }
+        if context.clock.monotonic() >= end {
+            // The next text begins in a line of its own.
+            drop(context.terminal.show("\n"));
+            return Ok(false);
+        }
+        context.clock.sleep(Duration::from_millis(50))?;
     }
 }
 
@@ -229,16 +305,21 @@ fn poll(
     authorization: &Authorization,
     request: &GrantRequest<'_>,
     context: &Context<'_>,
-) -> Result<TokenSet, Error> {
+) -> Result<TokenSet, Failed> {
     let endpoint = server.endpoint(EndpointName::Token)?;
     // The monotonic clock: a wall clock that is set meanwhile ends no sign-in. Where it stood
     // still while the machine slept, the authority says that the code has run out.
     let end = context.clock.monotonic() + authorization.expires_in;
+    let countdown = Countdown::new(end, context);
+    let context = &Context {
+        notice: &countdown,
+        ..*context
+    };
     let mut pace = Pace::new(authorization.interval);
     let mut has_asked = false;
     loop {
         let left = end.saturating_sub(context.clock.monotonic());
-        context.clock.sleep(pace.wait().min(left))?;
+        countdown.sleep(pace.wait().min(left))?;
         let mut form = Form::of_grant(GRANT_TYPE, client);
         form.add_secret("device_code", authorization.device_code.clone());
         form.add_parameters(client, request.claims_of_token_request(client));
@@ -250,7 +331,7 @@ fn poll(
             Err(error) if has_asked && error.kind() != ErrorKind::Interrupted => {
                 Err(HttpFailure::NotSent(error.message().to_owned()))
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         has_asked = true;
         drop(shield);
@@ -272,7 +353,8 @@ fn poll(
                     error.because("an earlier answer was lost, and may have held the tokens")
                 } else {
                     error
-                });
+                }
+                .into());
             }
             Verdict::RanOut => return Err(ran_out(&failure)),
             Verdict::Lost => {
@@ -286,27 +368,34 @@ fn poll(
                     Failure::RefusedSilently { .. }
                     | Failure::Trouble { .. }
                     | Failure::Unusable { .. } => error.because(cause_of(&failure)),
-                });
+                }
+                .into());
             }
-            Verdict::Failed => return Err(failure.into_error("the sign-in failed")),
+            Verdict::Failed => return Err(failure.into_error("the sign-in failed").into()),
         }
         if context.clock.monotonic() >= end {
             return Err(match failure {
-                Failure::Trouble { .. } | Failure::RefusedSilently { .. } => {
-                    failure.into_error("the sign-in could not be completed")
-                }
+                Failure::Trouble { .. } | Failure::RefusedSilently { .. } => failure
+                    .into_error("the sign-in could not be completed")
+                    .into(),
                 Failure::Refused { .. } | Failure::Unusable { .. } => ran_out(&failure),
             });
         }
     }
 }
 
-fn ran_out(failure: &Failure) -> Error {
-    Error::new(
+fn ran_out(failure: &Failure) -> Failed {
+    let error = Error::new(
         ErrorKind::LoginRequired,
         "the code ran out before anybody signed in with it",
-    )
-    .because(cause_of(failure))
+    );
+    // A server that does not know the code would say the same of the next one.
+    let is_unknown =
+        matches!(failure, Failure::Refused { said, .. } if said.error == "invalid_grant");
+    Failed {
+        error: error.because(cause_of(failure)),
+        has_run_out: !is_unknown,
+    }
 }
 
 fn cause_of(failure: &Failure) -> String {
@@ -415,7 +504,7 @@ pub fn decodes(body: &[u8]) -> Option<String> {
         headers: Vec::new(),
         body: zeroize::Zeroizing::new(body.to_vec()),
     })?;
-    Some(authorization.invitation("fuzz"))
+    Some(authorization.invitation("fuzz").text(None))
 }
 
 #[cfg(test)]
@@ -503,7 +592,7 @@ mod tests {
                 "verification_uri_complete":"https://v?c=AB-CD","message":"go \u0007there"}"#,
         )
         .unwrap();
-        let text = authorization.invitation("graph");
+        let text = authorization.invitation("graph").text(None);
         for part in [
             "`graph`",
             "https://v x",

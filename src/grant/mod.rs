@@ -11,6 +11,7 @@ pub mod device_code;
 mod managed_identity;
 mod on_behalf_of;
 mod password;
+mod person;
 pub mod plugin;
 mod refresh_token;
 mod token_exchange;
@@ -43,6 +44,8 @@ pub struct GrantRequest<'a> {
     pub min_valid: Option<i64>,
     /// Whether a person may be asked, for a grant that asks one by itself.
     pub interactive: Interactive,
+    /// Whether a code that is shown is put on the clipboard too.
+    pub clipboard: bool,
     /// Whether what is cached elsewhere must not be the answer.
     pub force_refresh: bool,
     /// The token that a resource refused, asking for `claims`.

@@ -152,13 +152,14 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
 ];
 
 /// The keys of a file, but for `policy`.
-const FILE_KEYS: [&str; 6] = [
+const FILE_KEYS: [&str; 7] = [
     "default_profile",
     "profiles",
     "store",
     "lock",
     "refresh",
     "audit",
+    "sign_in",
 ];
 /// What the page of a sign-in can be asked to do.
 const PROMPTS: [&str; 5] = ["login", "select_account", "consent", "create", "none"];
@@ -485,6 +486,7 @@ pub struct Configuration<'s> {
     overruled_seal: Option<Place>,
     lock_timeout: Option<Duration>,
     background: Option<bool>,
+    clipboard: bool,
     audit: bool,
 }
 
@@ -590,6 +592,10 @@ impl<'s> Configuration<'s> {
             keys.only(["background"]);
             keys.boolean("background")
         });
+        let clipboard = keys.table("sign_in", |keys| {
+            keys.only(["clipboard"]);
+            keys.boolean("clipboard")
+        });
         let audit = keys.table("audit", |keys| {
             keys.only(["enabled"]);
             keys.boolean("enabled")
@@ -643,6 +649,7 @@ impl<'s> Configuration<'s> {
             overruled_seal,
             lock_timeout: lock_timeout.flatten(),
             background: background.flatten(),
+            clipboard: clipboard.flatten().unwrap_or(false),
             audit: audit.flatten().unwrap_or(false),
             documents,
         };
@@ -675,6 +682,11 @@ impl<'s> Configuration<'s> {
     /// Whether tokens are refreshed in the background: `[refresh]`.
     pub fn background(&self) -> Option<bool> {
         self.background
+    }
+
+    /// Whether the code of a sign-in is put on the clipboard: `[sign_in]`.
+    pub fn clipboard(&self) -> bool {
+        self.clipboard
     }
 
     /// Whether it is written down who is given a token: `[audit]`.

@@ -97,6 +97,7 @@ fn file_key(key: &str) -> Value {
         "lock" => object(["timeout"], |_| text()),
         "refresh" => object(["background"], |_| boolean()),
         "audit" => object(["enabled"], |_| boolean()),
+        "sign_in" => object(["clipboard"], |_| boolean()),
         _ => json!({}),
     }
 }

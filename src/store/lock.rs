@@ -78,10 +78,14 @@ pub(super) struct Patience<'a> {
     pub(super) hint: &'a str,
 }
 
+/// How long is waited in silence?
+const SILENT: Duration = Duration::from_secs(2);
+
 /// A wait that goes on, aloud and within its limit.
 pub(super) struct Wait {
     began: Duration,
-    said: bool,
+    /// After which time something is said next.
+    next: Duration,
 }
 
 impl Wait {
@@ -89,11 +93,12 @@ impl Wait {
     pub(super) fn begin(context: &Context<'_>) -> Self {
         Self {
             began: context.clock.monotonic(),
-            said: false,
+            next: SILENT,
         }
     }
 
-    /// How long it has gone on. Says once what is waited for, and the process that `holder` finds.
+    /// How long it has gone on. Says what is waited for, and the process that `holder` finds; then, ever
+    /// more seldom, for how long already.
     ///
     /// # Errors
     /// `busy` when the limit is reached.
@@ -103,8 +108,6 @@ impl Wait {
         context: &Context<'_>,
         holder: impl FnOnce() -> Option<u32>,
     ) -> Result<Duration, Error> {
-        /// How long is waited in silence?
-        const SILENT: Duration = Duration::from_secs(2);
         let waited = context.clock.monotonic().saturating_sub(self.began);
         if waited >= patience.limit {
             // Fractions of a second matter only where there is nothing else.
@@ -122,11 +125,23 @@ impl Wait {
             )
             .hint(patience.hint));
         }
-        if !self.said && waited >= SILENT {
-            let holder =
-                holder().map_or_else(String::new, |process| format!(" (process {process})"));
-            context.inform(&format!("waiting for {}{holder}", patience.waiting_for));
-            self.said = true;
+        if waited >= self.next {
+            /// How much longer is each silence than the one before? An hour makes six lines.
+            const LONGER: u32 = 4;
+            let process = holder().map(|process| format!(" (process {process})"));
+            let what = format!("{}{}", patience.waiting_for, process.unwrap_or_default());
+            let line = if self.next == SILENT {
+                format!("waiting for {what}")
+            } else {
+                let seconds = Duration::from_secs(waited.as_secs());
+                let time = humantime::format_duration(seconds);
+                format!("still waiting, for {time} already: {what}")
+            };
+            context.inform(&line);
+            // Once for all of them, where the machine has slept meanwhile.
+            while self.next <= waited {
+                self.next *= LONGER;
+            }
         }
         Ok(waited)
     }

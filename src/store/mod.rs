@@ -392,14 +392,16 @@ impl SessionStore {
     ///
     /// # Errors
     /// `busy`, `interrupted` or `store`.
-    pub fn lock_sign_in(&self, context: &Context<'_>) -> Result<SignInGuard, Error> {
+    pub fn lock_sign_in(&self, profile: &str, context: &Context<'_>) -> Result<SignInGuard, Error> {
         /// How long can a sign-in take?
         const LONGEST: Duration = Duration::from_secs(3600);
         let own = &self.own;
         own.file.create_directory()?;
         let patience = Patience {
             limit: context.time_left().unwrap_or(LONGEST),
-            waiting_for: "the sign-in that another process has begun",
+            waiting_for: &format!(
+                "the sign-in that another process has begun for profile `{profile}`"
+            ),
             hint: "finish that sign-in, then try again",
         };
         let path = own.file.sign_in_lock_path();

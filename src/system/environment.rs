@@ -138,7 +138,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     (
         "TZ",
-        "the time zone in which `az` tells when a token ends, instead of the system's",
+        "the time zone in which `az` and a sign-in tell when a token ends, instead of the system's",
     ),
     (
         "HTTPS_PROXY, NO_PROXY",
@@ -148,5 +148,20 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "SSL_CERT_FILE, SSL_CERT_DIR",
         "certificate authorities instead of the system's",
     ),
-    ("NO_COLOR", "no colours in help and errors"),
+    (
+        "NO_COLOR",
+        "no colours in help and errors, and a sign-in in plain lines",
+    ),
+    (
+        "TERM",
+        "`dumb`: a sign-in in plain lines; the same where it is not set, but for Windows",
+    ),
+    (
+        "WT_SESSION",
+        "that this is Windows Terminal, which does what TERM stands for elsewhere; it sets it itself",
+    ),
+    (
+        "LC_ALL, LC_CTYPE, LANG",
+        "if the first that is set names UTF-8, a sign-in is shown with a QR code (not on Windows)",
+    ),
 ];

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::signal::Shielded;
 use super::{platform, signal};
-use crate::context::{Environment, Screen, Terminal, Typing};
+use crate::context::{Display, Environment, Screen, Terminal, Typing};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -69,21 +69,52 @@ pub fn typed_line() -> io::Result<Option<String>> {
 }
 
 /// The controlling terminal, opened when it is first needed.
-#[derive(Default)]
-pub struct ControllingTerminal {
+pub struct ControllingTerminal<'a> {
+    environment: &'a dyn Environment,
+    /// Whether more than plain lines is wanted, where that was said.
+    is_colored: Option<bool>,
     terminal: OnceCell<Option<RefCell<Box<dyn Write>>>>,
 }
 
-impl ControllingTerminal {
+impl<'a> ControllingTerminal<'a> {
+    /// The one of this process. Where `is_colored` says nothing, `NO_COLOR` does.
+    pub fn new(environment: &'a dyn Environment, is_colored: Option<bool>) -> Self {
+        Self {
+            environment,
+            is_colored,
+            terminal: OnceCell::new(),
+        }
+    }
+
     fn terminal(&self) -> Option<&RefCell<Box<dyn Write>>> {
         let open = || platform::terminal().map(RefCell::new);
         self.terminal.get_or_init(open).as_ref()
     }
 }
 
-impl Terminal for ControllingTerminal {
+impl Terminal for ControllingTerminal<'_> {
     fn is_available(&self) -> bool {
         self.terminal().is_some()
+    }
+
+    fn display(&self) -> Option<Display> {
+        /// How wide is a terminal at least that more than plain lines is made for?
+        const NARROWEST: usize = 40;
+        self.terminal()?;
+        let is_wanted = || self.environment.variable("NO_COLOR").is_none();
+        if !self.is_colored.unwrap_or_else(is_wanted) {
+            return None;
+        }
+        let screen = screen(platform::terminal_size(), self.environment);
+        let is_good = screen.does_sequences && screen.columns >= NARROWEST;
+        is_good.then(|| Display {
+            screen,
+            is_unicode: platform::is_unicode(self.environment),
+        })
+    }
+
+    fn is_in_front(&self) -> bool {
+        platform::is_in_front()
     }
 
     fn typing(&self) -> Option<Box<dyn Typing>> {
@@ -161,12 +192,19 @@ impl Typing for Typed {
 }
 
 /// The terminal where there is one, else stderr: for a person who said that they are there.
-#[derive(Default)]
-pub struct TerminalOrStandardError(ControllingTerminal);
+pub struct TerminalOrStandardError<'a>(pub ControllingTerminal<'a>);
 
-impl Terminal for TerminalOrStandardError {
+impl Terminal for TerminalOrStandardError<'_> {
     fn is_available(&self) -> bool {
         true
+    }
+
+    fn display(&self) -> Option<Display> {
+        self.0.display()
+    }
+
+    fn is_in_front(&self) -> bool {
+        self.0.is_in_front()
     }
 
     fn typing(&self) -> Option<Box<dyn Typing>> {

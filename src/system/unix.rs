@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use terminal_size::{Height, Width, terminal_size_of};
 
 use super::process::Life;
 use super::terminal::Echo;
@@ -81,7 +82,7 @@ impl Keyboard {
     }
 
     fn is_in_front(&self) -> bool {
-        termios::tcgetpgrp(&self.terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+        has_in_front(&self.terminal)
     }
 }
 
@@ -341,6 +342,34 @@ pub fn does_sequences(environment: &dyn Environment) -> bool {
 pub fn terminal() -> Option<Box<dyn Write>> {
     let file = OpenOptions::new().write(true).open("/dev/tty").ok()?;
     Some(Box::new(file))
+}
+
+/// The size of the controlling terminal, where there is one that tells it.
+pub fn terminal_size() -> Option<(Width, Height)> {
+    let file = OpenOptions::new().read(true).open("/dev/tty").ok()?;
+    terminal_size_of(file)
+}
+
+/// Whether the controlling terminal is this process' at the moment, and not that of a shell behind which
+/// it runs.
+pub fn is_in_front() -> bool {
+    let file = OpenOptions::new().read(true).open("/dev/tty");
+    file.is_ok_and(|file| has_in_front(&file))
+}
+
+fn has_in_front(terminal: &File) -> bool {
+    termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+}
+
+/// Whether characters beyond ASCII are written to the terminal as UTF-8: what the locale says, in the
+/// order of POSIX.
+pub fn is_unicode(environment: &dyn Environment) -> bool {
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"];
+    let locale = names
+        .into_iter()
+        .find_map(|name| environment.variable(name));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    ["utf-8", "utf8"].iter().any(|name| locale.contains(name))
 }
 
 /// The process that holds a lock on a file, where the kernel tells it: Linux does, of processes that

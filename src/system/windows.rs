@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use terminal_size::{Height, Width, terminal_size_of};
+
 use super::clock::SystemClock;
 use super::process::{self, Life};
 use super::terminal::Echo;
@@ -214,6 +216,21 @@ pub fn terminal() -> Option<Box<dyn Write>> {
     }
     let console = OpenOptions::new().write(true).open("CONOUT$").ok()?;
     Some(Box::new(console))
+}
+
+/// The size of the console, where stderr is it.
+pub fn terminal_size() -> Option<(Width, Height)> {
+    terminal_size_of(io::stderr())
+}
+
+/// Whether the console is this process' at the moment: here no shell takes it back.
+pub fn is_in_front() -> bool {
+    true
+}
+
+/// Whether characters beyond ASCII are shown: stderr takes them, and `CONOUT$` the console's code page.
+pub fn is_unicode(_environment: &dyn Environment) -> bool {
+    io::stderr().is_terminal()
 }
 
 /// The process that holds a lock on a file: here nobody tells it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cred_helper::acquire::{Call, acquire, erase, login, logout, status};
-use cred_helper::context::{Clock, Context, HttpFailure};
+use cred_helper::context::{Clock, Context, Display, HttpFailure, Screen};
 use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKind};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::exchange::{Exchange, Failure};
@@ -76,6 +76,7 @@ impl Desk {
             assertion: None,
             interactive: Interactive::Auto,
             background: Some(false),
+            clipboard: false,
             context,
         }
     }
@@ -213,27 +214,96 @@ fn ctrl_c_is_remembered_from_the_moment_the_code_is_shown() {
 }
 
 #[test]
-fn the_last_poll_is_at_the_end_of_the_code() {
-    let (world, desk) = (World::default(), Desk::new());
-    let mut device = device();
-    device["expires_in"] = 12.into();
-    world.answer(200, device);
-    for _ in 0..3 {
-        world.answer(400, refusal("authorization_pending"));
+fn the_last_poll_is_at_the_end_of_the_code_also_where_the_seconds_are_counted() {
+    let display = Display {
+        screen: Screen {
+            columns: 80,
+            lines: 24,
+            does_sequences: true,
+        },
+        is_unicode: true,
+    };
+    for display in [None, Some(display)] {
+        let mut world = World::default();
+        world.display = display;
+        let desk = Desk::new();
+        let mut device = device();
+        device["expires_in"] = 12.into();
+        world.answer(200, device);
+        for _ in 0..3 {
+            world.answer(400, refusal("authorization_pending"));
+        }
+        let error = desk.get(&world).expect_err("the code runs out");
+        assert_eq!(error.kind(), ErrorKind::LoginRequired);
+        let at: Vec<u64> = world.sent.borrow()[1..]
+            .iter()
+            .map(|sent| sent.at.as_secs())
+            .collect();
+        assert_eq!(at, [5, 10, 12]);
+        let again = desk.get(&world).expect_err("the time-out is remembered");
+        assert_eq!(again.kind(), ErrorKind::LoginRequired);
+        assert!(
+            again.message().contains("nobody is asked again before"),
+            "{again}"
+        );
+        let shown = world.shown.borrow();
+        // Before each notice, as of a request, the line is cleared.
+        let cleared = "\r\u{1b}[K";
+        assert_eq!(shown.ends_with(cleared), display.is_some(), "{shown}");
+        let counted: Vec<&str> = shown.split(cleared).skip(1).collect();
+        let counted = counted.into_iter().filter(|text| !text.is_empty());
+        let line = |left| format!("Waiting for the sign-in: 0:{left:02} left");
+        let expected = (1..=12).rev().map(line);
+        let expected = expected.filter(|_| display.is_some());
+        assert_eq!(counted.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
-    let error = desk.get(&world).expect_err("the code runs out");
+}
+
+#[test]
+fn whoever_has_signed_in_is_told_until_when_as_far_as_the_authority_says_it() {
+    for (members, end) in [
+        (
+            json!({"refresh_token": "r", "expires_in": 3600, "refresh_expires_in": 86400}),
+            " until 2027-01-16 08:00:05.",
+        ),
+        (
+            json!({"refresh_token": "r", "expires_in": 3600}),
+            "; the token is good until 2027-01-15 09:00:05, and is renewed then.",
+        ),
+        (
+            json!({"expires_in": 3600}),
+            " until 2027-01-15 09:00:05; the authority gave no refresh token.",
+        ),
+        (json!({"refresh_token": "r"}), "."),
+    ] {
+        let (world, desk) = (World::default(), Desk::new());
+        let mut tokens = members;
+        tokens["access_token"] = "token".into();
+        tokens["token_type"] = "Bearer".into();
+        world.answer(200, device()).answer(200, tokens);
+        desk.get(&world).expect("it ends well");
+        let shown = world.shown.borrow();
+        let expected = format!("\nSigned in for profile `api`{end}\n");
+        assert!(shown.contains(&expected), "{expected}: {shown}");
+    }
+}
+
+#[test]
+fn nobody_who_is_asked_for_another_code_holds_up_others_for_more_than_a_minute() {
+    let mut world = World::default();
+    world.is_typed_at = true;
+    let desk = Desk::new();
+    let mut device = device();
+    device["expires_in"] = 5.into();
+    world
+        .answer(200, device)
+        .answer(400, refusal("expired_token"));
+    let error = desk.get(&world).expect_err("nobody answers");
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
-    let at: Vec<u64> = world.sent.borrow()[1..]
-        .iter()
-        .map(|sent| sent.at.as_secs())
-        .collect();
-    assert_eq!(at, [5, 10, 12]);
-    let again = desk.get(&world).expect_err("the time-out is remembered");
-    assert_eq!(again.kind(), ErrorKind::LoginRequired);
-    assert!(
-        again.message().contains("nobody is asked again before"),
-        "{again}"
-    );
+    assert_eq!(world.context().clock.monotonic().as_secs(), 65);
+    let shown = world.shown.borrow();
+    assert_eq!(shown.matches("A new one? [y/N]").count(), 1, "{shown}");
+    world.assert_all_asked();
 }
 
 #[test]
@@ -1184,10 +1254,27 @@ fn a_name_is_waited_for_a_few_seconds_whatever_has_to_be_asked_for_it() {
 fn a_sign_in_that_nobody_ends_is_waited_for_as_long_as_a_code_can_live() {
     let (world, desk) = (World::default(), Desk::new());
     let context = world.context();
-    let _stopped = desk.store.lock_sign_in(&context).expect("it is free");
+    let _stopped = desk
+        .store
+        .lock_sign_in("api", &context)
+        .expect("it is free");
     let error = desk.get(&world).expect_err("it is never given up");
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert_eq!(context.clock.monotonic().as_secs(), 3600);
+    // Somebody who looks knows for whom and how long, and the lines are few.
+    let process = match std::env::consts::OS {
+        "linux" => format!(" (process {})", std::process::id()),
+        _ => String::new(),
+    };
+    let what = format!("the sign-in that another process has begun for profile `api`{process}");
+    let waits = world.waits.borrow();
+    assert_eq!(waits[0], format!("waiting for {what}"));
+    let times = ["8s", "32s", "2m 8s", "8m 32s", "34m 8s"];
+    for (line, time) in waits[1..].iter().zip(times) {
+        let expected = format!("still waiting, for {time} already: {what}");
+        assert_eq!(*line, expected);
+    }
+    assert_eq!(waits.len(), 1 + times.len());
 }
 
 /// A clock by which somebody else is done as soon as they are waited for.
@@ -1219,7 +1306,10 @@ fn a_login_that_waited_for_another_one_asks_nobody_again() {
     for desk in [Desk::new(), Desk::signed_in(&world)] {
         let asked = world.sent.borrow().len();
         let context = world.context();
-        let guard = desk.store.lock_sign_in(&context).expect("it is free");
+        let guard = desk
+            .store
+            .lock_sign_in("api", &context)
+            .expect("it is free");
         let (store, at) = (&desk.store, context.clock.now());
         let wake = move || {
             let session_guard = store.lock(&context).expect("it is free");

@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cred_helper::context::{
-    Background, Browser, Clock, Context, Documents, Environment, Http, HttpFailure, HttpRequest,
-    HttpResponse, Input, KeyCache, Keyring, KeyringFailure, Level, LoopbackHost, Nonces, Notice,
-    Random, Shield, Signals, Terminal, Tls, Tokens, Visitors,
+    Background, Browser, Clock, Context, Display, Documents, Environment, Http, HttpFailure,
+    HttpRequest, HttpResponse, Input, KeyCache, Keyring, KeyringFailure, Level, LoopbackHost,
+    Nonces, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Typing, Visitors,
 };
 use cred_helper::error::Error;
 use cred_helper::secret::Secret;
@@ -47,6 +47,12 @@ pub(crate) struct World {
     /// Of each text that was shown: whether Ctrl-C would have been remembered from then on.
     pub(crate) attended: RefCell<Vec<bool>>,
     pub(crate) warnings: RefCell<Vec<String>>,
+    /// What it said that it waits for.
+    pub(crate) waits: RefCell<Vec<String>>,
+    /// How more than plain lines is shown.
+    pub(crate) display: Option<Display>,
+    /// Whether somebody could type, who never does.
+    pub(crate) is_typed_at: bool,
     documents: RefCell<BTreeMap<String, (Timestamp, Vec<u8>)>>,
     nonces: Nonces,
     pub(crate) variables: BTreeMap<&'static str, String>,
@@ -257,9 +263,31 @@ impl Random for World {
     }
 }
 
+/// Nobody types.
+struct Silence;
+
+impl Typing for Silence {
+    fn line(&mut self) -> Result<Option<Secret>, Error> {
+        Ok(None)
+    }
+}
+
 impl Terminal for World {
     fn is_available(&self) -> bool {
         !self.no_terminal
+    }
+
+    fn display(&self) -> Option<Display> {
+        self.display
+    }
+
+    fn is_in_front(&self) -> bool {
+        true
+    }
+
+    fn typing(&self) -> Option<Box<dyn Typing>> {
+        self.is_typed_at
+            .then(|| Box::new(Silence) as Box<dyn Typing>)
     }
 
     fn show(&self, text: &str) -> io::Result<()> {
@@ -275,9 +303,12 @@ impl Notice for World {
     }
 
     fn write(&self, level: Level, line: &str) {
-        if level <= Level::Warning {
-            self.warnings.borrow_mut().push(line.to_owned());
-        }
+        let lines = match level {
+            Level::Error | Level::Warning => &self.warnings,
+            Level::Information => &self.waits,
+            Level::Debug | Level::Trace => return,
+        };
+        lines.borrow_mut().push(line.to_owned());
     }
 }
 

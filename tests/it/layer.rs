@@ -77,6 +77,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "protocol/git.rs",
         ],
     ),
+    ("qrcodegen::", &["grant/person/qr_code.rs"]),
     ("chrono::", &["system/zone.rs"]),
     ("clap_mangen::", &["command/man.rs"]),
     (

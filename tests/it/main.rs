@@ -185,6 +185,7 @@ mod unix {
     pub(crate) mod setup_nuget;
     pub(crate) mod setup_stand_in;
     pub(crate) mod several_tools;
+    pub(crate) mod sign_in_terminal;
     pub(crate) mod sign_in_trouble;
     pub(crate) mod signing_key;
     pub(crate) mod status;

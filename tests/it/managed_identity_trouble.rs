@@ -425,6 +425,7 @@ impl Desk {
             assertion: None,
             interactive: Interactive::Never,
             background: Some(false),
+            clipboard: false,
             context,
         };
         acquire(&call, None)

@@ -49,7 +49,10 @@ fn a_refusal_is_denied_and_nobody_is_asked_again_until_a_login() {
 fn a_code_that_runs_out_means_that_a_login_is_required() {
     for_each(servers(&json!({ "deviceCodeTtl": 2 })), |options| {
         let ground = Ground::new(options);
-        let (code, shown) = ground.sandbox.in_terminal("cred-helper get 2>errors").end();
+        let (terminal, mut keyboard) = ground.sandbox.with_keyboard("cred-helper get 2>errors");
+        eventually("it asks", || keyboard.sees().contains("A new one? [y/N]"));
+        keyboard.type_in("n\n");
+        let (code, shown) = terminal.end();
         assert_eq!(code, Some(4), "{shown}");
         let errors = ground.read("errors");
         assert!(errors.contains("the code ran out"), "{errors}");
@@ -192,7 +195,8 @@ fn a_call_without_a_terminal_waits_for_the_sign_in_of_another_process() {
         eventually("it waits for the sign-in", || ground.logged(waits) == 1);
         if cfg!(target_os = "linux") {
             let process = ground.read("process");
-            assert_eq!(ground.logged(&format!("{waits} (process {process})")), 1);
+            let line = format!("{waits} for profile `api` (process {process})");
+            assert_eq!(ground.logged(&line), 1);
         }
         // Whoever may ask nobody at all does not wait either.
         let never = ground.sandbox.run(&["get", "--interactive", "never"]);
