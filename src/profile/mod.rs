@@ -40,6 +40,22 @@ use crate::store::msal::Sharing;
 use crate::store::seal::{SEALS, Sealing};
 use crate::text::{nearest, printable, printable_url};
 
+/// The tables of a file beside `profiles`, with their keys: documentation and checks are made of them.
+/// `policy` counts in the machine-wide file alone.
+pub const FILE_KEYS: &[(&str, &[&str])] = &[
+    (
+        "store",
+        &["seal", "command", "previous_command", "key_cache"],
+    ),
+    ("lock", &["timeout"]),
+    ("refresh", &["background"]),
+    ("audit", &["enabled"]),
+    (POLICY, &["tools", "seal", "user_profiles"]),
+];
+
+/// The table that counts in the machine-wide file alone.
+const POLICY: &str = "policy";
+
 /// The keys of a profile, with what they mean: documentation and checks are made of them.
 pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ("client_id", "the client's id at the authority"),
@@ -525,22 +541,19 @@ impl<'s> Configuration<'s> {
                 table: table.get_ref(),
             };
             let mut keys = Keys::new("", vec![layer], &mut complaints);
-            let mut known = vec![
-                "default_profile",
-                "profiles",
-                "store",
-                "lock",
-                "refresh",
-                "audit",
-            ];
+            let tables = FILE_KEYS.iter().map(|(table, _)| *table);
+            let tables = tables.filter(|table| *table != POLICY || source.machine_wide);
+            let known: Vec<&str> = ["default_profile", "profiles"]
+                .into_iter()
+                .chain(tables)
+                .collect();
             if source.machine_wide {
-                known.push("policy");
-                policy = keys.table("policy", read_policy).unwrap_or_default();
+                policy = keys.table(POLICY, read_policy).unwrap_or_default();
             }
             keys.only_or(known, |name| {
                 let is_of_a_profile = PROFILE_KEYS.iter().any(|(key, _)| *key == name);
                 match name {
-                    "policy" => Some("it counts in the machine-wide file alone"),
+                    POLICY => Some("it counts in the machine-wide file alone"),
                     _ if is_of_a_profile => Some("it belongs below `[profiles.NAME]`"),
                     _ => None,
                 }
@@ -574,15 +587,15 @@ impl<'s> Configuration<'s> {
             .unwrap_or_default();
         let mut keys = Keys::new("", layers, &mut complaints);
         let lock_timeout = keys.table("lock", |keys| {
-            keys.only(["timeout"]);
+            keys.only(keys_of("lock"));
             read_duration(keys, "timeout", "60s")
         });
         let background = keys.table("refresh", |keys| {
-            keys.only(["background"]);
+            keys.only(keys_of("refresh"));
             keys.boolean("background")
         });
         let audit = keys.table("audit", |keys| {
-            keys.only(["enabled"]);
+            keys.only(keys_of("audit"));
             keys.boolean("enabled")
         });
         let default_profile = keys.text("default_profile").map(|(name, found)| {
@@ -1170,8 +1183,14 @@ fn check_name(name: &str, keys: &mut Keys<'_, '_>) {
     }
 }
 
+/// The keys of one of [`FILE_KEYS`].
+fn keys_of(table: &str) -> impl Iterator<Item = &'static str> + Clone {
+    let entry = FILE_KEYS.iter().find(|(name, _)| *name == table);
+    entry.into_iter().flat_map(|(_, keys)| keys.iter().copied())
+}
+
 fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
-    keys.only(["tools", "seal", "user_profiles"]);
+    keys.only(keys_of(POLICY));
     Policy {
         tools: read_tools(keys),
         user_profiles: keys.boolean("user_profiles"),
@@ -1194,7 +1213,7 @@ fn read_tools(keys: &mut Keys<'_, '_>) -> Option<Vec<String>> {
 /// What `[store]` says of seals; beside it its `seal`, with its place, and whether there is a `command`
 /// at all.
 fn read_sealing(keys: &mut Keys<'_, '_>) -> (Sealing, Option<(String, Place)>, bool) {
-    keys.only(["seal", "command", "previous_command", "key_cache"]);
+    keys.only(keys_of("store"));
     let sealing = Sealing {
         seal: None,
         command: keys.command("command").unwrap_or_default(),
