@@ -171,8 +171,22 @@ fn mistake(call: &[String], is_mention: bool) -> Option<String> {
     }
 }
 
+/// What stands below the options of each command's help.
+fn helps() -> Vec<(String, String)> {
+    fn collect(command: &clap::Command, found: &mut Vec<(String, String)>) {
+        let help = command.get_after_help().map(ToString::to_string);
+        found.extend(help.map(|help| (command.get_name().to_owned(), help)));
+        command
+            .get_subcommands()
+            .for_each(|below| collect(below, found));
+    }
+    let mut found = Vec::new();
+    collect(&cli::command_line(), &mut found);
+    found
+}
+
 #[test]
-fn whatever_the_documents_have_somebody_type_is_a_line_that_the_program_takes() {
+fn whatever_the_documents_and_the_help_have_somebody_type_is_a_line_that_the_program_takes() {
     let mut wrong = String::new();
     let mut count = 0;
     let mut check = |place: &str, text: &str, is_mention: bool| {
@@ -184,9 +198,16 @@ fn whatever_the_documents_have_somebody_type_is_a_line_that_the_program_takes() 
             }
         }
     };
-    let mut paths = promises();
-    paths.extend(["CONTRIBUTING.md".to_owned(), "SECURITY.md".to_owned()]);
-    for path in paths {
+    for (command, help) in helps() {
+        check(&format!("the help of {command}"), &help, false);
+    }
+    let others = [
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "python/README.md",
+        "plugins/linux-broker/README.md",
+    ];
+    for path in promises().into_iter().chain(others.map(str::to_owned)) {
         for block in blocks(&path) {
             check(&block.place, &block.text, false);
         }
