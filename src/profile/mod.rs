@@ -41,6 +41,26 @@ use crate::store::msal::Sharing;
 use crate::store::seal::{SEALS, Sealing};
 use crate::text::{nearest, printable, printable_url};
 
+/// The tables of a file beside `profiles`, with their keys: documentation and checks are made of them.
+/// `policy` counts in the machine-wide file alone.
+pub const FILE_KEYS: &[(&str, &[&str])] = &[
+    (
+        "store",
+        &["seal", "command", "previous_command", "key_cache"],
+    ),
+    ("lock", &["timeout"]),
+    ("refresh", &["background"]),
+    ("audit", &["enabled"]),
+    ("sign_in", &["clipboard"]),
+    (POLICY, &["tools", "seal", "user_profiles"]),
+];
+
+/// What stands in a file beside [`FILE_KEYS`].
+const BESIDE_TABLES: [&str; 2] = ["default_profile", "profiles"];
+
+/// The table that counts in the machine-wide file alone.
+const POLICY: &str = "policy";
+
 /// The keys of a profile, with what they mean: documentation and checks are made of them.
 pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ("client_id", "the client's id at the authority"),
@@ -151,20 +171,8 @@ pub const PROFILE_KEYS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The keys of a file, but for `policy`.
-const FILE_KEYS: [&str; 7] = [
-    "default_profile",
-    "profiles",
-    "store",
-    "lock",
-    "refresh",
-    "audit",
-    "sign_in",
-];
 /// What the page of a sign-in can be asked to do.
 const PROMPTS: [&str; 5] = ["login", "select_account", "consent", "create", "none"];
-const POLICY_KEYS: [&str; 3] = ["tools", "seal", "user_profiles"];
-const STORE_KEYS: [&str; 4] = ["seal", "command", "previous_command", "key_cache"];
 const TLS_KEYS: [&str; 3] = ["ca_file", "client_certificate", "client_key"];
 
 /// A validated profile.
@@ -543,15 +551,16 @@ impl<'s> Configuration<'s> {
                 table: table.get_ref(),
             };
             let mut keys = Keys::new("", vec![layer], &mut complaints);
-            let mut known = FILE_KEYS.to_vec();
+            let tables = FILE_KEYS.iter().map(|(table, _)| *table);
+            let tables = tables.filter(|table| *table != POLICY || source.machine_wide);
+            let known: Vec<&str> = BESIDE_TABLES.into_iter().chain(tables).collect();
             if source.machine_wide {
-                known.push("policy");
-                policy = keys.table("policy", read_policy).unwrap_or_default();
+                policy = keys.table(POLICY, read_policy).unwrap_or_default();
             }
             keys.only_or(known, |name| {
                 let is_of_a_profile = PROFILE_KEYS.iter().any(|(key, _)| *key == name);
                 match name {
-                    "policy" => Some("it counts in the machine-wide file alone"),
+                    POLICY => Some("it counts in the machine-wide file alone"),
                     _ if is_of_a_profile => Some("it belongs below `[profiles.NAME]`"),
                     _ => None,
                 }
@@ -585,19 +594,19 @@ impl<'s> Configuration<'s> {
             .unwrap_or_default();
         let mut keys = Keys::new("", layers, &mut complaints);
         let lock_timeout = keys.table("lock", |keys| {
-            keys.only(["timeout"]);
+            keys.only(keys_of("lock"));
             read_duration(keys, "timeout", "60s")
         });
         let background = keys.table("refresh", |keys| {
-            keys.only(["background"]);
+            keys.only(keys_of("refresh"));
             keys.boolean("background")
         });
         let clipboard = keys.table("sign_in", |keys| {
-            keys.only(["clipboard"]);
+            keys.only(keys_of("sign_in"));
             keys.boolean("clipboard")
         });
         let audit = keys.table("audit", |keys| {
-            keys.only(["enabled"]);
+            keys.only(keys_of("audit"));
             keys.boolean("enabled")
         });
         let default_profile = keys.text("default_profile").map(|(name, found)| {
@@ -1191,8 +1200,14 @@ fn check_name(name: &str, keys: &mut Keys<'_, '_>) {
     }
 }
 
+/// The keys of one of [`FILE_KEYS`].
+fn keys_of(table: &str) -> impl Iterator<Item = &'static str> + Clone {
+    let entry = FILE_KEYS.iter().find(|(name, _)| *name == table);
+    entry.into_iter().flat_map(|(_, keys)| keys.iter().copied())
+}
+
 fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
-    keys.only(POLICY_KEYS);
+    keys.only(keys_of(POLICY));
     Policy {
         tools: read_tools(keys),
         user_profiles: keys.boolean("user_profiles"),
@@ -1215,7 +1230,7 @@ fn read_tools(keys: &mut Keys<'_, '_>) -> Option<Vec<String>> {
 /// What `[store]` says of seals; beside it its `seal`, with its place, and whether there is a `command`
 /// at all.
 fn read_sealing(keys: &mut Keys<'_, '_>) -> (Sealing, Option<(String, Place)>, bool) {
-    keys.only(STORE_KEYS);
+    keys.only(keys_of("store"));
     let sealing = Sealing {
         seal: None,
         command: keys.command("command").unwrap_or_default(),

@@ -10,7 +10,7 @@ use super::client_authentication::ASSERTION_WAYS;
 use super::file::{SECRET_WAYS, TOKEN_WAYS};
 use super::preset::PRESETS;
 use super::session::{ITEM_KEYS, SESSION_KEYS};
-use super::{FILE_KEYS, POLICY_KEYS, PROFILE_KEYS, STORE_KEYS, TLS_KEYS};
+use super::{BESIDE_TABLES, FILE_KEYS, POLICY, PROFILE_KEYS, TLS_KEYS};
 use crate::credential::TokenKind;
 use crate::exchange::EXCHANGES;
 use crate::grant::{ANY_KEY, Entry, GRANTS};
@@ -22,13 +22,8 @@ use crate::store::seal::SEALS;
 
 /// The schema.
 pub fn schema() -> Value {
-    let mut keys = object(FILE_KEYS, file_key);
-    let policy = object(POLICY_KEYS, |key| match key {
-        "tools" => tools(),
-        "seal" => seals(),
-        _ => boolean(),
-    });
-    keys["properties"]["policy"] = described(policy, "what counts in the machine-wide file alone");
+    let tables = FILE_KEYS.iter().map(|(table, _)| *table);
+    let mut keys = object(BESIDE_TABLES.into_iter().chain(tables), file_key);
     keys["$schema"] = "http://json-schema.org/draft-07/schema#".into();
     keys["title"] = "The profile file of cred-helper".into();
     keys
@@ -89,16 +84,27 @@ fn file_key(key: &str) -> Value {
             "propertyNames": { "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$" },
             "additionalProperties": profile(),
         }),
-        "store" => object(STORE_KEYS, |key| match key {
-            "seal" => seals(),
-            "key_cache" => text(),
-            _ => texts(),
-        }),
-        "lock" => object(["timeout"], |_| text()),
-        "refresh" => object(["background"], |_| boolean()),
-        "audit" => object(["enabled"], |_| boolean()),
-        "sign_in" => object(["clipboard"], |_| boolean()),
-        _ => json!({}),
+        table => {
+            let known = FILE_KEYS.iter().find(|(name, _)| *name == table);
+            let keys = known.into_iter().flat_map(|(_, keys)| keys.iter().copied());
+            let schema = object(keys, |key| table_key(table, key));
+            match table {
+                POLICY => described(schema, "what counts in the machine-wide file alone"),
+                _ => schema,
+            }
+        }
+    }
+}
+
+/// A key of a table that is for all profiles.
+fn table_key(table: &str, key: &str) -> Value {
+    match (table, key) {
+        (_, "seal") => seals(),
+        (_, "tools") => tools(),
+        (_, "command" | "previous_command") => texts(),
+        (_, "key_cache" | "timeout") => text(),
+        (_, "background" | "enabled" | "clipboard" | "user_profiles") => boolean(),
+        _ => unreachable!("BUG: `{table}.{key}` has no schema"),
     }
 }
 

@@ -112,8 +112,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the same of Azure Pipelines, the second where a step asks for it",
     ),
     (
+        "IDENTITY_ENDPOINT, IDENTITY_HEADER, IDENTITY_SERVER_THUMBPRINT, IMDS_ENDPOINT, MSI_ENDPOINT, \
+         MSI_SECRET, AZUREPS_HOST_ENVIRONMENT, AZURE_POD_IDENTITY_AUTHORITY_HOST",
+        "where Azure gives tokens to what runs there; it sets them itself",
+    ),
+    (
         "GIT_CONFIG_GLOBAL, CARGO_HOME, KUBECONFIG, DOCKER_CONFIG, AWS_CONFIG_FILE, \
-         AWS_SHARED_CREDENTIALS_FILE",
+         AWS_SHARED_CREDENTIALS_FILE, TF_CLI_CONFIG_FILE, NPM_CONFIG_USERCONFIG, PIP_CONFIG_FILE, \
+         UV_CONFIG_FILE",
         "where `setup` finds the configuration of the tools",
     ),
     (

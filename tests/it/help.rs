@@ -107,7 +107,7 @@ fn what_was_probably_meant_is_proposed_in_a_line_that_can_be_pasted() {
 }
 
 /// Every command that people type, with the words that lead to it.
-fn commands() -> Vec<Vec<String>> {
+pub(crate) fn commands() -> Vec<Vec<String>> {
     fn add(command: &clap::Command, above: &[String], found: &mut Vec<Vec<String>>) {
         for below in command
             .get_subcommands()

@@ -52,6 +52,7 @@ mod unix {
     pub(crate) mod azure_ground;
     pub(crate) mod background;
     pub(crate) mod bazel_job;
+    pub(crate) mod book;
     pub(crate) mod browser_ground;
     pub(crate) mod cached_path;
     pub(crate) mod canary;

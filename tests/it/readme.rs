@@ -35,23 +35,23 @@ const SUBSTITUTIONS: &[(&str, &str)] = &[
 ];
 
 /// A fenced block.
-struct Block {
-    language: String,
-    text: String,
+pub(crate) struct Block {
+    pub(crate) language: String,
+    pub(crate) text: String,
     /// `FILE:LINE`.
-    place: String,
+    pub(crate) place: String,
 }
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The files `*.md` of a directory, relative to the root.
-fn documents_of(directory: &str) -> Vec<String> {
+pub(crate) fn documents_of(directory: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(directory)).expect("the directory can be read");
     let mut paths: Vec<String> = entries
         .map(|entry| entry.expect("its entries can be read").path())
@@ -66,14 +66,14 @@ fn documents_of(directory: &str) -> Vec<String> {
 }
 
 /// The documents whose examples are promises.
-fn promises() -> Vec<String> {
+pub(crate) fn promises() -> Vec<String> {
     let mut paths = vec!["README.md".to_owned()];
     paths.extend(documents_of("docs"));
     assert!(paths.len() > 5, "the documents were not found: {paths:?}");
     paths
 }
 
-fn blocks(path: &str) -> Vec<Block> {
+pub(crate) fn blocks(path: &str) -> Vec<Block> {
     let text = read(path);
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
