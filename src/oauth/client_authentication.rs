@@ -289,6 +289,11 @@ mod tests {
             ..with_secret
         };
         assert_eq!(explicit.method(&listing(None)), Method::ClientSecretPost);
+        let without_secret = ClientAuthentication {
+            proof: None,
+            ..explicit
+        };
+        assert_eq!(without_secret.method(&listing(None)), Method::None);
         let source = SecretSource::Environment("X".into());
         let federated = ClientAuthentication {
             proof: Some(Proof::Assertion(AssertionSource::Source(source))),
@@ -302,5 +307,23 @@ mod tests {
             ..federated
         };
         assert_eq!(silent.method(&listing(None)), Method::None);
+    }
+
+    #[test]
+    fn a_secret_is_a_literal_where_it_stands_in_the_profile() {
+        for (source, literals) in [
+            (
+                SecretSource::Literal(Secret::new("s")),
+                &["client_secret"][..],
+            ),
+            (SecretSource::Environment("X".into()), &[]),
+        ] {
+            let authentication = ClientAuthentication {
+                proof: Some(Proof::Secret(source)),
+                ..ClientAuthentication::default()
+            };
+            assert_eq!(authentication.literals(), literals);
+        }
+        assert!(ClientAuthentication::default().literals().is_empty());
     }
 }

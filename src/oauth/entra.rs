@@ -335,7 +335,10 @@ pub fn is_policy(error_codes: &[i64]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Authority, canonical, hint, is_policy, recognize};
+    use super::{
+        Authority, canonical, hint, hosts, is_beyond_a_sign_in, is_for_any_tenant,
+        is_of_another_family, is_policy, realm_of, recognize,
+    };
     use crate::endpoint::Endpoint;
     use crate::error::OAuthError;
     use crate::oauth::client::{EndpointName, Endpoints};
@@ -502,6 +505,76 @@ mod tests {
             ("https://id.example/", true),
         ] {
             assert!(recognize(&endpoint(half), declared).is_err(), "{half}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_an_authority_is_told_without_its_port_and_with_its_other_names() {
+        for (authority, names) in [
+            ("https://h.example/t", &["h.example"][..]),
+            ("https://h.example:8443/t", &["h.example"]),
+            ("https://[::1]:8443/t", &["[::1]"]),
+            ("https://[::1]/t", &["[::1]"]),
+            (
+                "https://login.usgovcloudapi.net/t",
+                &["login.usgovcloudapi.net", "login.microsoftonline.us"],
+            ),
+        ] {
+            assert_eq!(hosts(&endpoint(authority)), names, "{authority}");
+        }
+    }
+
+    #[test]
+    fn who_keeps_a_password_is_told_where_accounts_are_of_organizations() {
+        for (authority, expected) in [
+            (
+                "https://login.microsoftonline.com/t",
+                Some("https://login.microsoftonline.com/common/userrealm/a%20b?api-version=1.0"),
+            ),
+            ("https://n.ciamlogin.com/t", None),
+            ("https://n.b2clogin.com/t/B2C_1_sign-in", None),
+            ("https://login.microsoftonline.com/te/t/B2C_1_sign-in", None),
+        ] {
+            let url = realm_of(&endpoint(authority), "a b");
+            assert_eq!(url.as_deref(), expected, "{authority}");
+        }
+    }
+
+    #[test]
+    fn an_authority_of_entra_is_for_any_tenant_or_for_one() {
+        let entra = |path: &str| {
+            let written = format!("https://login.microsoftonline.com/{path}");
+            Authority::Entra(endpoint(&written))
+        };
+        for (authority, is_for_any) in [
+            (entra("Common"), true),
+            (entra("organizations"), true),
+            (entra("consumers"), true),
+            (entra("t.example"), false),
+            (entra("common/B2C_1_sign-in"), false),
+            (
+                Authority::Issuer(endpoint("https://h.example/common")),
+                false,
+            ),
+        ] {
+            assert_eq!(is_for_any_tenant(&authority), is_for_any, "{authority:?}");
+        }
+    }
+
+    #[test]
+    fn two_suberrors_say_that_no_sign_in_helps_and_one_of_them_that_another_token_may() {
+        for (suberror, of_another_family, beyond) in [
+            (Some("client_mismatch"), true, true),
+            (Some("protection_policy_required"), false, true),
+            (Some("bad_token"), false, false),
+            (None, false, false),
+        ] {
+            let said = OAuthError {
+                suberror: suberror.map(str::to_owned),
+                ..OAuthError::default()
+            };
+            assert_eq!(is_of_another_family(&said), of_another_family, "{said:?}");
+            assert_eq!(is_beyond_a_sign_in(&said), beyond, "{said:?}");
         }
     }
 }

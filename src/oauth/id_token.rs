@@ -177,7 +177,7 @@ mod tests {
 
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    use super::{account, account_of_client_info, expires_at};
+    use super::{account, account_of_client_info, expires_at, tenant};
     use crate::token::{Home, Timestamp};
 
     fn token(claims: &str) -> String {
@@ -302,5 +302,12 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn the_tenant_is_the_one_that_the_token_names() {
+        assert_eq!(tenant(&token(r#"{"tid": "t"}"#)).as_deref(), Some("t"));
+        assert_eq!(tenant(&token("{}")), None);
+        assert_eq!(tenant("no token"), None);
     }
 }

@@ -735,4 +735,34 @@ mod tests {
             assert_eq!(parsed.is_ok(), good || !is_elsewhere, "{host} {endpoint}");
         }
     }
+
+    #[test]
+    fn proofs_are_sent_where_the_authority_takes_ours_or_does_not_say() {
+        for (algorithms, is_fine) in [
+            (None, true),
+            (Some(&["RS256", "ES256"][..]), true),
+            (Some(&["RS256"]), false),
+            (Some(&[]), false),
+        ] {
+            let server = Server {
+                dpop_algorithms: algorithms
+                    .map(|names| names.iter().map(ToString::to_string).collect()),
+                ..Server::default()
+            };
+            let checked = super::check_algorithm(&server);
+            assert_eq!(checked.is_ok(), is_fine, "{algorithms:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_fuzzer_calls_reads_metadata_of_the_issuer_alone() {
+        let document = |issuer: &str| {
+            format!("{{\"issuer\": \"{issuer}\", \"token_endpoint\": \"https://h.example/t\"}}")
+        };
+        let own = issuer("https://h.example");
+        let server = super::decodes(document("https://h.example").as_bytes(), &own).unwrap();
+        let token = server.endpoints.get(EndpointName::Token);
+        assert_eq!(token, Some(&issuer("https://h.example/t")));
+        assert!(super::decodes(document("https://other.example").as_bytes(), &own).is_err());
+    }
 }

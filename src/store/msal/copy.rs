@@ -221,3 +221,124 @@ fn without_reserved(mut scopes: Vec<String>) -> Vec<String> {
     }
     scopes
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::parse;
+    use super::{Client, Person, of_document};
+
+    fn clients(accounts: Value, refresh: Value, access: Value) -> Vec<Client> {
+        let cache = json!({ "Account": accounts, "RefreshToken": refresh, "AccessToken": access });
+        let text = cache.to_string();
+        of_document(&parse(&text).expect("it is a cache"))
+    }
+
+    fn account(home: &str, realm: &str, kind: &str) -> Value {
+        json!({
+            "home_account_id": home, "environment": "h", "realm": realm, "authority_type": kind,
+            "username": format!("ada@{home}")
+        })
+    }
+
+    fn refresh(home: &str, client: &str) -> Value {
+        json!({
+            "secret": "r", "home_account_id": home, "environment": "h", "client_id": client,
+            "target": "openid came"
+        })
+    }
+
+    #[test]
+    fn a_client_is_at_entra_where_all_its_people_have_a_home_and_at_ad_fs_where_one_is_of_it() {
+        let accounts = json!({
+            "a": account("u.t", "t", "MSSTS"),
+            "b": account("v.t", "", "MSSTS"),
+            "c": account("w", "adfs", "ADFS")
+        });
+        for (homes, realms, is_entra, is_adfs) in [
+            (&["u.t", "v.t"][..], &["t"][..], true, false),
+            (&["w"], &["adfs"], false, true),
+            (&["w", "u.t"], &["adfs", "t"], false, true),
+            (&["u.t", "w"], &["t", "adfs"], false, true),
+        ] {
+            let rows: Vec<Value> = homes.iter().map(|home| refresh(home, "c")).collect();
+            let clients = clients(
+                accounts.clone(),
+                Value::from_iter(
+                    rows.into_iter()
+                        .enumerate()
+                        .map(|(at, row)| (at.to_string(), row)),
+                ),
+                json!({}),
+            );
+            let person = |home: &&str| Person {
+                name: Some(format!("ada@{home}")),
+                home: (*home).to_owned(),
+            };
+            let expected = Client {
+                client_id: "c".to_owned(),
+                host: "h".to_owned(),
+                realms: realms.iter().map(|realm| (*realm).to_owned()).collect(),
+                is_adfs,
+                is_entra,
+                people: homes.iter().map(person).collect(),
+                scopes: vec!["came".to_owned()],
+            };
+            assert_eq!(clients, [expected], "{homes:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_no_token_of_their_own_is_not_there() {
+        let accounts = json!({ "a": account("u.t", "t", "MSSTS") });
+        for (name, value, is_there) in [
+            ("secret", "r", true),
+            ("secret", "", false),
+            ("client_id", "", false),
+            // Bound to a key.
+            ("kid", "k", false),
+            // Without an account.
+            ("home_account_id", "v.t", false),
+        ] {
+            let mut row = refresh("u.t", "c");
+            row[name] = value.into();
+            let clients = clients(accounts.clone(), json!({ "r": row }), json!({}));
+            assert_eq!(clients.len(), usize::from(is_there), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn the_access_token_that_ends_last_tells_what_a_client_is_for() {
+        let access = |client: &str, host: &str, ends: u32, target: &str| {
+            json!({
+                "secret": "t", "home_account_id": "u.t", "environment": host, "client_id": client,
+                "realm": "t", "target": target, "expires_on": ends.to_string()
+            })
+        };
+        let mut bound = access("c", "h", 40, "bound");
+        bound["kid"] = "k".into();
+        let told = [
+            access("c", "h", 10, "old"),
+            access("c", "h", 20, "x/read openid x/.default"),
+            access("another", "h", 30, "of-another"),
+            access("c", "elsewhere", 30, "elsewhere"),
+            bound,
+        ];
+        for (count, scopes) in [(5, "x/.default"), (1, "old"), (0, "came")] {
+            let rows = told[..count].iter().cloned().enumerate();
+            let clients = clients(
+                json!({ "a": account("u.t", "t", "MSSTS") }),
+                json!({ "r": refresh("u.t", "c") }),
+                Value::from_iter(rows.map(|(at, row)| (at.to_string(), row))),
+            );
+            assert_eq!(clients[0].scopes, [scopes]);
+        }
+        let only_reserved = clients(
+            json!({ "a": account("u.t", "t", "MSSTS") }),
+            json!({ "r": refresh("u.t", "c") }),
+            json!({ "t": access("c", "h", 10, "openid profile") }),
+        );
+        assert_eq!(only_reserved[0].scopes, ["came"]);
+    }
+}
