@@ -660,6 +660,7 @@ mod tests {
         let aging = session(Some(token(-3500, Some(100), None)), Some("r"));
         let expired = session(Some(token(-3700, Some(-1), None)), Some("r"));
         assert!(fallback(&aging, &wanted(&key), false, NOW).is_some());
+        assert!(fallback(&aging, &wanted(&key), true, NOW).is_some());
         assert!(fallback(&expired, &wanted(&key), false, NOW).is_none());
         let forced = Wanted {
             force: Force::All,

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use cred_helper::context::{Clock, Context};
-use cred_helper::error::Error;
-use cred_helper::store::msal::Sharing;
+use cred_helper::error::{Error, ErrorKind};
+use cred_helper::store::msal::{Sharing, copy};
 use cred_helper::store::seal::Sealing;
 use cred_helper::store::{Loaded, SessionStore};
 use cred_helper::token::Timestamp;
@@ -54,6 +54,11 @@ impl Clock for Writing<'_> {
 
 /// What is found of a cache that is written in these steps, one before each look.
 fn found(steps: &[&[u8]]) -> Loaded {
+    found_after(steps).0
+}
+
+/// The same, and how long it took.
+fn found_after(steps: &[&[u8]]) -> (Loaded, Duration) {
     let folder = tempfile::tempdir().expect("a directory can be made");
     let cache = folder.path().join("cache.json");
     let store = store(folder.path(), &cache);
@@ -69,12 +74,17 @@ fn found(steps: &[&[u8]]) -> Loaded {
         clock: &writing,
         ..world.context()
     };
-    store.load(&context).expect("it can be read")
+    let loaded = store.load(&context).expect("it can be read");
+    (loaded, world.monotonic())
 }
 
 fn store(state: &Path, cache: &Path) -> SessionStore {
     let store = SessionStore::own(state, Vec::new(), Sealing::default(), None);
-    store.shared(Sharing {
+    store.shared(sharing(cache))
+}
+
+fn sharing(cache: &Path) -> Sharing {
+    Sharing {
         file: cache.to_owned(),
         client_id: "cli".to_owned(),
         hosts: vec!["host.example".to_owned()],
@@ -82,7 +92,7 @@ fn store(state: &Path, cache: &Path) -> SessionStore {
         reads: true,
         writes: true,
         ..Sharing::default()
-    })
+    }
 }
 
 /// A cache with somebody in it, and as much beside.
@@ -124,13 +134,77 @@ fn a_cache_that_is_being_written_is_looked_at_until_it_is_whole() {
             }
         }
     }
-    // What stays as it is, is what it is.
-    assert!(matches!(found(&[b""]), Loaded::Absent));
-    assert!(matches!(found(&[&halves[0]]), Loaded::Damaged(_)));
+    // What stays as it is, is what it is: at once, if it is whole, else a moment later.
+    assert_eq!(found_after(&[&whole]).1, Duration::ZERO);
+    for (content, is_damaged) in [(&b""[..], false), (&halves[0], true)] {
+        let (loaded, waited) = found_after(&[content]);
+        assert_eq!(matches!(loaded, Loaded::Damaged(_)), is_damaged);
+        assert_eq!(matches!(loaded, Loaded::Absent), !is_damaged);
+        assert!(waited < Duration::from_millis(500), "{waited:?}");
+    }
     // And what is written without an end is not waited for without one.
     let endless: Vec<Vec<u8>> = (0..1000).map(|step| half(step % 7 + 1)).collect();
     let endless: Vec<&[u8]> = endless.iter().map(Vec::as_slice).collect();
-    assert!(matches!(found(&endless), Loaded::Damaged(_)));
+    let (loaded, waited) = found_after(&endless);
+    assert!(matches!(loaded, Loaded::Damaged(_)));
+    assert!(waited < Duration::from_secs(6), "{waited:?}");
+}
+
+/// A clock of somebody whose lock is removed whenever the time is asked for.
+struct Robbed<'a> {
+    world: &'a World,
+    lock: PathBuf,
+}
+
+impl Clock for Robbed<'_> {
+    fn now(&self) -> Timestamp {
+        drop(fs::remove_file(&self.lock));
+        self.world.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.world.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> Result<(), Error> {
+        self.world.sleep(duration)
+    }
+}
+
+#[test]
+fn nothing_is_written_where_the_lock_is_lost_at_the_last_moment() {
+    const LIMIT: Duration = Duration::from_secs(5);
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    let world = World::without_terminal();
+    let full = folder.path().join("full.json");
+    fs::write(&full, whole(1)).expect("it can be written");
+    private(&full);
+    let accounts = copy::accounts(sharing(&full), &world.context()).expect("it is a cache");
+    assert_eq!(accounts.len(), 1);
+
+    let empty = folder.path().join("empty.json");
+    fs::write(&empty, "{}").expect("it can be written");
+    private(&empty);
+    let clock = Robbed {
+        world: &world,
+        lock: folder.path().join("empty.json.lockfile"),
+    };
+    let context = Context {
+        clock: &clock,
+        ..world.context()
+    };
+    let error = copy::add(accounts.clone(), sharing(&empty), LIMIT, &context)
+        .expect_err("somebody else may have the cache");
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error:?}");
+    assert!(
+        error.message().contains("removed while it was held"),
+        "{error:?}"
+    );
+    assert_eq!(fs::read(&empty).expect("it is there"), b"{}");
+
+    copy::add(accounts, sharing(&empty), LIMIT, &world.context()).expect("nobody else has it");
+    let there = copy::accounts(sharing(&empty), &world.context()).expect("it is a cache");
+    assert_eq!(there.len(), 1);
 }
 
 #[test]

@@ -527,4 +527,26 @@ mod tests {
             assert_eq!(left, expected, "{home} {environment} {client} {realm}");
         }
     }
+
+    #[test]
+    fn whoever_signs_out_stays_in_other_clouds_and_others_stay_here() {
+        let host = "login.microsoftonline.com";
+        let row = |home: &str, environment: &str, client: &str| {
+            json!({
+                "secret": "t", "home_account_id": home, "environment": environment,
+                "client_id": client, "realm": "t", "target": "read", "expires_on": "9999"
+            })
+        };
+        let own = row("u.t", host, "c");
+        let elsewhere = row("u.t", "login.example", "c");
+        let another = row("v.t", host, "d");
+        let cache = json!({
+            "Account": { "own": own, "elsewhere": elsewhere, "another": another },
+            "AccessToken": { "own": own, "elsewhere": elsewhere, "another": another }
+        });
+        let [_, _, without] = decodes(cache.to_string().as_bytes()).expect("it is a cache");
+        let left: Value = serde_json::from_str(&without).expect("it is JSON");
+        let rest = json!({ "elsewhere": elsewhere, "another": another });
+        assert_eq!(left, json!({ "Account": rest, "AccessToken": rest }));
+    }
 }

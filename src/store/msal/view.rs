@@ -259,7 +259,7 @@ pub(super) fn compose(document: &Document<'_>, sharing: &Sharing, beside: &Sessi
             continue;
         };
         // Of several the first is meant, as with most programs, until somebody signs in here.
-        let rank = -1 - i64::try_from(homes.len()).unwrap_or(i64::MAX - 1);
+        let rank = -1 - i64::try_from(homes.len()).unwrap_or(i64::MAX);
         if !homes.insert(home.to_ascii_lowercase()) {
             continue;
         }
