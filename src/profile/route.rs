@@ -699,4 +699,16 @@ mod tests {
             assert_eq!(Pattern::parse(&pattern).is_ok(), is_good, "{length}");
         }
     }
+
+    #[test]
+    fn a_pattern_names_one_host_or_all_below_one() {
+        for (pattern, host) in [
+            ("https://h.example/team", Some("h.example")),
+            ("https://*.h.example/", None),
+        ] {
+            let pattern = Pattern::parse(pattern).expect(pattern);
+            assert_eq!(pattern.host(), host);
+            assert_eq!(pattern.target().map(Target::host), host);
+        }
+    }
 }
