@@ -1,7 +1,9 @@
-//! Colours and weight of text on a terminal (ECMA-48 SGR).
+//! How text looks on a terminal: its colours and its weight (ECMA-48 SGR), its width and its lines.
 //!
 //! Only what is ours is styled, or what was made harmless before: nothing foreign
 //! begins or ends a style. A style tells nothing that the words do not tell too.
+
+use unicode_width::UnicodeWidthStr;
 
 /// Whether text is styled at all. The default leaves it as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +57,63 @@ impl Style {
         match self.is_colored {
             true => format!("\u{1b}[{parameters}m{text}\u{1b}[0m"),
             false => text.to_owned(),
+        }
+    }
+}
+
+/// How many columns of a terminal a text takes that was made harmless.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// A text in lines of so many columns at most, broken between words, and within those that are longer.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut last = 0;
+    for word in text.split_whitespace() {
+        let gap = usize::from(last > 0);
+        if last > 0 && last + gap + width(word) > columns {
+            lines.push(String::new());
+            last = 0;
+        } else if last > 0 {
+            push(&mut lines, " ");
+            last += 1;
+        }
+        for character in word.chars() {
+            let mut bytes = [0; 4];
+            let character = character.encode_utf8(&mut bytes);
+            if last > 0 && last + width(character) > columns {
+                lines.push(String::new());
+                last = 0;
+            }
+            push(&mut lines, character);
+            last += width(character);
+        }
+    }
+    lines
+}
+
+fn push(lines: &mut [String], text: &str) {
+    if let Some(line) = lines.last_mut() {
+        line.push_str(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{width, wrap};
+
+    #[test]
+    fn text_is_broken_between_words_and_by_the_columns_that_it_takes() {
+        for (text, lines) in [
+            ("", &[""][..]),
+            ("one two three", &["one two", "three"]),
+            ("overlong-word and", &["overlong", "-word", "and"]),
+            ("世界世界世界", &["世界世界", "世界"]),
+            ("a 世界世界 b", &["a", "世界世界", "b"]),
+        ] {
+            assert_eq!(wrap(text, 8), lines, "{text}");
+            assert!(lines.iter().all(|line| width(line) <= 8), "{text}");
         }
     }
 }

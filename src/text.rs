@@ -1,45 +1,5 @@
 //! Text on its way to a person: made harmless, and compared with what they may have meant.
 
-use unicode_width::UnicodeWidthStr;
-
-/// How many columns of a terminal a text takes that is [`printable`].
-pub fn width(text: &str) -> usize {
-    text.width()
-}
-
-/// A text in lines of so many columns at most, broken between words, and within those that are longer.
-pub fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut last = 0;
-    for word in text.split_whitespace() {
-        let gap = usize::from(last > 0);
-        if last > 0 && last + gap + width(word) > columns {
-            lines.push(String::new());
-            last = 0;
-        } else if last > 0 {
-            push(&mut lines, " ");
-            last += 1;
-        }
-        for character in word.chars() {
-            let mut bytes = [0; 4];
-            let character = character.encode_utf8(&mut bytes);
-            if last > 0 && last + width(character) > columns {
-                lines.push(String::new());
-                last = 0;
-            }
-            push(&mut lines, character);
-            last += width(character);
-        }
-    }
-    lines
-}
-
-fn push(lines: &mut [String], text: &str) {
-    if let Some(line) = lines.last_mut() {
-        line.push_str(text);
-    }
-}
-
 /// Makes text from a server, a tool or a file harmless to show: control characters and those that
 /// reorder or hide text are dropped, white space becomes a space, and the length is bounded.
 pub fn printable(text: &str) -> String {
@@ -133,21 +93,7 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{nearest, printable, printable_url, width, wrap};
-
-    #[test]
-    fn text_is_broken_between_words_and_by_the_columns_that_it_takes() {
-        for (text, lines) in [
-            ("", &[""][..]),
-            ("one two three", &["one two", "three"]),
-            ("overlong-word and", &["overlong", "-word", "and"]),
-            ("世界世界世界", &["世界世界", "世界"]),
-            ("a 世界世界 b", &["a", "世界世界", "b"]),
-        ] {
-            assert_eq!(wrap(text, 8), lines, "{text}");
-            assert!(lines.iter().all(|line| width(line) <= 8), "{text}");
-        }
-    }
+    use super::{nearest, printable, printable_url};
 
     #[test]
     fn what_a_person_sees_holds_nothing_that_moves_the_cursor_or_hides_text() {

@@ -34,8 +34,7 @@ use crate::error::Error;
 use crate::io::Io;
 use crate::profile::file::{self, Location, Source};
 use crate::protocol::Answer;
-use crate::style::Style;
-use crate::text::width;
+use crate::style::{Style, width};
 
 /// What a command works with.
 pub struct Shell<'a, 'io> {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::time::Times;
-use crate::style::Style;
-use crate::text::{printable, width, wrap};
+use crate::style::{Style, width, wrap};
+use crate::text::printable;
 
 /// How a status is shown.
 pub(super) struct View<'a> {
@@ -427,8 +427,7 @@ mod tests {
     use super::super::time::Times;
     use super::super::time::tests::{NOON, Nothing};
     use super::View;
-    use crate::style::Style;
-    use crate::text::width;
+    use crate::style::{Style, width};
 
     fn status() -> Value {
         let after = |seconds| NOON.plus(seconds).rfc3339();

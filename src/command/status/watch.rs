@@ -14,8 +14,9 @@ use super::{Status, ask, is_json, remark, view};
 use crate::command::Shell;
 use crate::context::Screen;
 use crate::error::Error;
+use crate::style::width;
 use crate::system::{directories, terminal};
-use crate::text::{printable, width};
+use crate::text::printable;
 
 /// How soon is a change seen?
 const INTERVAL: Duration = Duration::from_secs(2);

@@ -8,8 +8,7 @@ use std::time::Duration;
 use crate::context::Display;
 use crate::encoding::to_base64;
 use crate::endpoint::Endpoint;
-use crate::style::Style;
-use crate::text::{width, wrap};
+use crate::style::{Style, width, wrap};
 
 use super::qr_code::Picture;
 
