@@ -52,7 +52,8 @@ pub(super) fn write(wanted: &Wanted<'_>, shell: &Shell<'_, '_>) -> Result<Done, 
     })
 }
 
-/// Makes the file what it was, unless somebody else has written it since: then it loses the profile.
+/// Makes the file what it was. Where somebody else has written it since, the profile alone is what it was;
+/// one that is theirs by now stays.
 ///
 /// # Errors
 /// `config`, for a file that cannot be written.
@@ -61,6 +62,20 @@ pub(super) fn take_back(done: &Done, name: &str, shell: &Shell<'_, '_>) -> Resul
     let held = file.hold(&shell.context)?;
     let now = file.read()?.unwrap_or_default();
     if now != done.after {
+        let of = |text: &str| {
+            text.parse::<toml::Table>()
+                .ok()?
+                .get("profiles")?
+                .get(name)
+                .cloned()
+        };
+        if of(&now) != of(&done.after) {
+            return Ok(());
+        }
+        if let Some(toml::Value::Table(keys)) = done.before.as_deref().and_then(of) {
+            let restored = with_profile(&now, name, &keys, "");
+            return held.replace(&restored.map_err(|reason| damaged(&done.path, &reason))?);
+        }
         let without = without_profile(&now, name).map_err(|reason| damaged(&done.path, &reason))?;
         return without.map_or(Ok(()), |text| held.replace(&text));
     }

@@ -1,5 +1,5 @@
 //! The text of a profile file with one profile more, less or other. What is said of anything else stays
-//! byte for byte, comments and line ends too.
+//! byte for byte, comments and line ends too; where lines end in two ways, a change has all end in one.
 
 use toml_edit::{DocumentMut, InlineTable, Item, Key, RawString, Table, Value};
 
@@ -95,9 +95,12 @@ pub(super) fn with_profile(
     let text = match old {
         Some(Item::Table(old)) if !old.is_implicit() && !old.is_dotted() => {
             let (place, decor) = (old.position(), old.decor().clone());
+            let mut others = Vec::new();
+            below_of(old, &mut others);
             *old = new;
             old.set_position(place);
             *old.decor_mut() = decor;
+            keep_all(others, &mut document);
             return Ok(line_ends.restored(&document.to_string()));
         }
         Some(_) => without_profile(before, name)?.unwrap_or_default(),
@@ -128,9 +131,9 @@ pub(super) fn without_profile(before: &str, name: &str) -> Result<Option<String>
         return Ok(None);
     };
     if let Item::Table(gone) = &gone {
-        let place = first_place(gone);
-        let above = gone.decor().prefix().and_then(RawString::as_str);
-        keep(of_others(above.unwrap_or_default()), place, &mut document);
+        let mut others = Vec::new();
+        above_of(gone, &mut others);
+        keep_all(others, &mut document);
     }
     let mut text = document.to_string();
     if !before.starts_with(['\n', '\r']) {
@@ -211,13 +214,30 @@ fn inline(table: Table) -> InlineTable {
     line
 }
 
-/// Where the first header of a table stands.
-fn first_place(table: &Table) -> Option<isize> {
-    let below = table
-        .iter()
-        .filter_map(|(_, item)| first_place(item.as_table()?));
-    let own = table.position().filter(|_| !table.is_implicit());
-    own.into_iter().chain(below).min()
+/// What stands above the headers of a table and is not its own, each with the header's place.
+fn above_of(table: &Table, others: &mut Vec<(isize, String)>) {
+    if let Some(place) = table.position().filter(|_| !table.is_implicit()) {
+        let above = table.decor().prefix().and_then(RawString::as_str);
+        others.push((place, of_others(above.unwrap_or_default()).to_owned()));
+    }
+    below_of(table, others);
+}
+
+/// The same of the tables below it.
+fn below_of(table: &Table, others: &mut Vec<(isize, String)>) {
+    for (_, item) in table {
+        if let Some(below) = item.as_table() {
+            above_of(below, others);
+        }
+    }
+}
+
+/// Keeps each of them, in their order.
+fn keep_all(mut others: Vec<(isize, String)>, document: &mut DocumentMut) {
+    others.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+    for (place, text) in others {
+        keep(&text, place, document);
+    }
 }
 
 /// What above a header is not of its table: all but the comment right above it.
@@ -228,14 +248,14 @@ fn of_others(above: &str) -> &str {
 }
 
 /// Keeps text that stood above a header which is gone: above the next one, or at the end.
-fn keep(text: &str, place: Option<isize>, document: &mut DocumentMut) {
+fn keep(text: &str, place: isize, document: &mut DocumentMut) {
     if text.trim().is_empty() {
         return;
     }
     let text = text.trim_end_matches('\n').to_owned() + "\n";
     let mut next = None;
     places(document.as_table(), &mut |own| {
-        if Some(own) > place && next.is_none_or(|next| own < next) {
+        if own > place && next.is_none_or(|next| own < next) {
             next = Some(own);
         }
     });
@@ -408,6 +428,15 @@ client_id = 'c3' # end
             ),
             ("[profiles.\"a\"]\n[lock]\n", "[lock]\n"),
             ("# Kept.\n\n[profiles.a]\n", "# Kept.\n"),
+            (
+                "[profiles.a]\n[profiles.b]\n\n# A chapter.\n\n# Of a.\n[profiles.a.tls]\nx = 1\n\n\
+                 [profiles.c]\n",
+                "[profiles.b]\n\n# A chapter.\n\n[profiles.c]\n",
+            ),
+            (
+                "# A licence.\n\n[profiles.a.tls]\nx = 1\n\n# Of a.\n[profiles.a]\n[lock]\n",
+                "# A licence.\n[lock]\n",
+            ),
         ] {
             let left = without_profile(before, "a").expect("it is TOML");
             assert_eq!(left.as_deref(), Some(expected), "{before}");

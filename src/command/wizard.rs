@@ -23,11 +23,16 @@ pub(super) struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// The person, if there is one.
+    /// The person, if there is one, and may be asked.
     pub(super) fn find(shell: &Shell<'a, '_>) -> Option<Self> {
-        let terminal = shell.context.terminal;
+        let (terminal, environment) = (shell.context.terminal, shell.context.environment);
+        let may_be_asked = match environment.variable("CRED_HELPER_INTERACTIVE").as_deref() {
+            Some("never") => false,
+            Some("always") => true,
+            _ => !environment.is_ci(),
+        };
         let is_here = terminal::is_standard_input() && terminal.is_available();
-        is_here.then_some(Self {
+        (may_be_asked && is_here).then_some(Self {
             terminal,
             columns: shell.screen.map_or(80, |screen| screen.columns),
         })

@@ -30,6 +30,12 @@ impl<'s> Asked<'s> {
 
     /// Waits for the next question, which says this, and answers it.
     fn answer(&mut self, question: &str, answer: &str) {
+        self.wait_for(question);
+        self.keyboard.type_in(answer);
+    }
+
+    /// Waits for the next question, which says this.
+    fn wait_for(&mut self, question: &str) {
         let keyboard = &self.keyboard;
         let shown = || keyboard.sees().replace('\r', "");
         let count = self.answers + 1;
@@ -38,7 +44,6 @@ impl<'s> Asked<'s> {
         let asked = all.split(PROMPT).nth(self.answers).unwrap_or_default();
         assert!(asked.contains(question), "`{question}` is not asked: {all}");
         self.answers = count;
-        self.keyboard.type_in(answer);
     }
 }
 
@@ -120,6 +125,18 @@ fn who_goes_away_from_a_question_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn nobody_is_asked_where_that_is_forbidden_or_nobody_is() {
+    let sandbox = Sandbox::new("# Mine\n");
+    for forbidden in ["CRED_HELPER_INTERACTIVE=never", "CI=true"] {
+        let line = format!("{forbidden} cred-helper profile add work --preset github");
+        let (code, shown) = sandbox.in_terminal(&line).end();
+        assert_eq!(code, Some(2), "{shown}");
+        assert!(shown.contains("lacks `--client-id`"), "{shown}");
+    }
+    assert_eq!(read(&sandbox), "# Mine\n");
+}
+
+#[test]
 fn a_profile_whose_sign_in_is_refused_stays_if_it_is_wanted() {
     let ground = Ground::new(json!({}));
     let before = read(&ground.sandbox);
@@ -135,7 +152,26 @@ fn a_profile_whose_sign_in_is_refused_stays_if_it_is_wanted() {
         assert_eq!(code, Some(5), "{shown}");
         assert_eq!(read(&ground.sandbox) != before, is_kept, "{shown}");
     }
-    assert!(read(&ground.sandbox).starts_with(&format!("{before}\n[profiles.work]\n")));
+    let kept = read(&ground.sandbox);
+    assert!(kept.starts_with(&format!("{before}\n[profiles.work]\n")));
+    // One that was replaced is there again, and what somebody else wrote meanwhile stays.
+    let mut asked = Asked::new(
+        &ground.sandbox,
+        &format!("{line} --replace --scope api:write"),
+    );
+    ground.authority.deny(None, "ada");
+    asked.wait_for("Keep the profile all the same?");
+    let replaced = read(&ground.sandbox);
+    assert_ne!(replaced, kept);
+    let meanwhile = format!("{replaced}# Meanwhile\n");
+    fs::write(ground.sandbox.config(), meanwhile).expect("it can be written");
+    asked.keyboard.type_in("n\n");
+    let (_, shown) = asked.terminal.end();
+    assert_eq!(
+        read(&ground.sandbox),
+        format!("{kept}# Meanwhile\n"),
+        "{shown}"
+    );
 }
 
 #[test]
