@@ -4,6 +4,7 @@
 //!
 //! To add a format: a file with a [`Format`], and a line in [`FORMATS`].
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -245,6 +246,7 @@ pub(super) fn import(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Stri
         return Err(unknown(&input));
     };
     let mut found = (format.read)(&input)?;
+    name_apart(&mut found);
     if let Some(entry) = text(matches, "entry") {
         let names: Vec<String> = found.iter().map(|found| found.name.clone()).collect();
         found.retain(|found| found.name == entry || found.name == profile_name(&entry));
@@ -273,6 +275,19 @@ pub(super) fn import(matches: &ArgMatches, shell: &Shell<'_, '_>) -> Result<Stri
     write_all(found, &path, matches, shell)
 }
 
+/// Of several with one name, as two parts of one host, the second is `NAME-2`, and so on.
+fn name_apart(found: &mut [Found]) {
+    let mut taken = BTreeSet::new();
+    for found in found {
+        let name = found.name.clone();
+        let mut number = 1;
+        while !taken.insert(found.name.clone()) {
+            number += 1;
+            found.name = format!("{name}-{number}");
+        }
+    }
+}
+
 /// Writes each; one that is refused does not hold up the others.
 fn write_all(
     found: Vec<Found>,
@@ -299,7 +314,8 @@ fn write_all(
                     .into_iter()
                     .filter(|text| !text.is_empty())
                     .collect();
-                shell.context.warn(&format!("{error}: {}", more.join("; ")));
+                let told = format!("{}: {}", error.message(), more.join("; "));
+                shell.context.warn(&told);
             }
         }
     }
@@ -408,7 +424,15 @@ pub(super) fn member<'j>(json: &'j Json, key: &str) -> Option<&'j str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, profile_name};
+    use super::{Found, name_apart, profile_name};
+
+    #[test]
+    fn of_several_with_one_name_each_gets_its_own() {
+        let mut found = ["a", "b", "a", "a", "a-2"].map(Found::new);
+        name_apart(&mut found);
+        let names = found.map(|found| found.name);
+        assert_eq!(names, ["a", "b", "a-2", "a-3", "a-2-2"]);
+    }
 
     #[test]
     fn a_name_of_anything_becomes_one_of_a_profile() {

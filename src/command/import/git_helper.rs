@@ -11,6 +11,7 @@ use url::Url;
 use super::file::{Found, Input};
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::Pattern;
+use crate::text::printable_url;
 
 /// Hosts that both programs know without being told.
 const HOSTS: [(&str, &str); 5] = [
@@ -56,7 +57,7 @@ fn read_section(written: &str, keys: &BTreeMap<&str, &str>) -> Result<Found, Err
         false => format!("https://{written}"),
     };
     let url = Url::parse(&with_scheme).map_err(|error| {
-        let written = crate::text::printable_url(written);
+        let written = printable_url(written);
         Error::new(
             ErrorKind::Config,
             format!("`credential.{written}` names no URL"),
@@ -73,7 +74,10 @@ fn read_section(written: &str, keys: &BTreeMap<&str, &str>) -> Result<Found, Err
     let pattern = with_scheme.trim_end_matches('/').to_owned() + "/";
     match Pattern::parse(&pattern) {
         Ok(_) => found.put("urls", vec![pattern]),
-        Err(problem) => found.leave(written, format!("no token goes there: {problem}")),
+        Err(problem) => found.leave(
+            &printable_url(written),
+            format!("no token goes there: {problem}"),
+        ),
     }
     for (key, value) in keys {
         match *key {

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::file::{Found, Input, member};
 use crate::error::{Error, ErrorKind};
 use crate::profile::route::Pattern;
+use crate::text::printable_url;
 
 /// Flags of either program that stand alone; all others have a value.
 const SWITCHES: [&str; 14] = [
@@ -100,7 +101,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Found>, Error> {
             found.put("urls", urls);
         }
         if line.has("oidc-issuer-url") {
-            read_oidc(&line, &mut found);
+            read_oidc(&line, input, &mut found);
         } else {
             read_azure(&line, exec, input, &mut found);
         }
@@ -127,7 +128,7 @@ fn servers(contexts: &[Json], clusters: &[Json], user: &str, found: &mut Found) 
             Ok(_) => {}
             Err(problem) => {
                 found.leave(
-                    &format!("server {server}"),
+                    &format!("server {}", printable_url(server)),
                     format!("no token goes there: {problem}"),
                 );
             }
@@ -196,7 +197,7 @@ fn full(flag: &str) -> &str {
     }
 }
 
-fn read_oidc(line: &Line, found: &mut Found) {
+fn read_oidc(line: &Line, input: &Input<'_>, found: &mut Found) {
     let is_access = line.get("oidc-use-access-token") == Some("true");
     if !is_access {
         found.put("token", "id");
@@ -232,7 +233,7 @@ fn read_oidc(line: &Line, found: &mut Found) {
             "oidc-client-secret" => found.leave_secret(&key, "client_secret", None),
             "username" => found.put("account", value.as_str()),
             "password" => found.leave(&key, "secrets are not copied"),
-            "certificate-authority" => found.put_in("tls", "ca_file", value.as_str()),
+            "certificate-authority" => found.put_in("tls", "ca_file", input.beside(value)),
             "certificate-authority-data" => {
                 found.leave(&key, "write it into a file, and name that as `tls.ca_file`");
             }
@@ -388,6 +389,7 @@ fn read_login(login: &str, line: &Line, input: &Input<'_>, found: &mut Found) {
             found.put_grant("client_credentials");
             match line.get("federated-token-file") {
                 Some(path) => {
+                    let path = input.beside(path);
                     let source = toml::Table::from_iter([("file".to_owned(), path.into())]);
                     found.put("client_assertion", source);
                 }
