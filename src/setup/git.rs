@@ -264,7 +264,9 @@ fn look(
         }
         let in_front = first_helper(&helpers, &target);
         if let Some(helper) = in_front.filter(|helper| our_profile(helper).is_none()) {
+            // What is set for a command may be a secret.
             let word = helper.split_whitespace().next().unwrap_or(helper);
+            let word = if word.contains('=') { "!…" } else { word };
             wiring.in_front.push(InFront {
                 target: shown.clone(),
                 helper: word.to_owned(),

@@ -25,13 +25,18 @@ fn scene() -> Scene {
              authority = \"{issuer}/second\"\n\
              client_secret = {{ command = [\"/bin/keeper\", \"--password={CANARY}\"] }}\n\
              grant = \"client_credentials\"\n\
+             [profiles.person]\nclient_id = \"c\"\nauthority = \"{issuer}\"\nscopes = []\n\
+             username = \"lovelace-git\"\ngrant = {{ type = \"password\", allow_password = true, username = \
+             \"lovelace\", password = {{ env = \"X\" }} }}\nurls = [\"https://code.example.test/\"]\n\
              {plugin}grant = {{ type = \"plugin\", command = [\"/bin/corp\", \"{CANARY}\"], key = \
              \"{CANARY}\", table = {{ key = \"{CANARY}\" }} }}\n"
         )
     });
     crate::support::set_mode(&scene.sandbox.config(), 0o600);
-    let git =
-        format!("[credential \"https://ada:{CANARY}@code.example.test\"]\n\thelper = store\n");
+    let git = format!(
+        "[credential]\n\thelper = \"!TOKEN={CANARY} /opt/helper\"\n\
+         [credential \"https://ada:{CANARY}@code.example.test\"]\n\thelper = store\n"
+    );
     fs::write(scene.file(".gitconfig"), git).expect("it can be written");
     scene.run(&["login", "-p", "api"]).ok();
     scene
@@ -72,6 +77,7 @@ fn a_bundle_holds_what_a_bug_report_needs_and_neither_secrets_nor_names() {
             CANARY.to_owned(),
             "ada@example.test".to_owned(),
             "Grace Hopper".to_owned(),
+            "lovelace".to_owned(),
             scene.sandbox.path().display().to_string(),
         ];
         hidden.extend(scene.authority.secrets());

@@ -82,6 +82,28 @@ const URLS: [&str; 6] = [
 /// What stands for a value that may be secret.
 const HIDDEN: &str = "…";
 
+/// User names that go with the tokens of everybody.
+const EVERYBODYS: [&str; 7] = [
+    "hf_user",
+    "oauth2",
+    "oauth2accesstoken",
+    "x-access-token",
+    "x-token-auth",
+    "<token>",
+    "00000000-0000-0000-0000-000000000000",
+];
+
+/// The people whom a profile names.
+fn people_of(profile: &Profile) -> Vec<String> {
+    let keys = profile.to_toml();
+    let of_grant = keys.get("grant").and_then(|grant| grant.get("username"));
+    let of_grant = of_grant.and_then(toml::Value::as_str);
+    let own = profile.username.as_deref();
+    let own = own.filter(|name| !EVERYBODYS.contains(name));
+    let people = [profile.account.as_deref(), of_grant, own];
+    people.into_iter().flatten().map(String::from).collect()
+}
+
 /// The text of a bundle.
 pub(super) fn text(
     case: &Case<'_>,
@@ -92,9 +114,8 @@ pub(super) fn text(
 ) -> String {
     let environment = case.context.environment;
     let mut scrubber = Scrubber::new(directories::home());
-    let configured = case.profiles.iter();
-    let configured = configured.filter_map(|profile| profile.account.as_ref());
-    for name in names.iter().chain(configured) {
+    let configured: Vec<String> = case.profiles.iter().flat_map(people_of).collect();
+    for name in names.iter().chain(&configured) {
         scrubber.name(name);
     }
     let files: Vec<_> = case
