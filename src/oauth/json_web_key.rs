@@ -62,6 +62,18 @@ struct Key {
     x: Option<String>,
     #[serde(deserialize_with = "text")]
     y: Option<String>,
+    /// Whose tokens it signs, where an authority that is many says so, as Entra.
+    #[serde(deserialize_with = "text")]
+    issuer: Option<String>,
+}
+
+/// Which key has signed a token.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Signer {
+    /// What the token's header calls it.
+    pub kid: Option<String>,
+    /// The issuer that it signs for, where the key says so.
+    pub issuer: Option<String>,
 }
 
 /// The keys of an authority.
@@ -100,11 +112,11 @@ impl Keys {
         Ok(Self(keys.collect()))
     }
 
-    /// Whether one of them has signed this JWT; what its header calls the key.
+    /// Which of them has signed this JWT.
     ///
     /// # Errors
     /// Why that is not so, or cannot be told.
-    pub fn verify(&self, token: &str) -> Result<Option<String>, String> {
+    pub fn verify(&self, token: &str) -> Result<Signer, String> {
         let (message, signature) = token.rsplit_once('.').ok_or("it is no JWT")?;
         let header = message.split('.').next().and_then(from_base64);
         let header: Option<Header> = header.and_then(|header| serde_json::from_slice(&header).ok());
@@ -137,11 +149,14 @@ impl Keys {
             let of = kid.map_or_else(String::new, |kid| format!(" `{}`", printable(kid)));
             return Err(format!("the authority has no key{of} for `{name}`"));
         }
-        if fitting
-            .iter()
-            .any(|key| key.has_signed(&algorithm, message.as_bytes(), &signature))
+        let mut fitting = fitting.into_iter();
+        if let Some(key) =
+            fitting.find(|key| key.has_signed(&algorithm, message.as_bytes(), &signature))
         {
-            return Ok(header.kid);
+            return Ok(Signer {
+                kid: header.kid,
+                issuer: key.issuer.clone(),
+            });
         }
         Err(match header.nonce {
             Some(_) => {
@@ -204,7 +219,7 @@ mod tests {
     };
     use serde_json::{Value, json};
 
-    use super::Keys;
+    use super::{Keys, Signer};
     use crate::encoding::to_base64url;
     use crate::proof_key::ProofKey;
 
@@ -235,12 +250,15 @@ mod tests {
             serde_json::from_str(&ProofKey::generate().expect("made").jwk()).expect("JSON");
         assert_eq!(
             keys(&[&other, &key]).verify(&token),
-            Ok(Some("a".to_owned()))
+            Ok(Signer {
+                kid: Some("a".to_owned()),
+                issuer: None
+            })
         );
         let without = signed(&json!({ "alg": "ES256" }));
         assert_eq!(
             keys(&[&other, &key]).verify(&without),
-            Ok(None),
+            Ok(Signer::default()),
             "each is tried"
         );
         other["kid"] = "a".into();
@@ -306,7 +324,7 @@ mod tests {
         let text = message(&json!({ "alg": "ES384" }));
         let signature = pair.sign(&random, text.as_bytes()).expect("it signs");
         let token = format!("{text}.{}", to_base64url(signature.as_ref()));
-        assert_eq!(keys(&[&key]).verify(&token), Ok(None));
+        assert_eq!(keys(&[&key]).verify(&token), Ok(Signer::default()));
 
         let made = Ed25519KeyPair::generate_pkcs8(&random).expect("made");
         let pair = Ed25519KeyPair::from_pkcs8(made.as_ref()).expect("read");
@@ -314,6 +332,6 @@ mod tests {
         let text = message(&json!({ "alg": "EdDSA" }));
         let signature = pair.sign(text.as_bytes());
         let token = format!("{text}.{}", to_base64url(signature.as_ref()));
-        assert_eq!(keys(&[&key]).verify(&token), Ok(None));
+        assert_eq!(keys(&[&key]).verify(&token), Ok(Signer::default()));
     }
 }

@@ -42,7 +42,7 @@ pub fn verify(
 
 fn judge(keys: &Keys, token: &str, claims: &Map<String, Value>, issuers: &[String]) -> Verdict {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let kid = keys.verify(token)?;
+    let signer = keys.verify(token)?;
     let own = text("iss").ok_or("it names no issuer")?;
     if !issuers
         .iter()
@@ -53,21 +53,57 @@ fn judge(keys: &Keys, token: &str, claims: &Map<String, Value>, issuers: &[Strin
             "it is from the issuer `{own}`, and the authority is `{issuer}`"
         ));
     }
-    let by = kid.map_or_else(
+    if let Some(of_key) = &signer.issuer
+        && !is_key_of(of_key, own, text("tid"))
+    {
+        let (own, of_key) = (printable(own), printable(of_key));
+        return Err(format!(
+            "it is from the issuer `{own}`, and its key is one of `{of_key}`"
+        ));
+    }
+    let by = signer.kid.map_or_else(
         || "a key".to_owned(),
         |kid| format!("the key `{}`", printable(&kid)),
     );
     Ok(format!("by {by} of `{}`", printable(own)))
 }
 
+/// Whether a key of the issuer `of_key` signs for the issuer `own`. Entra's tenants share their keys; those
+/// of a single one, such as that of personal accounts, sign for this one alone, and name it in the form of
+/// one version.
+fn is_key_of(of_key: &str, own: &str, tenant: Option<&str>) -> bool {
+    let is_of_tenant = |tenant: &str| of_key.split('/').any(|part| part == tenant);
+    of_key.contains("{tenantid}")
+        || is_issuer(own, of_key, tenant)
+        || tenant
+            .is_some_and(|tenant| is_of_tenant(tenant) && own.split('/').any(|part| part == tenant))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::judge;
+    use super::{is_key_of, judge};
     use crate::encoding::to_base64url;
     use crate::oauth::json_web_key::Keys;
     use crate::proof_key::ProofKey;
+
+    #[test]
+    fn a_key_of_one_tenant_signs_for_that_one_alone() {
+        const ALL: &str = "https://i/{tenantid}/v2.0";
+        for (of_key, own, tenant, expected) in [
+            (ALL, "https://i/t/v2.0", Some("t"), true),
+            (ALL, "https://sts/t/", Some("t"), true),
+            ("https://i/t/v2.0", "https://i/t/v2.0", Some("t"), true),
+            ("https://i/t/v2.0", "https://sts/t/", Some("t"), true),
+            ("https://i/msa/v2.0", "https://i/t/v2.0", Some("t"), false),
+            ("https://i/msa/v2.0", "https://i/t/v2.0", Some("msa"), false),
+            ("https://i/msa/v2.0", "https://i/t/v2.0", None, false),
+        ] {
+            let is = is_key_of(of_key, own, tenant);
+            assert_eq!(is, expected, "{of_key} {own} {tenant:?}");
+        }
+    }
 
     #[test]
     fn what_an_authority_has_signed_for_another_is_none_of_its_own() {

@@ -123,7 +123,10 @@ fn a_signature_of_every_kind_is_verified() {
     assert_eq!(tokens.len(), 9, "{tokens:?}");
     for (name, token) in tokens {
         let token = token.as_str().expect("it is a text");
-        assert_eq!(keys.verify(token), Ok(Some(name.clone())));
+        assert_eq!(
+            keys.verify(token).map(|signer| signer.kid),
+            Ok(Some(name.clone()))
+        );
         let changed = token.replacen('.', ".e", 1);
         assert!(keys.verify(&changed).is_err(), "{name}");
     }
