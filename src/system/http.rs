@@ -46,6 +46,8 @@ struct Settings {
     /// Whether no proxy stands between.
     is_direct: bool,
     is_plain: bool,
+    /// How long the head of an answer is waited for, and then each part of its body.
+    patience: Duration,
 }
 
 /// The network, through reqwest: blocking, rustls with ring, no redirects.
@@ -65,7 +67,7 @@ impl Network {
         let mut builder = Client::builder()
             .user_agent(concat!("cred-helper/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
-            .timeout(Context::REQUEST_LIMIT)
+            .timeout(settings.patience)
             .connect_timeout(if settings.tls.is_of_platform {
                 CONNECT_LIMIT_OF_PLATFORM
             } else {
@@ -112,7 +114,12 @@ impl Network {
 
     /// The client for a URL, which is checked where it is read, too: this is the last gate before a secret
     /// leaves.
-    fn client_for(&self, url: &str, tls: &Tls) -> Result<(Client, Url), HttpFailure> {
+    fn client_for(
+        &self,
+        url: &str,
+        tls: &Tls,
+        patience: Duration,
+    ) -> Result<(Client, Url), HttpFailure> {
         let url = Url::parse(url)
             .map_err(|error| HttpFailure::NotSent(format!("the URL cannot be read: {error}")))?;
         let is_loopback = url.host_str().is_some_and(is_loopback);
@@ -128,6 +135,7 @@ impl Network {
             files: if is_plain { Vec::new() } else { held(tls) },
             is_direct: is_loopback || tls.is_of_platform,
             is_plain,
+            patience,
         })?;
         Ok((client, url))
     }
@@ -140,7 +148,7 @@ impl Http for Network {
         tls: &Tls,
         limit: Duration,
     ) -> Result<HttpResponse, HttpFailure> {
-        let (client, url) = self.client_for(&request.url, tls)?;
+        let (client, url) = self.client_for(&request.url, tls, Context::REQUEST_LIMIT)?;
         let headers = request.headers.iter();
         let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value));
         let mut builder = match request.method {
@@ -177,7 +185,10 @@ impl Http for Network {
         tls: &Tls,
         limit: Duration,
     ) -> Result<StreamedResponse, HttpFailure> {
-        let (client, url) = self.client_for(&request.url, tls)?;
+        let length = request.body.as_ref().map_or(0, |body| body.length);
+        // A limit of the request's own would be one for the whole answer.
+        let patience = limit + Duration::from_secs(length / SLOWEST_UPLOAD);
+        let (client, url) = self.client_for(&request.url, tls, patience)?;
         let unsendable = |what: &str| HttpFailure::NotSent(format!("{what} cannot be sent"));
         let method = Method::from_bytes(request.method.as_bytes());
         let mut builder = client.request(method.map_err(|_| unsendable("the method"))?, url);
@@ -187,11 +198,6 @@ impl Http for Network {
             headers.push((name.map_err(|_| unsendable("the name of a header"))?, value));
         }
         if let Some(Upload { bytes, length }) = request.body {
-            // Without this, the client's own limit is for the head, and for each part of the body.
-            let seconds = length / SLOWEST_UPLOAD;
-            if seconds > 0 {
-                builder = builder.timeout(limit + Duration::from_secs(seconds));
-            }
             builder = builder.body(Body::sized(bytes, length));
         }
         let response = send(builder.headers(sensitive(headers)?))?;

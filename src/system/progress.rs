@@ -78,14 +78,14 @@ fn line(count: u64, total: Option<u64>) -> String {
             "{} of {} ({} %)",
             size(count),
             size(total),
-            count * 100 / total.max(1)
+            count.saturating_mul(100) / total.max(1)
         ),
         None => size(count),
     }
 }
 
 fn size(bytes: u64) -> String {
-    let tenths = bytes * 10 / SHORT;
+    let tenths = bytes.saturating_mul(10) / SHORT;
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
@@ -116,6 +116,8 @@ mod tests {
             (MIB, None, "1.0 MiB"),
             (MIB * 5 / 2, Some(10 * MIB), "2.5 MiB of 10.0 MiB (25 %)"),
             (3 * MIB, Some(3 * MIB), "3.0 MiB of 3.0 MiB (100 %)"),
+            // Whatever a server says.
+            (0, Some(u64::MAX), "0.0 MiB of 1759218604441.5 MiB (0 %)"),
         ] {
             assert_eq!(line(count, total), expected);
         }

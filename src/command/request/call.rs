@@ -149,6 +149,8 @@ impl Caller<'_> {
     /// and `unavailable`.
     pub(super) fn call(&self, url: &str) -> Result<StreamedResponse, Error> {
         let mut done = Done::default();
+        // What the server wants of a token holds for each one that it is sent.
+        let mut wanted: Option<String> = None;
         let mut token = self.token(url, None, false)?;
         loop {
             let response = self.send(url, &token)?;
@@ -160,17 +162,18 @@ impl Caller<'_> {
                     done.claims = true;
                     let debug = || "the server wants a token with other claims".to_owned();
                     self.context.debug(debug);
-                    token = self.token(url, Some(claims), false)?;
+                    wanted = Some(claims);
+                    token = self.token(url, wanted.clone(), false)?;
                 }
                 Step::Nonce => {
                     done.nonce = true;
-                    token = self.token(url, None, false)?;
+                    token = self.token(url, wanted.clone(), false)?;
                 }
                 Step::Refresh => {
                     done.refresh = true;
                     let debug = || "the server rejects the token".to_owned();
                     self.context.debug(debug);
-                    let other = self.token(url, None, true)?;
+                    let other = self.token(url, wanted.clone(), true)?;
                     // One that has just been made would be rejected again.
                     if other.access_token == token.access_token {
                         return Ok(response);
@@ -185,7 +188,7 @@ impl Caller<'_> {
                         "HTTP status {status}: the server wants to be asked again in {seconds} s, and is"
                     ));
                     self.context.clock.sleep(wait)?;
-                    token = self.token(url, None, false)?;
+                    token = self.token(url, wanted.clone(), false)?;
                 }
             }
         }
