@@ -169,7 +169,7 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
             &["migrate", "--to", "tpm"],
             2,
             "tpm",
-            "keyring, command, none",
+            "`keyring`, `command`, `none`",
         ),
         ("", &["migrate"], 2, "--to", ""),
         ("", &[], 2, "", ""),
