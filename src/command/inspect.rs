@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
-use super::{Entry, Shell, columns, output_argument, profile_argument, text};
+use super::{Entry, Shell, account_argument, columns, output_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response, TokenKind};
 use crate::encoding::from_base64;
 use crate::error::{Error, ErrorKind};
@@ -68,12 +68,7 @@ fn command(command: Command) -> Command {
              graph\n  cred-helper inspect -p graph --id-token --verify -o json",
         )
         .arg(profile_argument())
-        .arg(
-            Arg::new("account")
-                .long("account")
-                .value_name("A")
-                .help("Which account of several"),
-        )
+        .arg(account_argument())
         .arg(
             Arg::new("id-token")
                 .long("id-token")

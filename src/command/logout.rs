@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{Entry, Shell, profile_argument, text};
+use super::{Entry, Shell, account_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response};
 use crate::error::Error;
 use crate::profile::Configuration;
@@ -21,9 +21,7 @@ fn command(command: Command) -> Command {
         .after_help("Examples:\n  cred-helper logout -p graph\n  cred-helper logout --all --local")
         .arg(profile_argument().conflicts_with("all"))
         .arg(
-            Arg::new("account")
-                .long("account")
-                .value_name("A")
+            account_argument()
                 .conflicts_with("all")
                 .help("This account alone"),
         )

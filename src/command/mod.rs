@@ -120,6 +120,14 @@ fn profile_argument() -> clap::Arg {
         .help("Profile to use")
 }
 
+/// `--account`.
+fn account_argument() -> clap::Arg {
+    clap::Arg::new("account")
+        .long("account")
+        .value_name("A")
+        .help("Which account of several")
+}
+
 /// `-o`.
 fn output_argument(formats: &'static [&'static str]) -> clap::Arg {
     clap::Arg::new("output")

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::{Entry, Shell, profile_argument, text};
+use super::{Entry, Shell, account_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response};
 use crate::error::Error;
 
@@ -38,12 +38,7 @@ fn command(command: Command) -> Command {
                         .help("The cache; it is made if it is not there"),
                 )
                 .arg(profile_argument())
-                .arg(
-                    Arg::new("account")
-                        .long("account")
-                        .value_name("A")
-                        .help("This account alone"),
-                ),
+                .arg(account_argument().help("This account alone")),
         )
 }
 

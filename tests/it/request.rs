@@ -360,11 +360,16 @@ fn a_token_that_is_rejected_is_refreshed_once() {
 fn a_claims_challenge_is_answered_once() {
     // {"access_token":{"nbf":{"essential":true,"value":"1"}}}
     const CHALLENGE: &str = "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxIn19fQ==\"";
-    let count = AtomicUsize::new(0);
+    let (count, later) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let server = HttpServer::start(move |request| match request.path.as_str() {
         "/once" if count.fetch_add(1, Ordering::SeqCst) > 0 => {
             Answer::new(200, request.body.clone())
         }
+        "/later" => match later.fetch_add(1, Ordering::SeqCst) {
+            0 => Answer::challenge(&[CHALLENGE]),
+            1 => Answer::new(429, "").with("Retry-After", "0"),
+            _ => Answer::new(200, "late"),
+        },
         _ => Answer::challenge(&["Basic realm=\"x\"", CHALLENGE]),
     });
     let scene = Scene::signed_in();
@@ -381,17 +386,26 @@ fn a_claims_challenge_is_answered_once() {
         claims,
         r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#
     );
-    let tokens: Vec<String> = server
-        .requests()
-        .iter()
-        .map(|request| request.header("authorization").to_owned())
-        .collect();
-    assert_eq!(tokens.len(), 2);
-    assert_ne!(tokens[0], tokens[1]);
+    let tokens = || -> Vec<String> {
+        let requests = server.requests();
+        let tokens = requests
+            .iter()
+            .map(|request| request.header("authorization"));
+        tokens.map(str::to_owned).collect()
+    };
+    let first = tokens();
+    assert_eq!(first.len(), 2);
+    assert_ne!(first[0], first[1]);
     // Once a call.
     let ran = scene.run(&["request", &server.url("/always")]);
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert_eq!(server.requests().len(), 4);
+    // What was wanted of the token is so when it is sent again.
+    assert_eq!(scene.run(&["request", &server.url("/later")]).ok(), "late");
+    let later = tokens().split_off(4);
+    assert_eq!(later.len(), 3);
+    assert_ne!(later[0], later[1]);
+    assert_eq!(later[1], later[2]);
 }
 
 #[test]

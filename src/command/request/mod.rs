@@ -20,7 +20,7 @@ use self::page::{Merged, Page};
 use self::shown::{Shown, harmless};
 use super::profile::no_file;
 use super::route::Named;
-use super::{Entry, Shell, profile_argument, text};
+use super::{Entry, Shell, account_argument, profile_argument, text};
 use crate::context::{HttpResponse, StreamedResponse};
 use crate::error::{Error, ErrorKind};
 use crate::io::delivered;
@@ -106,12 +106,7 @@ fn command(command: Command) -> Command {
                 .value_name("FILE")
                 .help("Write the answer into this file, for its owner alone"),
         )
-        .arg(
-            Arg::new("account")
-                .long("account")
-                .value_name("A")
-                .help("Which account of several"),
-        )
+        .arg(account_argument())
         .arg(
             Arg::new("scope")
                 .long("scope")
