@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use chrono::DateTime;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
@@ -83,9 +84,15 @@ impl HttpResponse {
         Some(value.expose())
     }
 
-    /// `Retry-After` in seconds, where it is a number.
+    /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date counts from the server's own `Date`: its clock may
+    /// differ from ours.
     pub fn retry_after(&self) -> Option<u64> {
-        self.header("retry-after")?.trim().parse().ok()
+        let text = self.header("retry-after")?.trim();
+        text.parse().ok().or_else(|| {
+            let until = DateTime::parse_from_rfc2822(text).ok()?;
+            let sent = DateTime::parse_from_rfc2822(self.header("date")?.trim()).ok()?;
+            Some(u64::try_from((until - sent).num_seconds()).unwrap_or_default())
+        })
     }
 }
 
@@ -672,6 +679,36 @@ impl Context<'_> {
     pub fn debug(&self, line: impl FnOnce() -> String) {
         if self.notice.is_wanted(Level::Debug) {
             self.notice.write(Level::Debug, &line());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_in_seconds_or_by_its_own_clock_when_to_come_again() {
+        const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (retry_after, date, expected) in [
+            ("7", "", Some(7)),
+            (" 7 ", DATE, Some(7)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", DATE, Some(30)),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", DATE, Some(0)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", "", None),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", "yesterday", None),
+            ("soon", DATE, None),
+            ("-1", DATE, None),
+            ("", DATE, None),
+        ] {
+            let response = HttpResponse {
+                status: 429,
+                headers: [("retry-after", retry_after), ("date", date)]
+                    .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+                    .to_vec(),
+                body: Zeroizing::default(),
+            };
+            assert_eq!(response.retry_after(), expected, "{retry_after}; {date}");
         }
     }
 }
