@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use chrono::DateTime;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
@@ -89,9 +88,9 @@ impl HttpResponse {
     pub fn retry_after(&self) -> Option<u64> {
         let text = self.header("retry-after")?.trim();
         text.parse().ok().or_else(|| {
-            let until = DateTime::parse_from_rfc2822(text).ok()?;
-            let sent = DateTime::parse_from_rfc2822(self.header("date")?.trim()).ok()?;
-            Some(u64::try_from((until - sent).num_seconds()).unwrap_or_default())
+            let until = Timestamp::parse_http(text)?;
+            let sent = Timestamp::parse_http(self.header("date")?)?;
+            Some(u64::try_from(until.since(sent)).unwrap_or_default())
         })
     }
 }

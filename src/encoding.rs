@@ -1,9 +1,11 @@
-//! base64, as others write it.
+//! base64 and JSON, as others write them.
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use serde::de::Error;
 use zeroize::Zeroizing;
 
 /// With and without padding.
@@ -41,9 +43,22 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(&*alike).ok()
 }
 
+/// Reads an object of JSON. For serde a list, too, is something with members, by their order.
+///
+/// # Errors
+/// Those of JSON, which may show a part of the bytes.
+pub fn from_object<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> serde_json::Result<T> {
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(serde_json::Error::custom("it is a list, and no object"));
+    }
+    serde_json::from_slice(bytes)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{from_base64url, to_base64url};
+    use std::collections::BTreeMap;
+
+    use super::{from_base64url, from_object, to_base64url};
 
     #[test]
     fn what_was_encoded_is_decoded_and_nothing_else() {
@@ -77,5 +92,21 @@ mod tests {
         ] {
             assert_eq!(from_base64url(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_list_is_no_object_whatever_it_holds() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Wanted {
+            uri: String,
+        }
+        let wanted = |text: &str| from_object::<Wanted>(text.as_bytes());
+        let uri = "u".to_owned();
+        assert_eq!(wanted(" {\"uri\":\"u\"}\n").ok(), Some(Wanted { uri }));
+        for no_object in ["[\"u\"]", "\t\r\n [\"u\"]", "\"u\"", "{}", "[", ""] {
+            assert!(wanted(no_object).is_err(), "{no_object}");
+        }
+        let read = from_object::<BTreeMap<&str, u8>>(b"{\"a\":1}");
+        assert_eq!(read.ok(), Some(BTreeMap::from([("a", 1)])));
     }
 }

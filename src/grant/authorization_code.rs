@@ -19,7 +19,7 @@ use super::person::invitation::link;
 use super::{Asks, Begun, Entry, Grant, GrantRequest};
 use crate::context::{Context, LoopbackHost, Visit};
 use crate::digest::sha256;
-use crate::encoding::to_base64url;
+use crate::encoding::{from_object, to_base64url};
 use crate::error::{Error, ErrorKind, OAuthError};
 use crate::oauth::client::{Client, EndpointName};
 use crate::oauth::id_token;
@@ -589,7 +589,7 @@ fn push(
     let endpoint = server.endpoint(EndpointName::PushedAuthorizationRequest)?;
     let answer = request::post(client, server, endpoint, form, context)?;
     let response = answer.map_err(|failure| Failure::from(failure).into_error(DOING))?;
-    let members = serde_json::from_slice::<Members>(&response.body).ok();
+    let members = from_object::<Members>(&response.body).ok();
     let is_good = |members: &Members| {
         (200..300).contains(&response.status) && !members.request_uri.is_empty()
     };

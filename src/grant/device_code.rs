@@ -12,6 +12,7 @@ use super::person::countdown::Countdown;
 use super::person::invitation::{Invitation, is_link, to_clipboard};
 use super::{Asks, Entry, Grant, GrantRequest};
 use crate::context::{Context, HttpFailure, HttpResponse};
+use crate::encoding::from_object;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Client, EndpointName};
 use crate::oauth::metadata::{self, Server};
@@ -187,7 +188,7 @@ impl Authorization {
             #[serde(default)]
             interval: serde_json::Value,
         }
-        let members: Members = serde_json::from_slice(&response.body).ok()?;
+        let members: Members = from_object(&response.body).ok()?;
         let span = |value: &serde_json::Value, default: i64, longest: i64| {
             let seconds = whole_seconds(value).filter(|seconds| *seconds > 0);
             Duration::from_secs(seconds.unwrap_or(default).min(longest).unsigned_abs())

@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use crate::encoding::from_base64;
+use crate::encoding::{from_base64, from_object};
 use crate::oauth::metadata::TENANT_TEMPLATE;
 use crate::oauth::response::{text, whole_seconds};
 use crate::text::printable;
@@ -168,7 +168,7 @@ pub fn account_of_client_info(client_info: &str) -> Option<Account> {
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    serde_json::from_slice(&from_base64(part)?).ok()
+    from_object(&from_base64(part)?).ok()
 }
 
 #[cfg(test)]

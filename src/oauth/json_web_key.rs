@@ -10,7 +10,7 @@ use ring::signature::{
 };
 use serde::Deserialize;
 
-use crate::encoding::from_base64;
+use crate::encoding::{from_base64, from_object};
 use crate::oauth::response::text;
 use crate::text::printable;
 
@@ -105,8 +105,8 @@ impl Keys {
         struct Document {
             keys: Vec<serde_json::Value>,
         }
-        let document: Document = serde_json::from_slice(document)
-            .map_err(|error| format!("it is no set of keys: {error}"))?;
+        let document: Document =
+            from_object(document).map_err(|error| format!("it is no set of keys: {error}"))?;
         let keys = document.keys.into_iter();
         let keys = keys.filter_map(|key| serde_json::from_value(key).ok());
         Ok(Self(keys.collect()))
@@ -119,7 +119,7 @@ impl Keys {
     pub fn verify(&self, token: &str) -> Result<Signer, String> {
         let (message, signature) = token.rsplit_once('.').ok_or("it is no JWT")?;
         let header = message.split('.').next().and_then(from_base64);
-        let header: Option<Header> = header.and_then(|header| serde_json::from_slice(&header).ok());
+        let header: Option<Header> = header.and_then(|header| from_object(&header).ok());
         let header = header.ok_or("its header is none of a JWT")?;
         let signature = from_base64(signature).ok_or("its signature is no base64")?;
         if header.crit.is_some() {

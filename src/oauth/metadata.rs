@@ -6,6 +6,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::context::{Context, HttpRequest};
+use crate::encoding::from_object;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::client::{Authority, Client, EndpointName, Endpoints};
@@ -355,8 +356,8 @@ pub fn check(document: &[u8], client: &Client) -> Result<(), String> {
         Authority::Issuer(issuer) => parse(document, issuer, Connections::of(client)).map(drop),
         // Whatever its tenant is called, its issuer has the tenant's number.
         Authority::Entra(_) | Authority::Adfs(_) => {
-            let document: Document = serde_json::from_slice(document)
-                .map_err(|error| format!("it is no metadata: {error}"))?;
+            let document: Document =
+                from_object(document).map_err(|error| format!("it is no metadata: {error}"))?;
             let token = document.token_endpoint.map(drop);
             token.ok_or_else(|| "it is no metadata: it names no token endpoint".to_owned())
         }
@@ -386,7 +387,7 @@ fn is_issuer(written: &str, asked: &str) -> bool {
 /// Reads a document and checks that it is of this issuer (RFC 8414 §3.3).
 fn parse(document: &[u8], issuer: &Endpoint, by: Connections) -> Result<Server, String> {
     let document: Document =
-        serde_json::from_slice(document).map_err(|error| format!("it is no metadata: {error}"))?;
+        from_object(document).map_err(|error| format!("it is no metadata: {error}"))?;
     let named = document
         .issuer
         .ok_or("it is no metadata: it names no issuer")?;
@@ -484,7 +485,7 @@ pub fn signer(
             if is_first_version {
                 url = url.replacen("/v2.0/.well-known/", "/.well-known/", 1);
             }
-            let document: Document = serde_json::from_slice(&get(&url, client, context)?)
+            let document: Document = from_object(&get(&url, client, context)?)
                 .map_err(|error| nowhere(&format!("{url}: it is no metadata: {error}")))?;
             let issuers = [document.issuer, document.access_token_issuer];
             (issuers, keys_of(document.jwks_uri, authority))

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::claims;
 use crate::context::{HttpFailure, HttpResponse};
+use crate::encoding::from_object;
 use crate::error::{Error, ErrorKind, OAuthError};
 use crate::oauth::client::Client;
 use crate::oauth::dpop;
@@ -362,7 +363,7 @@ pub fn without_secrets(mut response: HttpResponse, secrets: &[Secret]) -> HttpRe
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-    let marks: Marks = serde_json::from_slice(&response.body).unwrap_or_default();
+    let marks: Marks = from_object(&response.body).unwrap_or_default();
     let is_error = marks.error.is_some() || marks.error_code.is_some();
     if (is_error || response.status >= 400)
         // Of what is no JSON nothing is shown.
@@ -383,7 +384,7 @@ pub fn failure(response: &HttpResponse) -> Failure {
 type Said = (OAuthError, Option<u64>, Option<String>);
 
 fn refusal(response: &HttpResponse) -> Option<Said> {
-    let mut refusal: Refusal = serde_json::from_slice(&response.body).ok()?;
+    let mut refusal: Refusal = from_object(&response.body).ok()?;
     let interval = refusal.interval.map(i64::unsigned_abs);
     let claims = refusal
         .claims
@@ -517,7 +518,7 @@ fn read(
     expected: &Expected<'_>,
     now: Timestamp,
 ) -> Result<TokenSet, Failure> {
-    let Ok(members) = serde_json::from_slice::<Members>(&response.body) else {
+    let Ok(members) = from_object::<Members>(&response.body) else {
         return Err(failure_of(response, None));
     };
     let access_token = match (refusal(response), members.access_token) {

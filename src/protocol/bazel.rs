@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::argument::{Arguments, PROFILE};
 use super::{Answer, Entry, ask_for_token, read_stdin};
 use crate::credential::{Action, Credential, Interactive, Request};
+use crate::encoding::from_object;
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::text::printable;
@@ -52,7 +53,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         None => return Err(usage("no command is named").hint(HINT)),
     }
     let bytes = read_stdin(io)?;
-    let wanted: Wanted = serde_json::from_slice(&bytes).map_err(|_| {
+    let wanted: Wanted = from_object(&bytes).map_err(|_| {
         usage("the request on stdin cannot be read")
             .hint("it is a line like {\"uri\":\"https://HOST/PATH\"}")
     })?;

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::argument::{self, Arguments, Flag, PROFILE};
 use super::{Answer, Entry, names_nobody};
 use crate::credential::{Action, Interactive, Request, Response};
+use crate::encoding::from_object;
 use crate::error::{Error, ErrorKind};
 use crate::io::{Io, delivered};
 use crate::line::{self, Line};
@@ -87,7 +88,7 @@ fn usage(message: &str) -> Error {
 
 /// Answers one line with one.
 fn respond(line: &[u8], arguments: &Arguments, answer: &Answer<'_>) -> Zeroizing<String> {
-    let Ok(message) = serde_json::from_slice::<Message>(line) else {
+    let Ok(message) = from_object::<Message>(line) else {
         return other(&usage("cargo's request cannot be read"));
     };
     if message.v != 1 {

@@ -16,6 +16,7 @@ use super::address::{ask, ask_for_token, username};
 use super::argument::{Arguments, PROFILE};
 use super::{Answer, Entry, read_stdin};
 use crate::credential::{Action, Interactive, Request, Response};
+use crate::encoding::from_object;
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::secret::Secret;
@@ -157,8 +158,8 @@ fn store(
     const KEEPS_NOTHING: &str =
         "cred-helper stores no passwords; its token for this registry comes from a sign-in";
     let bytes = read_stdin(io)?;
-    let offered: Offered = serde_json::from_slice(&bytes)
-        .map_err(|_| usage("the credentials on stdin cannot be read"))?;
+    let offered: Offered =
+        from_object(&bytes).map_err(|_| usage("the credentials on stdin cannot be read"))?;
     let address = address(&offered.server_url)?;
     if offered.username.is_empty() {
         return Err(usage(NO_USERNAME));

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::argument::{Arguments, Flag};
 use super::{Answer, Entry};
 use crate::credential::{Action, Credential, Interactive, Request, Response, TokenKind};
+use crate::encoding::from_object;
 use crate::error::{Error, ErrorKind};
 use crate::io::Io;
 use crate::text::printable;
@@ -137,7 +138,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
 }
 
 fn read(text: &str) -> Result<ExecCredential, Error> {
-    serde_json::from_str(text).map_err(|error| {
+    from_object(text.as_bytes()).map_err(|error| {
         let error = printable(&error.to_string());
         usage(format!("`{VARIABLE}` cannot be read: {error}"))
             .hint("kubectl and other client-go programs set it themselves")

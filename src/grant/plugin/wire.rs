@@ -11,6 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::super::GrantRequest;
 use crate::credential::Interactive;
+use crate::encoding::from_object;
 use crate::error::{Error, ErrorKind, OAuthError};
 use crate::oauth::id_token;
 use crate::secret::Secret;
@@ -163,7 +164,7 @@ impl Speaker {
     /// Reads a line.
     pub(super) fn decode(&self, line: &[u8]) -> Result<Said, Error> {
         // The error's own text may show a part of the line.
-        serde_json::from_slice(line).map_err(|error| {
+        from_object(line).map_err(|error| {
             let column = error.column();
             self.mistaken(&format!(
                 "it wrote a line that is not understood (column {column})"

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::encoding::from_object;
 use crate::line::Line;
 
 /// What arrived.
@@ -206,7 +207,7 @@ impl Message {
             payload: Option<&'w RawValue>,
         }
         // The error's own text may show a part of the line.
-        let Ok(wire) = serde_json::from_slice::<Wire<'_>>(bytes) else {
+        let Ok(wire) = from_object::<Wire<'_>>(bytes) else {
             return nonsense(
                 "a line is no message: a `RequestId`, a `Type` and a `Method` in JSON",
             );
