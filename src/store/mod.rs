@@ -31,7 +31,7 @@ use self::session::Session;
 use crate::context::Context;
 use crate::digest::{digest, sha256};
 use crate::encoding::to_base64url;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::secret::Secret;
 use crate::token::Timestamp;
 
@@ -689,15 +689,6 @@ pub fn opens(bytes: &[u8]) -> Result<Loaded, Error> {
 pub fn chooses(bytes: &[u8]) -> Result<(), Error> {
     let path = Path::new("store.json");
     choice::decode(bytes, path)?.check(path)
-}
-
-/// The error for a session that a command was told of and that is not there.
-pub fn nobody_signed_in(profile: &str) -> Error {
-    Error::new(
-        ErrorKind::LoginRequired,
-        format!("nobody is signed in for profile `{profile}`"),
-    )
-    .next(["cred-helper", "login", "-p", profile])
 }
 
 #[cfg(test)]
