@@ -363,9 +363,10 @@ pub(crate) fn user_information(bytes: &[u8]) -> Vec<String> {
             subject: subject.clone(),
             home: None,
         };
+        let token = Secret::new("token");
         let set = TokenSet {
             account: known,
-            ..token_set()
+            ..TokenSet::of_access_token(token, "Bearer", Timestamp(1000))
         };
         shown.extend(answered(&[], bytes, |context| {
             let found = userinfo::account(&client, &set, &[], context);
@@ -1073,24 +1074,6 @@ fn asked(scopes: &[String]) -> GrantRequest<'_> {
         challenged: None,
         refresh_token: None,
         assertion: None,
-    }
-}
-
-fn token_set() -> TokenSet {
-    TokenSet {
-        access_token: Secret::new("token"),
-        token_type: "Bearer".to_owned(),
-        issued_at: Timestamp(1000),
-        expires_at: None,
-        refresh_at: None,
-        refresh_token: None,
-        refresh_expires_at: None,
-        id_token: None,
-        id_token_expires_at: None,
-        scopes: None,
-        account: Account::default(),
-        family: None,
-        proof_key: None,
     }
 }
 

@@ -135,11 +135,6 @@ impl Account {
         }
         self
     }
-
-    /// The sign-in name, else the subject.
-    pub fn label(&self) -> Option<&str> {
-        self.name.as_deref().or(self.subject.as_deref())
-    }
 }
 
 /// `token_type` of a token that is no access token ([RFC 8693 §2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1)).
@@ -174,6 +169,38 @@ pub struct TokenSet {
     pub family: Option<String>,
     /// The key that the access token, and a public client's refresh token, are bound to.
     pub proof_key: Option<Secret>,
+}
+
+impl TokenSet {
+    /// An access token, and nothing beside it: its end is not known.
+    pub fn of_access_token(access_token: Secret, token_type: &str, issued_at: Timestamp) -> Self {
+        Self {
+            access_token,
+            token_type: token_type.to_owned(),
+            issued_at,
+            expires_at: None,
+            refresh_at: None,
+            refresh_token: None,
+            refresh_expires_at: None,
+            id_token: None,
+            id_token_expires_at: None,
+            scopes: None,
+            account: Account::default(),
+            family: None,
+            proof_key: None,
+        }
+    }
+
+    /// The same for whoever has no use for a refresh token: there is nobody who would redeem it, or it
+    /// is not theirs.
+    #[must_use]
+    pub fn without_refresh_token(self) -> Self {
+        Self {
+            refresh_token: None,
+            refresh_expires_at: None,
+            ..self
+        }
+    }
 }
 
 #[cfg(test)]

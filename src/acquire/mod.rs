@@ -787,10 +787,9 @@ fn trade(
     };
     // Its own refresh token would replace the session's.
     let traded = TokenSet {
-        refresh_token: None,
         id_token: None,
         account: Account::default(),
-        ..traded
+        ..traded.without_refresh_token()
     };
     // A refresh that is under way must not cost what was traded.
     let context = &context.with_time_for_a_request();

@@ -16,7 +16,7 @@ use crate::oauth::request::Form;
 use crate::oauth::response::{Failure, without_secrets};
 use crate::secret::Secret;
 use crate::text::printable;
-use crate::token::{Account, TokenSet};
+use crate::token::TokenSet;
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -146,19 +146,8 @@ fn read(response: &HttpResponse, doing: &str, context: &Context<'_>) -> Result<T
     }
     let now = context.clock.now();
     Ok(TokenSet {
-        issued_at: now,
         expires_at: id_token::expires_at(&refresh_token, now),
-        access_token: Secret::new(refresh_token),
-        token_type: "Bearer".to_owned(),
-        refresh_at: None,
-        refresh_token: None,
-        refresh_expires_at: None,
-        id_token: None,
-        id_token_expires_at: None,
-        scopes: None,
-        account: Account::default(),
-        family: None,
-        proof_key: None,
+        ..TokenSet::of_access_token(Secret::new(refresh_token), "Bearer", now)
     })
 }
 

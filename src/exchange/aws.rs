@@ -21,7 +21,7 @@ use crate::oauth::request::Form;
 use crate::oauth::response::without;
 use crate::secret::Secret;
 use crate::text::{printable, printable_url};
-use crate::token::{Account, NOT_APPLICABLE, Timestamp, TokenSet};
+use crate::token::{NOT_APPLICABLE, Timestamp, TokenSet};
 
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
@@ -293,20 +293,10 @@ impl Aws {
             end.rfc3339(),
             self.account_id,
         ));
+        let printed = Secret::new(printed.as_str());
         Ok(TokenSet {
-            access_token: Secret::new(printed.as_str()),
-            token_type: NOT_APPLICABLE.to_owned(),
-            issued_at: now,
             expires_at: Some(end),
-            refresh_at: None,
-            refresh_token: None,
-            refresh_expires_at: None,
-            id_token: None,
-            id_token_expires_at: None,
-            scopes: None,
-            account: Account::default(),
-            family: None,
-            proof_key: None,
+            ..TokenSet::of_access_token(printed, NOT_APPLICABLE, now)
         })
     }
 

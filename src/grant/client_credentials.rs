@@ -63,10 +63,6 @@ impl Grant for ClientCredentials {
             failure.into_error("the client could not sign in")
         })?;
         // §4.4.3: none is needed, and one would be redeemed in place of the client's credentials.
-        Ok(TokenSet {
-            refresh_token: None,
-            refresh_expires_at: None,
-            ..token_set
-        })
+        Ok(token_set.without_refresh_token())
     }
 }

@@ -79,11 +79,7 @@ impl Grant for OnBehalfOf {
             .and_then(|answer| response::token_set(&answer, client, &server, context.clock.now()));
         let token_set = answer.map_err(refused)?;
         // Whoever is acted for comes with a token each time. Without one nobody acts for them.
-        Ok(TokenSet {
-            refresh_token: None,
-            refresh_expires_at: None,
-            ..token_set
-        })
+        Ok(token_set.without_refresh_token())
     }
 }
 

@@ -230,13 +230,9 @@ impl TokenExchange {
     /// What a refresh brings is an access token: where another one was asked for, it is traded anew.
     fn kept(&self, tokens: TokenSet) -> TokenSet {
         let requested = self.requested.as_deref().map(short);
-        if requested.is_none_or(|requested| requested == "access_token") {
-            return tokens;
-        }
-        TokenSet {
-            refresh_token: None,
-            refresh_expires_at: None,
-            ..tokens
+        match requested {
+            None | Some("access_token") => tokens,
+            Some(_) => tokens.without_refresh_token(),
         }
     }
 

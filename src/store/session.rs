@@ -726,23 +726,14 @@ mod tests {
 
     fn token_set(access: &str, refresh: Option<&str>, subject: Option<&str>) -> TokenSet {
         TokenSet {
-            access_token: Secret::new(access),
-            token_type: "Bearer".into(),
-            issued_at: Timestamp(100),
             expires_at: Some(Timestamp(200)),
-            refresh_at: None,
             refresh_token: refresh.map(Secret::new),
-            refresh_expires_at: None,
-            id_token: None,
-            id_token_expires_at: None,
-            scopes: None,
             account: Account {
                 name: subject.map(|subject| format!("{subject}@example.test")),
                 subject: subject.map(String::from),
                 home: None,
             },
-            family: None,
-            proof_key: None,
+            ..TokenSet::of_access_token(Secret::new(access), "Bearer", Timestamp(100))
         }
     }
 

@@ -1443,19 +1443,8 @@ impl Exchange for Meanwhile<'_> {
 /// An access token of an hour, and nothing with it.
 fn token_set(access: &str, now: Timestamp) -> TokenSet {
     TokenSet {
-        access_token: Secret::new(access),
-        token_type: "Bearer".into(),
-        issued_at: now,
         expires_at: Some(now.plus(3600)),
-        refresh_at: None,
-        refresh_token: None,
-        refresh_expires_at: None,
-        id_token: None,
-        id_token_expires_at: None,
-        scopes: None,
-        account: Account::default(),
-        family: None,
-        proof_key: None,
+        ..TokenSet::of_access_token(Secret::new(access), "Bearer", now)
     }
 }
 

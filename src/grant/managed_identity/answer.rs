@@ -64,9 +64,7 @@ pub(super) fn read(
         expires_at,
         refresh_at: token_set.refresh_at.or_else(half),
         // None is needed, and nobody would redeem it.
-        refresh_token: None,
-        refresh_expires_at: None,
-        ..token_set
+        ..token_set.without_refresh_token()
     })
 }
 

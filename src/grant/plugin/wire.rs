@@ -400,19 +400,13 @@ fn read(tokens: Tokens, now: Timestamp) -> Result<TokenSet, String> {
         })?,
     };
     Ok(TokenSet {
-        access_token,
-        token_type: token_type.to_owned(),
-        issued_at: now,
         expires_at,
-        refresh_at: None,
         refresh_token: refresh_token.filter(|token| !token.expose().is_empty()),
-        refresh_expires_at: None,
         id_token,
         id_token_expires_at,
         scopes: scopes.map(|scopes| scopes.iter().map(|scope| printable(scope)).collect()),
         account: Account::told(account, None),
-        family: None,
-        proof_key: None,
+        ..TokenSet::of_access_token(access_token, token_type, now)
     })
 }
 

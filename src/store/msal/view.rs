@@ -864,15 +864,8 @@ mod tests {
 
     fn brought(access: &str, refresh: Option<&str>, family: Option<&str>) -> TokenSet {
         TokenSet {
-            access_token: Secret::new(access),
-            token_type: "Bearer".to_owned(),
-            issued_at: NOW,
             expires_at: Some(NOW.plus(3600)),
-            refresh_at: None,
             refresh_token: refresh.map(Secret::new),
-            refresh_expires_at: None,
-            id_token: None,
-            id_token_expires_at: None,
             scopes: Some(vec!["read".to_owned(), "openid".to_owned()]),
             account: Account {
                 home: Some(Home {
@@ -883,7 +876,7 @@ mod tests {
                 ..Account::told(Some("ada".to_owned()), Some("u.t".to_owned()))
             },
             family: family.map(String::from),
-            proof_key: None,
+            ..TokenSet::of_access_token(Secret::new(access), "Bearer", NOW)
         }
     }
 
