@@ -1,8 +1,8 @@
 //! The keys of a profile that say how its client proves who it is.
 
 use super::file::{Found, Keys};
+use super::key::{is_preset_own, one_of};
 use super::preset::Rules;
-use super::{is_preset_own, one_of};
 use crate::context::Tls;
 use crate::oauth::assertion::{Audience, ClientKey, KnownBy};
 use crate::oauth::client::Authority;

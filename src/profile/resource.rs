@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Configuration, Profile, read_authority, refuse_complaints};
+use super::file::refuse_complaints;
+use super::key::read_authority;
+use super::{Configuration, Profile};
 use crate::credential::Directory;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::entra;
@@ -79,7 +81,7 @@ impl Configuration<'_> {
         let tenant = directory.tenant.as_deref();
         let mut answers: Vec<(Likeness, &str)> = Vec::new();
         let mut others = Vec::new();
-        for name in self.profiles.keys() {
+        for (name, _) in self.profiles() {
             let mut complaints = Vec::new();
             let authority = self.with_keys(name, &mut complaints, |keys, preset| {
                 // A mistake in one profile does not stop the tools of another.
