@@ -80,131 +80,53 @@ impl<'s> Configuration<'s> {
             .collect();
         let mut profiles = BTreeMap::new();
         let mut policy = Policy::default();
+        for (index, document) in documents.iter().enumerate() {
+            let read = read_file(layer(document), &mut complaints);
+            policy = read.policy.unwrap_or(policy);
+            profiles.extend(read.profiles.into_iter().map(|name| (name, index)));
+        }
         // The last file wins, key by key.
-        let layers: Vec<Layer<'_>> = documents
+        let (counted, others): (Vec<_>, Vec<_>) = documents
             .iter()
             .rev()
-            .filter(|(source, _)| source.profiles_count)
-            .map(|(source, table)| Layer {
-                source,
-                table: table.get_ref(),
-            })
-            .collect();
-        for (index, (source, table)) in documents.iter().enumerate() {
-            let layer = Layer {
-                source,
-                table: table.get_ref(),
-            };
-            let mut keys = Keys::new("", vec![layer], &mut complaints);
-            let tables = FILE_KEYS.iter().map(|(table, _)| *table);
-            let tables = tables.filter(|table| *table != POLICY || source.machine_wide);
-            let known: Vec<&str> = BESIDE_TABLES.into_iter().chain(tables).collect();
-            if source.machine_wide {
-                policy = keys.table(POLICY, read_policy).unwrap_or_default();
-            }
-            keys.only_or(known, |name| {
-                let is_of_a_profile = PROFILE_KEYS.iter().any(|(key, _)| *key == name);
-                match name {
-                    POLICY => Some("it counts in the machine-wide file alone"),
-                    _ if is_of_a_profile => Some("it belongs below `[profiles.NAME]`"),
-                    _ => None,
-                }
-            });
-            if source.profiles_count {
-                let names = keys.table("profiles", |keys| {
-                    let names = keys.names();
-                    for name in &names {
-                        check_name(name, keys);
-                    }
-                    names
-                });
-                for name in names.unwrap_or_default() {
-                    profiles.insert(name.to_owned(), index);
-                }
-            }
-        }
+            .partition(|(source, _)| source.profiles_count);
+        let layers: Vec<Layer<'_>> = counted.into_iter().map(layer).collect();
         let mut of_store = layers.clone();
         if policy.seal.is_some() {
             // What a policy needs is there, whatever file is named instead of all others.
-            let unread = documents
-                .iter()
-                .filter(|(source, _)| source.machine_wide && !source.profiles_count);
-            of_store.extend(unread.map(|(source, table)| Layer {
-                source,
-                table: table.get_ref(),
-            }));
+            let unread = others.into_iter().filter(|(source, _)| source.machine_wide);
+            of_store.extend(unread.map(layer));
         }
-        let (sealing, own_seal, has_command) = Keys::new("", of_store, &mut complaints)
-            .table("store", read_sealing)
-            .unwrap_or_default();
+        let mut keys = Keys::new("", of_store, &mut complaints);
+        let store = keys.table("store", read_store).unwrap_or_default();
         let mut keys = Keys::new("", layers, &mut complaints);
         let lock_timeout = keys.table("lock", |keys| {
             keys.only(keys_of("lock"));
             read_duration(keys, "timeout", "60s")
         });
-        let background = keys.table("refresh", |keys| {
-            keys.only(keys_of("refresh"));
-            keys.boolean("background")
-        });
-        let clipboard = keys.table("sign_in", |keys| {
-            keys.only(keys_of("sign_in"));
-            keys.boolean("clipboard")
-        });
-        let audit = keys.table("audit", |keys| {
-            keys.only(keys_of("audit"));
-            keys.boolean("enabled")
-        });
-        let default_profile = keys.text("default_profile").map(|(name, found)| {
-            if !profiles.contains_key(&name) {
-                let names: Vec<&str> = profiles.keys().map(String::as_str).collect();
-                let problem = match nearest(&name, names) {
-                    // A name in the file may be anything; it is complained of beside this.
-                    Some(nearest) => format!(
-                        "there is no profile `{}`; did you mean `{}`?",
-                        printable(&name),
-                        printable(nearest)
-                    ),
-                    None => format!("there is no profile `{}`", printable(&name)),
-                };
-                keys.complain(found, "default_profile", problem);
-            }
-            name
-        });
-        // What the machine's owner says comes first.
-        let of_policy = policy.seal.as_ref().map(|seal| ("policy", seal));
-        let of_store = own_seal.as_ref().map(|seal| ("store", seal));
-        let seal = of_policy.or(of_store);
-        if let Some((table, (seal, place))) = seal
-            && seal == "command"
-            && !has_command
-        {
-            let problem = format!(
-                "`{table}.seal`: `command` is missing below `[store]`: the command that prints the \
-                 key, as `command = [\"pass\", \"show\", \"cred-helper\"]`"
-            );
-            keys.complain_at(place, problem);
-        }
-        let sealing = Sealing {
-            seal: seal
-                .map(|(_, (seal, _))| seal.clone())
-                .filter(|seal| seal != "auto"),
-            ..sealing
+        let mut switch = |table: &str, name| {
+            let read = keys.table(table, |keys| {
+                keys.only(keys_of(table));
+                keys.boolean(name)
+            });
+            read.flatten()
         };
-        let overruled_seal = policy
-            .seal
-            .as_ref()
-            .zip(own_seal)
-            .and_then(|((policy, _), (own, place))| (*policy != own).then_some(place));
+        let background = switch("refresh", "background");
+        let clipboard = switch("sign_in", "clipboard");
+        let audit = switch("audit", "enabled");
+        let default_profile = read_default_profile(&mut keys, &profiles);
+        check_command(&mut keys, &policy, &store);
+        let overruled_seal = store.overruled_by(&policy).cloned();
         let configuration = Self {
             profiles,
             default_profile,
-            policy,
-            sealing,
+            sealing: store.sealing_under(&policy),
             overruled_seal,
+            policy,
             lock_timeout: lock_timeout.flatten(),
-            background: background.flatten(),
-            clipboard: clipboard.flatten().unwrap_or(false),
-            audit: audit.flatten().unwrap_or(false),
+            background,
+            clipboard: clipboard.unwrap_or(false),
+            audit: audit.unwrap_or(false),
             documents,
         };
         (configuration, complaints)
@@ -584,9 +506,106 @@ fn read_policy(keys: &mut Keys<'_, '_>) -> Policy {
     }
 }
 
-/// What `[store]` says of seals; beside it its `seal`, with its place, and whether there is a `command`
-/// at all.
-fn read_sealing(keys: &mut Keys<'_, '_>) -> (Sealing, Option<(String, Place)>, bool) {
+fn layer<'a>((source, table): &'a (&'a Source, Spanned<DeTable<'a>>)) -> Layer<'a> {
+    Layer {
+        source,
+        table: table.get_ref(),
+    }
+}
+
+/// What one file says of itself: the tables that it may have, and the profiles in it.
+struct FileRead {
+    /// Where the file may have one.
+    policy: Option<Policy>,
+    /// The names of its profiles, where these count.
+    profiles: Vec<String>,
+}
+
+fn read_file(layer: Layer<'_>, complaints: &mut Vec<Complaint>) -> FileRead {
+    let source = layer.source;
+    let mut keys = Keys::new("", vec![layer], complaints);
+    let tables = FILE_KEYS.iter().map(|(table, _)| *table);
+    let tables = tables.filter(|table| *table != POLICY || source.machine_wide);
+    let known: Vec<&str> = BESIDE_TABLES.into_iter().chain(tables).collect();
+    let policy = source
+        .machine_wide
+        .then(|| keys.table(POLICY, read_policy).unwrap_or_default());
+    keys.only_or(known, |name| {
+        let is_of_a_profile = PROFILE_KEYS.iter().any(|(key, _)| *key == name);
+        match name {
+            POLICY => Some("it counts in the machine-wide file alone"),
+            _ if is_of_a_profile => Some("it belongs below `[profiles.NAME]`"),
+            _ => None,
+        }
+    });
+    let mut profiles = None;
+    if source.profiles_count {
+        profiles = keys.table("profiles", |keys| {
+            let names = keys.names();
+            for name in &names {
+                check_name(name, keys);
+            }
+            names.into_iter().map(str::to_owned).collect()
+        });
+    }
+    FileRead {
+        policy,
+        profiles: profiles.unwrap_or_default(),
+    }
+}
+
+/// A name that no profile has is a mistake.
+fn read_default_profile(
+    keys: &mut Keys<'_, '_>,
+    profiles: &BTreeMap<String, usize>,
+) -> Option<String> {
+    let (name, found) = keys.text("default_profile")?;
+    if !profiles.contains_key(&name) {
+        let names: Vec<&str> = profiles.keys().map(String::as_str).collect();
+        let problem = match nearest(&name, names) {
+            // A name in the file may be anything; it is complained of beside this.
+            Some(nearest) => format!(
+                "there is no profile `{}`; did you mean `{}`?",
+                printable(&name),
+                printable(nearest)
+            ),
+            None => format!("there is no profile `{}`", printable(&name)),
+        };
+        keys.complain(found, "default_profile", problem);
+    }
+    Some(name)
+}
+
+/// What `[store]` says.
+#[derive(Default)]
+struct Store {
+    /// All but the seal.
+    sealing: Sealing,
+    /// The seal, and where it is said.
+    seal: Option<(String, Place)>,
+    /// Whether there is a `command` at all.
+    has_command: bool,
+}
+
+impl Store {
+    /// How sessions are sealed. What the machine's owner says comes first.
+    fn sealing_under(self, policy: &Policy) -> Sealing {
+        let seal = policy.seal.clone().or(self.seal);
+        Sealing {
+            seal: seal.map(|(seal, _)| seal).filter(|seal| seal != "auto"),
+            ..self.sealing
+        }
+    }
+
+    /// Where it says another seal than the policy.
+    fn overruled_by(&self, policy: &Policy) -> Option<&Place> {
+        let (of_policy, _) = policy.seal.as_ref()?;
+        let (own, place) = self.seal.as_ref()?;
+        (of_policy != own).then_some(place)
+    }
+}
+
+fn read_store(keys: &mut Keys<'_, '_>) -> Store {
     keys.only(keys_of("store"));
     let sealing = Sealing {
         seal: None,
@@ -594,7 +613,27 @@ fn read_sealing(keys: &mut Keys<'_, '_>) -> (Sealing, Option<(String, Place)>, b
         previous_command: keys.command("previous_command").unwrap_or_default(),
         key_cache: read_duration(keys, "key_cache", "1h"),
     };
-    (sealing, read_seal(keys), keys.find("command").is_some())
+    Store {
+        sealing,
+        seal: read_seal(keys),
+        has_command: keys.find("command").is_some(),
+    }
+}
+
+/// The seal that asks a command needs one, whoever chose it.
+fn check_command(keys: &mut Keys<'_, '_>, policy: &Policy, store: &Store) {
+    let of_policy = policy.seal.as_ref().map(|seal| ("policy", seal));
+    let of_store = store.seal.as_ref().map(|seal| ("store", seal));
+    if let Some((table, (seal, place))) = of_policy.or(of_store)
+        && seal == "command"
+        && !store.has_command
+    {
+        let problem = format!(
+            "`{table}.seal`: `command` is missing below `[store]`: the command that prints the \
+             key, as `command = [\"pass\", \"show\", \"cred-helper\"]`"
+        );
+        keys.complain_at(place, problem);
+    }
 }
 
 /// A time as text; `example` is one.

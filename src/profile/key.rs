@@ -89,6 +89,7 @@ pub(super) fn read_endpoint(keys: &mut Keys<'_, '_>) -> Option<(Endpoint, Patter
     }
 }
 
+/// A profile, if nothing that it needs is missing or wrong.
 pub(super) fn read_profile(
     keys: &mut Keys<'_, '_>,
     preset: Option<&Rules<'_>>,
@@ -97,25 +98,98 @@ pub(super) fn read_profile(
     place: &Place,
 ) -> Option<Profile> {
     let client_id = keys.text("client_id").map(|(client_id, _)| client_id);
-    let scopes = keys.texts("scopes");
+    let scopes = read_scopes(keys);
     let authority = read_authority(keys, preset);
     let endpoints = read_endpoints(keys, preset);
     let grant = read_grant(keys);
-    if let Some((scopes, found)) = &scopes {
-        let bad = |(scope, _): &(&String, file::Found<'_>)| {
-            !scope
-                .bytes()
-                .all(|byte| (0x21..0x7f).contains(&byte) && byte != b'"' && byte != b'\\')
-        };
-        if let Some((scope, found)) = scopes.iter().zip(found.items()).find(bad) {
-            // RFC 6749 §3.3: printable ASCII without blank, quote and backslash.
-            let problem = format!("`{}` is no scope; write each as a string", printable(scope));
-            keys.complain(found, "scopes", problem);
-        }
+    check_misplaced(keys, preset, grant.as_ref());
+    let asks = grant.as_ref().map(|grant| grant.grant.asks());
+    let missing = missing(keys, preset, &endpoints, asks);
+    let extra = keys.table("extra", read_extra).unwrap_or_default();
+    let claims = read_claims(keys);
+    let client_capabilities = keys.texts("client_capabilities");
+    let tls = keys.table("tls", read_tls).unwrap_or_default();
+    let authentication = client_authentication::read(keys, preset, authority.as_ref(), &tls);
+    let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
+    let dpop = keys.boolean("dpop").unwrap_or(false);
+    let msal = session::read(keys, asks, authority.as_ref());
+    let urls = read_urls(keys);
+    let endpoint = read_endpoint(keys);
+    let account = keys.text("account").map(|(account, _)| account);
+    let audience = keys.text("audience").map(|(audience, _)| audience);
+    let resource = keys.text("resource").map(|(resource, _)| resource);
+    let prompt = read_prompt(keys);
+    let domain_hint = keys.text("domain_hint").map(|(hint, _)| hint);
+    let tools = read_tools(keys);
+    let token = read_token(keys);
+    let exchanges = read_exchanges(keys, preset);
+    let username = read_username(keys);
+    if !missing.is_empty() {
+        keys.complain_at(place, lack(name, &missing, preset));
+        return None;
     }
-    let misplaced = grant
-        .as_ref()
-        .map_or(&[][..], |grant| grant.grant.misplaced());
+    let grant = grant?;
+    Some(Profile {
+        name: name.to_owned(),
+        file: path.to_owned(),
+        client: Client {
+            client_id: client_id.unwrap_or_default(),
+            authority: authority?,
+            endpoints,
+            authentication,
+            tls,
+            exact_scopes,
+            resource,
+            audience,
+            prompt,
+            domain_hint,
+            extra,
+            dpop,
+            proof_key: None,
+        },
+        scopes,
+        grant_name: grant.name,
+        grant_table: grant.shown,
+        grant_literals: grant.literals,
+        grant: grant.grant,
+        preset: preset.map(|preset| preset.name.to_owned()),
+        urls,
+        endpoint: endpoint.map(|(endpoint, _)| endpoint),
+        account,
+        claims,
+        client_capabilities: client_capabilities
+            .map(|(capabilities, _)| capabilities)
+            .unwrap_or_default(),
+        token: token.unwrap_or_default(),
+        username,
+        basic_only: preset.is_some_and(|preset| preset.basic_only),
+        refresh_ends_tokens: preset.is_some_and(|preset| preset.refresh_ends_tokens),
+        exchanges,
+        tools,
+        msal,
+    })
+}
+
+/// RFC 6749 §3.3: printable ASCII without blank, quote and backslash.
+fn read_scopes(keys: &mut Keys<'_, '_>) -> Vec<String> {
+    let Some((scopes, found)) = keys.texts("scopes") else {
+        return Vec::new();
+    };
+    let bad = |(scope, _): &(&String, file::Found<'_>)| {
+        !scope
+            .bytes()
+            .all(|byte| (0x21..0x7f).contains(&byte) && byte != b'"' && byte != b'\\')
+    };
+    if let Some((scope, found)) = scopes.iter().zip(found.items()).find(bad) {
+        let problem = format!("`{}` is no scope; write each as a string", printable(scope));
+        keys.complain(found, "scopes", problem);
+    }
+    scopes
+}
+
+/// Keys that say nothing to this grant.
+fn check_misplaced(keys: &mut Keys<'_, '_>, preset: Option<&Rules<'_>>, grant: Option<&Chosen>) {
+    let misplaced = grant.map_or(&[][..], |grant| grant.grant.misplaced());
     for (key, advice) in misplaced {
         if let Some(found) = keys.find(key)
             && !is_preset_own(found, preset)
@@ -123,7 +197,15 @@ pub(super) fn read_profile(
             keys.complain(found, key, *advice);
         }
     }
-    let asks = grant.as_ref().map(|grant| grant.grant.asks());
+}
+
+/// The keys that the profile cannot do without, and that are not there.
+fn missing(
+    keys: &Keys<'_, '_>,
+    preset: Option<&Rules<'_>>,
+    endpoints: &Endpoints,
+    asks: Option<Asks>,
+) -> Vec<&'static str> {
     // Those of a machine, or of a sign-in in one way or the other.
     let has = |name| endpoints.get(name).is_some();
     let has_endpoints = has(EndpointName::Token)
@@ -153,102 +235,49 @@ pub(super) fn read_profile(
         let misspelt = keys.misspelt(PROFILE_KEYS.iter().map(|(key, _)| *key));
         missing.retain(|key| !misspelt.contains(key));
     }
-    let extra = keys.table("extra", read_extra).unwrap_or_default();
-    let claims = keys.text("claims").and_then(|(claims, found)| {
-        let read = claims::read(&claims);
-        if read.is_err() {
-            keys.complain(
-                found,
-                "claims",
-                "it is no JSON object, and no base64 of one",
-            );
-        }
-        read.ok()
-    });
-    let client_capabilities = keys.texts("client_capabilities");
-    let tls = keys.table("tls", read_tls).unwrap_or_default();
-    let authentication = client_authentication::read(keys, preset, authority.as_ref(), &tls);
-    let exact_scopes = keys.boolean("exact_scopes").unwrap_or(false);
-    let dpop = keys.boolean("dpop").unwrap_or(false);
-    let msal = session::read(keys, asks, authority.as_ref());
-    let urls = read_urls(keys);
-    let endpoint = read_endpoint(keys);
-    let account = keys.text("account").map(|(account, _)| account);
-    let audience = keys.text("audience").map(|(audience, _)| audience);
-    let resource = keys.text("resource").map(|(resource, _)| resource);
-    let prompt = read_prompt(keys);
-    let domain_hint = keys.text("domain_hint").map(|(hint, _)| hint);
-    let tools = read_tools(keys);
-    let token = keys.text("token").and_then(|(token, found)| {
-        let kind = TokenKind::parse(&token);
-        if kind.is_none() {
-            keys.complain(found, "token", one_of(&token, &TokenKind::NAMES));
-        }
-        kind
-    });
-    let exchanges = read_exchanges(keys, preset);
-    let username = keys.text("username").and_then(|(username, found)| {
-        // RFC 7617 §2: a colon ends the user name.
-        let good = !username.contains(':') && !username.contains(char::is_control);
-        if !good {
-            keys.complain(found, "username", "it holds a colon or a control character");
-        }
-        good.then_some(username)
-    });
-    if !missing.is_empty() {
-        keys.complain_at(
-            place,
-            format!(
-                "`profiles.{}` lacks {}{}",
-                printable(name),
-                quoted_list(&missing),
-                preset
-                    .and_then(|preset| preset.authority)
-                    .filter(|_| missing.contains(&"authority"))
-                    .map_or_else(String::new, |form| format!("; its `authority` is {form}"))
-            ),
+    missing
+}
+
+/// The complaint of a profile that lacks keys.
+fn lack(name: &str, missing: &[&str], preset: Option<&Rules<'_>>) -> String {
+    let form = preset
+        .and_then(|preset| preset.authority)
+        .filter(|_| missing.contains(&"authority"));
+    let form = form.map_or_else(String::new, |form| format!("; its `authority` is {form}"));
+    let (name, missing) = (printable(name), quoted_list(missing));
+    format!("`profiles.{name}` lacks {missing}{form}")
+}
+
+fn read_claims(keys: &mut Keys<'_, '_>) -> Option<String> {
+    let (claims, found) = keys.text("claims")?;
+    let read = claims::read(&claims);
+    if read.is_err() {
+        keys.complain(
+            found,
+            "claims",
+            "it is no JSON object, and no base64 of one",
         );
-        return None;
     }
-    Some(Profile {
-        name: name.to_owned(),
-        file: path.to_owned(),
-        client: Client {
-            client_id: client_id.unwrap_or_default(),
-            authority: authority?,
-            endpoints,
-            authentication,
-            tls,
-            exact_scopes,
-            resource,
-            audience,
-            prompt,
-            domain_hint,
-            extra,
-            dpop,
-            proof_key: None,
-        },
-        scopes: scopes.map(|(scopes, _)| scopes).unwrap_or_default(),
-        grant_name: grant.as_ref()?.name,
-        grant_table: grant.as_ref()?.shown.clone(),
-        grant_literals: grant.as_ref()?.literals.clone(),
-        grant: grant?.grant,
-        preset: preset.map(|preset| preset.name.to_owned()),
-        urls,
-        endpoint: endpoint.map(|(endpoint, _)| endpoint),
-        account,
-        claims,
-        client_capabilities: client_capabilities
-            .map(|(capabilities, _)| capabilities)
-            .unwrap_or_default(),
-        token: token.unwrap_or_default(),
-        username,
-        basic_only: preset.is_some_and(|preset| preset.basic_only),
-        refresh_ends_tokens: preset.is_some_and(|preset| preset.refresh_ends_tokens),
-        exchanges,
-        tools,
-        msal,
-    })
+    read.ok()
+}
+
+fn read_token(keys: &mut Keys<'_, '_>) -> Option<TokenKind> {
+    let (token, found) = keys.text("token")?;
+    let kind = TokenKind::parse(&token);
+    if kind.is_none() {
+        keys.complain(found, "token", one_of(&token, &TokenKind::NAMES));
+    }
+    kind
+}
+
+/// RFC 7617 §2: a colon ends the user name.
+fn read_username(keys: &mut Keys<'_, '_>) -> Option<String> {
+    let (username, found) = keys.text("username")?;
+    let good = !username.contains(':') && !username.contains(char::is_control);
+    if !good {
+        keys.complain(found, "username", "it holds a colon or a control character");
+    }
+    good.then_some(username)
 }
 
 pub(super) fn quoted_list(names: &[&str]) -> String {
