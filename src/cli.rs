@@ -2,6 +2,8 @@
 //!
 //! What tools and scripts call is found in the protocol table and parsed without clap; clap is
 //! built for what people type, from the same tables, and for everything that is wrong.
+//!
+//! To add an option that every call takes: a line in [`GLOBAL`], and a field of [`Globals`].
 
 mod usage;
 

@@ -1,5 +1,7 @@
 //! `profile import`: sign-ins of other programs, as profiles of ours; and their configurations, in
 //! [`mod@file`].
+//!
+//! To add a program: a file that makes profiles of its configuration, and a line in `file::FORMATS`.
 
 mod azureauth;
 mod file;

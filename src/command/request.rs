@@ -1,4 +1,8 @@
 //! `request`: an HTTP call with a token, to the URLs that a profile names.
+//!
+//! This file reads the command line; `call` makes one call of several requests, `page` goes on to
+//! further pages, `shown` is what a person sees. To add an option: an argument here, and what it means
+//! in a field of `call::Wish`.
 
 mod call;
 mod page;

@@ -1,4 +1,7 @@
 //! `status`: who is signed in, until when, and how it lies.
+//!
+//! What is told is decided in `acquire/status.rs`; here it is drawn, once (`view`) or again and again
+//! (`watch`). To add something to tell: a field there, and where it stands in `view`.
 
 mod time;
 mod view;

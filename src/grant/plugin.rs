@@ -4,6 +4,9 @@
 //! Whatever it does, a call ends within its limit, with a clear error, and nothing that was kept is
 //! lost. It is sent what the profile says and no other profile's secret; whatever of its words a
 //! person is shown holds no control characters and none of the secrets that it was given.
+//!
+//! To add a word to the protocol: what it means in `wire`, when it may come in `conversation`, and both
+//! in `docs/plugin.md`. A version is never changed but by what an older side does not miss.
 
 mod conversation;
 pub mod wire;

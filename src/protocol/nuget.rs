@@ -5,6 +5,8 @@
 //! id of its request. What arrives is read on a thread of its own: NuGet takes its word back, or
 //! ends, while a person signs in. Requests are answered one after the other; for all that wait,
 //! NuGet hears each second that somebody works, so that it does not give up.
+//!
+//! To add a request that NuGet makes: a `Method` in `message`, and its answer here.
 
 mod inbox;
 mod message;

@@ -2,6 +2,9 @@
 //! exchanging its tokens.
 //!
 //! What changes a session demands its guard as an argument: proof that its lock is held.
+//!
+//! To add something that is kept: a field in [`session`] with a default for files that lack it, and a seed
+//! in `fuzz/seeds/session`. To add a way of sealing: see [`seal`].
 
 pub mod audit;
 mod choice;

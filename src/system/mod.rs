@@ -1,5 +1,9 @@
 //! The real effects behind [`crate::context`], one file each and the only one that knows its
 //! thing. What differs between operating systems is in `unix.rs` and `windows.rs`.
+//!
+//! To add one: a trait and a field of [`Context`](crate::context::Context), a file here that does it, and
+//! the place in `lib.rs` where the context is made; its fake in `tests/it/fake.rs`. To add an operating
+//! system: a file beside these two with the same names in it, and one in `os_keyring`.
 
 pub mod arc;
 pub mod attempt;

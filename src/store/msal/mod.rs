@@ -4,6 +4,10 @@
 //!
 //! Beside the cache a session of our own holds what MSAL has no room for: when a person was asked
 //! last, what failed a moment ago, and tokens that other clients must not be given.
+//!
+//! `document` changes their JSON and leaves every byte that is not ours, `shape` knows the keys of each
+//! MSAL's rows, `view` makes our session of their rows and back. To add a field: both ways in `view`. To
+//! add another MSAL's habits: a `Shape`. Tests have MSAL itself read what was written.
 
 pub mod copy;
 mod document;

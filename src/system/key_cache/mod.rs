@@ -1,5 +1,7 @@
 //! What holds a key for a while, in the operating system's memory: the kernel's keyring on Linux.
 //! Elsewhere the keyring is quick, and nothing is kept.
+//!
+//! To add one for another system: a file with what `place.rs` has, and its line above `mod place`.
 
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 //! found in the Secret Service alone.
 //!
 //! Whatever it is, it is waited for in a thread of its own, and given up after a limit.
+//!
+//! To add one: a file with what `place.rs` has, and its line above `mod place`.
 
 use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
