@@ -1,6 +1,7 @@
 //! cred-helper: named OAuth profiles, served to every developer tool in its own protocol.
 //!
-//! This header is the architecture. A test (`tests/it/layer.rs`) checks who imports whom.
+//! This header is the architecture; `docs/architecture.md` is the map beside it. Tests (`tests/it/layer.rs`,
+//! `tests/it/architecture.rs`) check who imports whom, and that both say the same.
 //!
 //! # The path of one request
 //!

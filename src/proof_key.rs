@@ -3,7 +3,7 @@
 //!
 //! It is made here, kept beside the tokens that are bound to it, and never shown: what leaves is its
 //! public half, and what it signs. (The key that a client has from elsewhere, to prove who it is, is a
-//! [`crate::signing_key`]: it is read from files of many forms, and may be RSA.)
+//! `signing_key`: it is read from files of many forms, and may be RSA.)
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! It is read from PEM (PKCS#8, PKCS#1, SEC1) or PFX, with a passphrase where it is encrypted. The
 //! bytes that it is read from are wiped, and no error shows any of them. A key that we make ourselves,
-//! for tokens to be bound to, is a [`crate::proof_key`].
+//! for tokens to be bound to, is a `proof_key`.
 //!
 //! To add a kind of key: an [`Algorithm`], how it is read from PKCS#8 and how it signs, and a file of it
 //! in the tests.

@@ -44,6 +44,7 @@ mod unix {
     pub(crate) mod oidc_provider;
 
     pub(crate) mod account_name;
+    pub(crate) mod architecture;
     pub(crate) mod authorization_request;
     pub(crate) mod aws_ground;
     pub(crate) mod aws_job;
