@@ -89,6 +89,9 @@
 //! | an exchange | `src/exchange/NAME.rs`; its table, if it has one, in `profile::PROFILE_KEYS` | `exchange::EXCHANGES` |
 //! | a way of sealing | `src/store/seal/NAME.rs` | `store::seal::SEALS` |
 //! | a provider | `profiles/NAME.toml` | `profile::preset::PRESETS` |
+//! | a check of `doctor` | `src/command/doctor/NAME.rs` | `command::doctor::CHECKS` |
+//! | a program whose configuration is imported | `src/command/import/NAME.rs` | `command::import::file::FORMATS` |
+//! | a decoder of bytes that somebody else wrote | its seeds, in `fuzz/seeds/NAME` | `DECODERS` of `fuzz/decoder.rs` |
 
 pub mod acquire;
 pub mod answer;

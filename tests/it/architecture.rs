@@ -4,11 +4,24 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGE: &str = include_str!("../../docs/architecture.md");
-const HEADER: &str = include_str!("../../src/lib.rs");
-
 fn at(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(at(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The page.
+fn page() -> String {
+    read("docs/architecture.md")
+}
+
+/// The layers of the header, in their order.
+pub(crate) fn layers_of_the_header() -> Vec<(String, Vec<String>)> {
+    let layers = layers(&read("src/lib.rs"));
+    assert_eq!(layers.len(), 8, "the layers of lib.rs: {layers:?}");
+    layers
 }
 
 /// The folders in one, by name.
@@ -48,7 +61,7 @@ fn modules(cell: &str) -> Vec<String> {
 }
 
 /// The layers as a text says them: the number, and the modules in their order.
-pub(crate) fn layers(text: &str) -> Vec<(String, Vec<String>)> {
+fn layers(text: &str) -> Vec<(String, Vec<String>)> {
     let rows = rows(text, "layer");
     let layers = rows.iter();
     layers
@@ -58,18 +71,17 @@ pub(crate) fn layers(text: &str) -> Vec<(String, Vec<String>)> {
 
 #[test]
 fn the_page_has_the_layers_of_the_header_in_their_order() {
-    let header = layers(HEADER);
-    assert_eq!(header.len(), 8, "the layers of lib.rs: {header:?}");
-    assert_eq!(layers(PAGE), header);
+    assert_eq!(layers(&page()), layers_of_the_header());
 }
 
 #[test]
 fn the_page_has_each_folder_once_and_those_of_the_source_in_the_order_of_the_layers() {
-    let named: Vec<&str> = rows(PAGE, "folder")
+    let page = page();
+    let named: Vec<&str> = rows(&page, "folder")
         .iter()
         .map(|row| row[0].trim_matches('`'))
         .collect();
-    let layers = layers(HEADER);
+    let layers = layers_of_the_header();
     let order: Vec<&String> = layers.iter().flat_map(|(_, modules)| modules).collect();
     let mut expected: Vec<String> = folders("src").into_iter().collect();
     expected.sort_by_key(|folder| order.iter().position(|module| *module == folder));
@@ -78,7 +90,7 @@ fn the_page_has_each_folder_once_and_those_of_the_source_in_the_order_of_the_lay
         .map(|folder| format!("src/{folder}/"))
         .collect();
     assert_eq!(named, expected);
-    let beside = PAGE.split_once("Beside `src/`").expect("it has them").1;
+    let beside = page.split_once("Beside `src/`").expect("it has them").1;
     let beside: BTreeSet<String> = rows(beside, "folder")
         .iter()
         .map(|row| row[0].trim_matches(['`', '/']).to_owned())
@@ -91,14 +103,15 @@ fn the_page_has_each_folder_once_and_those_of_the_source_in_the_order_of_the_lay
 
 #[test]
 fn each_path_on_the_page_is_there() {
+    let page = page();
     let roots: Vec<String> = folders("").into_iter().collect();
     let is_path = |word: &&str| {
         let root = word.split('/').next().unwrap_or_default();
         word.contains('/') && !word.contains("::") && roots.iter().any(|own| own == root)
     };
-    let blocks = PAGE.split("```").skip(1).step_by(2);
+    let blocks = page.split("```").skip(1).step_by(2);
     let in_blocks = blocks.flat_map(|block| block.split([' ', '\n', '(', ')', ',', ':']));
-    let words: BTreeSet<&str> = quoted(PAGE).chain(in_blocks).filter(is_path).collect();
+    let words: BTreeSet<&str> = quoted(&page).chain(in_blocks).filter(is_path).collect();
     assert!(words.len() > 40, "{words:?}");
     for word in words {
         let is_pattern = word.contains("TOOL") || word.contains("NAME");
@@ -108,11 +121,12 @@ fn each_path_on_the_page_is_there() {
 
 #[test]
 fn each_type_on_the_page_is_in_its_file() {
-    let rows = rows(PAGE, "type");
+    let page = page();
+    let rows = rows(&page, "type");
     assert!(rows.len() > 10, "{rows:?}");
     for row in rows {
         let path = row[1].trim_matches('`');
-        let source = fs::read_to_string(at(path)).unwrap_or_else(|_| panic!("{path}"));
+        let source = read(path);
         for name in quoted(row[0]) {
             let is_there = ["struct", "enum", "trait", "fn"].iter().any(|kind| {
                 let declared = format!("pub {kind} {name}");
@@ -147,7 +161,7 @@ fn each_folder_of_the_source_begins_with_what_lives_there_and_how_to_add_one_mor
         let below = folders(&folder).into_iter();
         open.extend(below.map(|below| format!("{folder}/{below}")));
         let head = head(&folder);
-        let source = fs::read_to_string(at(&head)).expect("a source can be read");
+        let source = read(&head);
         let words = source.lines().take_while(|line| line.starts_with("//!"));
         let words: Vec<&str> = words
             .map(|line| line.trim_start_matches("//!").trim())
