@@ -1,6 +1,6 @@
 //! `setup`: has a tool ask us, by its own configuration.
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
@@ -33,9 +33,7 @@ fn command(command: Command) -> Command {
         .arg(
             Arg::new("tool")
                 .value_name("TOOL")
-                .value_parser(PossibleValuesParser::new(
-                    SETUPS.iter().map(|entry| entry.name).chain(stand_ins()),
-                ))
+                .value_parser(tools())
                 .required_unless_present("list")
                 .help("The tool"),
         )
@@ -61,6 +59,13 @@ fn command(command: Command) -> Command {
         )
 }
 
+/// The names that a tool is known by; those in the help are one for each.
+fn tools() -> PossibleValuesParser {
+    let own = SETUPS.iter();
+    let own = own.map(|entry| PossibleValue::new(entry.name).aliases(entry.aliases));
+    PossibleValuesParser::new(own.chain(stand_ins().map(PossibleValue::new)))
+}
+
 fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     let machine = Machine::new(shell.context)?;
     if matches.get_flag("list") {
@@ -70,7 +75,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     if let Some(tool) = stand_ins().find(|tool| *tool == name) {
         return stand_in(tool, matches, shell, &machine);
     }
-    let entry = SETUPS.iter().find(|entry| entry.name == name);
+    let entry = SETUPS.iter().find(|entry| entry.is_named(&name));
     let entry = entry.ok_or_else(|| Error::new(ErrorKind::Usage, "no tool is named"))?;
     let is_dry = matches.get_flag("dry-run");
     let profile = text(matches, "profile");
@@ -287,13 +292,22 @@ fn table(listed: &[Listed]) -> String {
         for (index, row) in rows.into_iter().enumerate() {
             // Names in a tool's configuration are anybody's.
             let [target, profile, note] = row.map(|cell| printable(&cell));
-            let (tool, version) = if index == 0 {
-                (one.tool, version)
-            } else {
-                ("", "")
+            let (tool, version) = match index {
+                0 => (shown_name(one), version),
+                _ => (String::new(), ""),
             };
-            lines.push([tool.to_owned(), version.to_owned(), target, profile, note]);
+            lines.push([tool, version.to_owned(), target, profile, note]);
         }
     }
     columns(&lines)
+}
+
+/// The tool's name, and that of its program where that is here under another one.
+fn shown_name(listed: &Listed) -> String {
+    let program = listed.program.as_deref();
+    let program = program.and_then(|program| program.file_stem()?.to_str());
+    match program.filter(|program| *program != listed.tool) {
+        Some(program) => format!("{} ({})", listed.tool, printable(program)),
+        None => listed.tool.to_owned(),
+    }
 }

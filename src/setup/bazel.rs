@@ -17,6 +17,7 @@ use crate::text::shell_word;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "bazel",
+    aliases: &[],
     // bazelisk, which is often called so, fetches a Bazel to ask it.
     version: &[],
     file: |machine| machine.home.join(".bazelrc"),

@@ -17,6 +17,7 @@ use crate::profile::route::Target;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "docker",
+    aliases: &[],
     version: &["--version"],
     file,
     add,

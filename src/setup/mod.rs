@@ -45,6 +45,8 @@ use crate::profile::route::{Pattern, Target};
 pub struct Entry {
     /// Its name, also that of its program.
     pub name: &'static str,
+    /// Other programs that have the same configuration, under whose names it is known too.
+    pub aliases: &'static [&'static str],
     /// The arguments that make it print its version, without asking the network; none, if it
     /// may fetch itself first.
     pub version: &'static [&'static str],
@@ -69,6 +71,17 @@ impl Entry {
     /// The protocol by which the tool asks, as a profile's `tools` names it: mostly its own.
     pub fn protocol(&self) -> &'static str {
         index::protocol_of(self.name).unwrap_or(self.name)
+    }
+
+    /// Whether somebody means it who says `name`.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+
+    /// Its program on PATH.
+    fn program(&self, machine: &Machine<'_>) -> Option<PathBuf> {
+        let mut names = std::iter::once(self.name).chain(self.aliases.iter().copied());
+        names.find_map(|name| machine.find(name))
     }
 }
 
@@ -533,7 +546,7 @@ pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Lis
         };
         (entry.look)(machine, &document, profiles)
     };
-    let program = machine.find(entry.name);
+    let program = entry.program(machine);
     Listed {
         tool: entry.name,
         version: program

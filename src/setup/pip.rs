@@ -9,6 +9,7 @@ use super::{Entry, line, view};
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "pip",
+    aliases: &[],
     version: &["--version"],
     file,
     add: |_, document, wish, plan| index::add(&FORM, document, wish, plan),

@@ -16,6 +16,7 @@ use crate::profile::route::Target;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "pnpm",
+    aliases: &[],
     // In a project it may be another version, which is fetched first.
     version: &[],
     file,

@@ -14,6 +14,7 @@ use crate::text::printable;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "terraform",
+    aliases: &["tofu"],
     // It asks the network for newer ones first.
     version: &[],
     file,

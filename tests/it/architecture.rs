@@ -95,7 +95,12 @@ fn the_page_has_each_folder_once_and_those_of_the_source_in_the_order_of_the_lay
         .iter()
         .map(|row| row[0].trim_matches(['`', '/']).to_owned())
         .collect();
-    let own = |name: &String| !name.starts_with('.') && !["src", "target"].contains(&name.as_str());
+    let ignored = read(".gitignore");
+    let is_ignored = |name: &str| {
+        let mut lines = ignored.lines().map(|line| line.trim_matches(['/', '*']));
+        lines.any(|line| name.starts_with(line))
+    };
+    let own = |name: &String| !name.starts_with('.') && name != "src" && !is_ignored(name);
     let mut expected: BTreeSet<String> = folders("").into_iter().filter(own).collect();
     expected.insert(".ci".to_owned());
     assert_eq!(beside, expected);

@@ -51,9 +51,17 @@ fn a_link_is_made_where_nuget_looks_shown_first_and_taken_away_again() {
             { "for": "every feed", "profile": "work" },
         ])
     );
-    // Where PATH leads to it, whoever made that, none is needed.
-    let said = listed("cred-helper setup nuget");
-    assert_eq!(said, "nothing to change: the link is there\n");
+    // Where PATH leads to it, whoever made that, none is needed; also where it is called by its program.
+    for name in ["nuget", "dotnet"] {
+        let said = listed(&format!("cred-helper setup {name}"));
+        assert_eq!(said, "nothing to change: the link is there\n");
+    }
+    let list = listed(
+        "mkdir \"$HOME/sdk\" && printf '#!/bin/sh\n' > \"$HOME/sdk/dotnet\" && chmod +x \
+         \"$HOME/sdk/dotnet\" && PATH=\"$HOME/sdk:$PATH\" cred-helper setup --list",
+    );
+    assert!(list.contains("nuget (dotnet)  unknown"), "{list}");
+    listed("rm -r \"$HOME/sdk\"");
 
     let dry = home.setup("nuget --undo --dry-run").ok();
     assert_eq!(dry.lines().count(), 3, "{dry}");
