@@ -719,7 +719,7 @@ fn expose_optional<S: Serializer>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Failed, RowKey, Session, SignIn};
+    use super::{AccountRow, Failed, RowKey, Session, SignIn, TakenIn};
     use crate::error::{Error, ErrorKind, OAuthError};
     use crate::secret::Secret;
     use crate::token::{Account, Timestamp, TokenSet};
@@ -822,6 +822,87 @@ mod tests {
         assert!(session.forget_access_tokens(None));
         assert!(!session.forget_access_tokens(None));
         assert_eq!(session.accounts.len(), 2);
+    }
+
+    #[test]
+    fn two_subjects_of_one_name_are_two_accounts_and_one_subject_of_two_names_is_one() {
+        let mut session = Session::default();
+        for (name, subject, rows) in [
+            ("ada", Some("1"), 1),
+            ("ada", Some("2"), 2),
+            ("eve", Some("2"), 2),
+            ("ada", None, 2),
+            ("bob", None, 3),
+        ] {
+            let mut came = token_set("t", None, subject);
+            came.account.name = Some(name.into());
+            session.sign_in("g", key("a"), &came, Timestamp(100));
+            assert_eq!(session.accounts.len(), rows, "{name} {subject:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_taken_in_is_meant_and_has_nothing_of_how_it_went_elsewhere() {
+        let mut session = Session::default();
+        session.sign_in(
+            "g",
+            key("a"),
+            &token_set("1", None, Some("ada")),
+            Timestamp(200),
+        );
+        let failed = Failed {
+            key: key("a"),
+            at: Timestamp(100),
+            until: Timestamp(160),
+            error: Error::new(ErrorKind::Denied, "no"),
+            refresh_token: None,
+        };
+        let row = |refresh: &str| AccountRow {
+            refresh_token: Some(Secret::new(refresh)),
+            last_refreshed_at: Some(Timestamp(50)),
+            failed_refresh: Some(failed.clone()),
+            ..AccountRow::named(Some("eve".into()), "there", Timestamp(50))
+        };
+        let expected = AccountRow {
+            refresh_token: Some(Secret::new("r")),
+            ..AccountRow::named(Some("eve".into()), "g", Timestamp(201))
+        };
+        assert_eq!(
+            session.take_in("g", row("r"), Timestamp(100)),
+            TakenIn::Done
+        );
+        assert_eq!(session.account(None), Some(&expected));
+        assert_eq!(
+            session.take_in("g", row("new"), Timestamp(100)),
+            TakenIn::IsHere
+        );
+        session.accounts.pop();
+        assert_eq!(
+            session.take_in("g", row("r"), Timestamp(100)),
+            TakenIn::Spent
+        );
+    }
+
+    #[test]
+    fn a_stranger_whose_token_came_is_known_by_subject_and_is_not_meant() {
+        let mut session = Session::default();
+        let ada = token_set("1", Some("r1"), Some("ada"));
+        session.sign_in("g", key("a"), &ada, Timestamp(100));
+        let mut eve = token_set("2", Some("r2"), Some("eve"));
+        eve.account.name = None;
+        session.keep_strangers("g", &Secret::new("r1"), &eve);
+        eve.refresh_token = Some(Secret::new("r3"));
+        session.keep_strangers("g", &Secret::new("r2"), &eve);
+        let rows = session.accounts.iter();
+        let rows: Vec<_> = rows
+            .map(|row| (row.subject.as_deref(), row.refresh_token.clone()))
+            .collect();
+        assert_eq!(
+            rows,
+            [(Some("ada"), None), (Some("eve"), Some(Secret::new("r3")))]
+        );
+        let meant = session.account(None).expect("somebody is meant");
+        assert_eq!(meant.subject.as_deref(), Some("ada"));
     }
 
     #[test]
