@@ -466,10 +466,6 @@ pub fn assertion(
         )
         .because_of(&error)
         .hint("write it to stdin: a token that was issued for this client")),
-        Err(error) if source.other().is_some() => {
-            let name = &profile.name;
-            Err(error.because(format!("profile `{name}` needs its token")))
-        }
         Err(error) => Err(error),
     }
 }

@@ -361,7 +361,8 @@ fn the_token_of_another_profile_is_acted_with() {
         scene.run_command(command)
     };
     let error = run().failed(4);
-    assert!(error.contains("profile `api` needs its token"), "{error}");
+    let told = error.matches("profile `api` needs its token");
+    assert_eq!(told.count(), 1, "{error}");
     assert!(error.contains("`cred-helper login -p person`"), "{error}");
     scene.run(&["login", "-p", "person"]).ok();
     let person = scene.run(&["get", "-p", "person"]).ok();
