@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cred_helper::acquire::{Call, acquire, erase, login, logout, status};
+use cred_helper::acquire::{Call, acquire, begin, erase, finish, login, logout, status};
 use cred_helper::context::{Clock, Context, Display, HttpFailure, Screen};
 use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKind};
 use cred_helper::error::{Error, ErrorKind};
@@ -117,7 +117,7 @@ fn profile_of(text: &str) -> Profile {
     configuration.profile("api").expect("the profile is good")
 }
 
-fn device() -> serde_json::Value {
+pub(crate) fn device() -> serde_json::Value {
     json!({"device_code": "device", "user_code": "ABCD", "verification_uri": "https://id.example/d",
            "expires_in": 600, "interval": 5})
 }
@@ -127,7 +127,7 @@ pub(crate) fn tokens(access: &str, refresh: Option<&str>) -> serde_json::Value {
 }
 
 /// An answer with the ID token of ada@example.test, who is known by `subject`.
-fn named(answer: &serde_json::Value, subject: &str) -> serde_json::Value {
+pub(crate) fn named(answer: &serde_json::Value, subject: &str) -> serde_json::Value {
     let claims = json!({"aud": "cli", "sub": subject, "preferred_username": "ada@example.test"});
     with_id_token(answer, &claims)
 }
@@ -1409,8 +1409,11 @@ impl Exchange for Trade {
     }
 }
 
-/// Trades a token while something else goes on.
-struct Meanwhile<'a>(&'a dyn Fn());
+/// Trades a token while something else goes on: as soon as it is asked which, and while it trades.
+struct Meanwhile<'a> {
+    asked: &'a dyn Fn(),
+    trading: &'a dyn Fn(),
+}
 
 impl fmt::Debug for Meanwhile<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -1421,6 +1424,11 @@ impl fmt::Debug for Meanwhile<'_> {
 impl Exchange for Meanwhile<'_> {
     fn name(&self) -> &'static str {
         "trade"
+    }
+
+    fn trades(&self) -> Option<TokenKind> {
+        (self.asked)();
+        Trade::default().trades()
     }
 
     fn identity(&self, context: &Context<'_>) -> Vec<(&'static str, String)> {
@@ -1435,7 +1443,7 @@ impl Exchange for Meanwhile<'_> {
         context: &Context<'_>,
     ) -> Result<TokenSet, Failure> {
         let traded = Trade::default().run(client, credential, url, context);
-        self.0();
+        (self.trading)();
         traded
     }
 }
@@ -1480,6 +1488,22 @@ fn an_exchanged_token_is_cached_beside_the_one_it_was_made_of() {
         Some("refresh-1"),
         "the session keeps its own"
     );
+}
+
+#[test]
+fn what_another_process_has_traded_meanwhile_is_taken() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let request = Request::new(Action::Get);
+    let ask = |exchange: &dyn Exchange| {
+        let traded = acquire(&desk.call(&world, &request), Some(exchange));
+        traded.expect("it is traded").source
+    };
+    let overtaken = Meanwhile {
+        asked: &|| assert_eq!(ask(&Trade::default()), "trade"),
+        trading: &|| (),
+    };
+    assert_eq!(ask(&overtaken), "cache");
 }
 
 #[test]
@@ -1588,7 +1612,10 @@ fn an_exchange_that_takes_long_holds_up_other_exchanges_alone_and_those_as_long_
         assert_eq!(refreshed.source, "refresh");
     };
     let during = |meanwhile: &dyn Fn()| {
-        let exchange = Meanwhile(meanwhile);
+        let exchange = Meanwhile {
+            asked: &|| (),
+            trading: meanwhile,
+        };
         let traded = acquire(&desk.call(&world, &request), Some(&exchange)).expect("it is traded");
         assert_eq!(traded.source, "trade");
         traded.access_token.expose().to_owned()
@@ -2098,6 +2125,45 @@ fn whoever_signs_out_leaves_the_sign_in_alone_that_somebody_is_at() {
         ..SignIn::default()
     };
     assert_eq!(after.sign_in, expected);
+}
+
+#[test]
+fn a_sign_in_in_two_calls_is_for_what_the_first_asked_for_and_is_over_once_it_was_refused() {
+    let world = World::default();
+    let desk = Desk::of(
+        ", authorization = \"https://id.example/authorize\"",
+        "grant = \"authorization_code\"",
+    );
+    let asked = Request {
+        scopes: vec!["write".to_owned()],
+        ..Request::new(Action::Login)
+    };
+    let start = || {
+        let page = begin(&desk.call(&world, &asked)).expect("it is begun");
+        let page = url::Url::parse(&page).expect("it is a URL");
+        let state = page.query_pairs().find(|(name, _)| name == "state");
+        let (_, state) = state.expect("it is there");
+        Secret::new(format!("http://127.0.0.1/?code=code&state={state}"))
+    };
+    let request = Request::new(Action::Login);
+    let end = |answer: &Secret| finish(&desk.call(&world, &request), answer);
+
+    let refused = start();
+    world.answer(400, refusal("invalid_grant"));
+    for message in ["could not be completed", "no sign-in was begun"] {
+        let error = end(&refused).expect_err("it is over");
+        assert_eq!(error.kind(), ErrorKind::LoginRequired);
+        assert!(error.message().contains(message), "{error}");
+    }
+    let answer = start();
+    world.answer(200, tokens("first", None));
+    end(&answer).expect("the sign-in goes well");
+    let read = desk.ask(&world, &asked).expect("it is there");
+    assert_eq!(
+        (read.access_token.expose(), read.source),
+        ("first", "cache")
+    );
+    world.assert_all_asked();
 }
 
 #[test]

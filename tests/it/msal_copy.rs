@@ -1,9 +1,17 @@
 //! Sign-ins that are copied from a cache of MSAL Python with its extensions, and into one.
 
 use std::fs;
+use std::time::Duration;
 
+use cred_helper::acquire::{hand_out, login};
+use cred_helper::credential::{Action, Request};
+use cred_helper::error::ErrorKind;
+use cred_helper::store::msal::lock::acquire as msal_lock;
+use cred_helper::store::session::Session;
 use serde_json::{Value, json};
 
+use crate::acquire::{Desk, device, named, tokens};
+use crate::fake::World;
 use crate::microsoft::TENANT;
 use crate::msal_cache::Shared;
 use crate::oidc_ground::eventually;
@@ -399,4 +407,103 @@ fn of_two_imports_at_once_the_second_says_what_to_do() {
     // Once more, and it is the one that is there.
     let again = ["profile", "import", "--msal", &file, "--name", "mine"];
     assert!(scene.run(&again).ok().contains("for profile `mine`"));
+}
+
+/// Changes the session that lies there.
+fn edit(desk: &Desk, world: &World, edit: impl FnOnce(&mut Session)) {
+    let context = world.context();
+    let guard = desk.store.lock(&context).expect("it is free");
+    let loaded = desk.store.load_locked(&guard, &context);
+    let mut session = loaded.expect("it can be read");
+    edit(&mut session);
+    let saved = desk.store.save(&mut session, None, &guard, &context);
+    saved.expect("it can be written");
+}
+
+#[test]
+fn whoever_is_meant_and_has_a_refresh_token_is_handed_out_by_what_is_known_of_them() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let file = directory.path().join("cache.json");
+    let (world, desk) = (
+        World::default(),
+        Desk::with("authority = \"https://id.example\""),
+    );
+    let any = Request::new(Action::Get);
+    for (name, refresh) in [
+        ("ada", Some("ada-1")),
+        ("bob", Some("bob-1")),
+        ("eve", None),
+    ] {
+        let granted = named(&tokens(name, refresh), name);
+        world.answer(200, device()).answer(200, granted);
+        login(&desk.call(&world, &any)).expect("the sign-in goes well");
+    }
+    edit(&desk, &world, |session| {
+        for row in &mut session.accounts {
+            // Kept by a version that did not know what MSAL wants to know.
+            row.msal = None;
+            row.name.clone_from(&row.subject);
+        }
+        let bob = session.account_mut(Some("bob")).expect("he is there");
+        bob.access_tokens.retain(|row| !row.key.is_id_token);
+    });
+    let hand_out = |account: Option<&str>| {
+        let account = account.map(String::from);
+        let request = Request {
+            account,
+            ..any.clone()
+        };
+        hand_out(&desk.call(&world, &request), &file)
+    };
+    let homes = || {
+        let cache = fs::read(&file).expect("it is there");
+        let cache: Value = serde_json::from_slice(&cache).expect("it is JSON");
+        let rows = cache["Account"]
+            .as_object()
+            .expect("there are some")
+            .values();
+        let homes = rows.map(|row| row["home_account_id"].as_str().map(String::from));
+        let mut homes: Vec<_> = homes.map(Option::unwrap_or_default).collect();
+        homes.sort();
+        homes
+    };
+    let some = |name: &str| Some(name.to_owned());
+    world.answer(200, tokens("second", None));
+    assert_eq!(hand_out(Some("ada")).expect("she is there"), [some("ada")]);
+    assert_eq!(homes(), ["ada"]);
+    world
+        .answer(200, tokens("third", None))
+        .answer(200, tokens("fourth", Some("bob-2")));
+    let everybody = hand_out(None).expect("they are there");
+    assert_eq!(everybody, [some("bob"), some("ada")]);
+    assert_eq!(homes(), ["ada", "bob"]);
+    let redeemed = || {
+        let sent = world.sent.borrow();
+        let tokens = sent
+            .iter()
+            .filter_map(|sent| sent.form.get("refresh_token").cloned());
+        tokens.collect::<Vec<_>>()
+    };
+    assert_eq!(redeemed(), ["ada-1", "ada-1", "bob-1"]);
+
+    // MSAL's lock is waited for as long as our own.
+    world.answer(200, tokens("fifth", None));
+    let held = msal_lock(&file, Duration::ZERO, &world.context()).expect("it is free");
+    let error = hand_out(Some("ada")).expect_err("it is held");
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    assert!(error.message().ends_with("took longer than 1m"), "{error}");
+    drop(held);
+    // Nobody is asked to sign in for that.
+    world.answer(400, json!({ "error": "invalid_grant" }));
+    let error = hand_out(Some("ada")).expect_err("her token was refused");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
+    world.assert_all_asked();
+    // Somebody of whom nothing is known has no place there.
+    edit(&desk, &world, |session| {
+        let bob = session.account_mut(Some("bob")).expect("he is there");
+        (bob.msal, bob.subject) = (None, None);
+    });
+    world.answer(200, tokens("sixth", None));
+    let error = hand_out(Some("bob")).expect_err("he is a name alone");
+    assert_eq!(error.kind(), ErrorKind::Config);
 }
