@@ -119,19 +119,25 @@ fn a_client_signs_as_the_authority_lists_it_and_every_token_but_the_first_comes_
 fn a_person_signs_in_by_a_client_with_a_key_as_by_any_other() {
     let (directory, openssl) = keys(P256);
     let key = json!({ "pem": openssl.text("one.pem") });
-    let file = directory.path().join("one.key");
-    // The command is asked once a call, though each poll has an assertion of its own.
-    let script = format!(
-        "client_private_key = {{ command = [\"sh\", \"-c\", \"echo x >>asked; cat {}\"] }}\n",
-        file.display()
-    );
+    openssl.run("pkcs8 -topk8 -in one.key -passout pass:of-the-key-alone -out locked.key");
+    fs::write(directory.path().join("passphrase"), "of-the-key-alone").expect("it is ours");
+    // Each command is asked once a call, though each poll has an assertion of its own.
+    let asks = |key: &str, name: &str| {
+        let file = directory.path().join(name).display().to_string();
+        format!("{key} = {{ command = [\"sh\", \"-c\", \"echo x >>asked; cat {file}\"] }}\n")
+    };
+    let script = [
+        asks("client_private_key", "locked.key"),
+        asks("client_passphrase", "passphrase"),
+    ]
+    .concat();
     let ground = Ground::with_profile(json!({ "clientKeys": [key] }), &profile(&script));
     ground.sign_in("ada");
     let asked = || ground.read("asked").lines().count();
-    assert_eq!(asked(), 1, "a cached token needs no key");
+    assert_eq!(asked(), 2, "a cached token needs no key");
     ground.expire();
     assert_eq!(ground.get_json(&[])["source"], "refresh");
-    assert_eq!(asked(), 2);
+    assert_eq!(asked(), 4);
     let refresh_token = ground.refresh_token();
     ground.run(&["logout"]).ok();
     assert_eq!(ground.authority.introspect(&refresh_token)["active"], false);
