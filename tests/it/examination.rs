@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cred_helper::context::{Context, KeyCache, Keyring, KeyringFailure};
 use cred_helper::secret::Secret;
-use cred_helper::store::examination::Examination;
+use cred_helper::store::examination::{AsItIs, Examination};
 use cred_helper::store::seal::Sealing;
 
 use crate::acquire::Waking;
@@ -52,6 +52,9 @@ impl Keyring for Locked {
         locked()
     }
 }
+
+/// What was chosen where new sessions lie open.
+const CHOSEN: &str = "{\"version\": 1, \"seal\": \"none\"}";
 
 /// A memory for keys: whether there is one, whether it keeps what it is given, and what it keeps.
 #[derive(Default)]
@@ -156,6 +159,31 @@ fn why_new_sessions_lie_open_is_told_where_nobody_has_said_so() {
         let seal = examine(&ground, context, &sealing, |all| all.seal());
         let (seal, reason) = seal.expect("it can be told");
         assert_eq!((seal.name, reason.is_some()), expected, "{configured}");
+    }
+    // It was chosen when there was no keyring.
+    ground.keep("a", "none");
+    fs::write(ground.directory.path().join("sessions/store.json"), CHOSEN).expect("it is ours");
+    let sealing = ground.sealing("auto");
+    for (context, is_told) in [(&without, true), (&ground.context(), false)] {
+        let seal = examine(&ground, context, &sealing, |all| all.seal());
+        let (seal, reason) = seal.expect("it can be told");
+        assert_eq!((seal.name, reason.is_some()), ("none", is_told));
+    }
+}
+
+#[test]
+fn what_holds_keys_for_a_while_is_read_and_left_as_it_is() {
+    let memory = Memory(true, true, RefCell::default());
+    let secret = Secret::new("key");
+    memory.keep("a", &secret, Duration::ZERO);
+    for is_known in [true, false] {
+        let memory = Memory(is_known, true, RefCell::new(memory.2.borrow().clone()));
+        let as_it_is = AsItIs(&memory);
+        assert_eq!(as_it_is.is_known(), is_known);
+        assert!(!as_it_is.forget("a"));
+        as_it_is.keep("b", &secret, Duration::from_secs(5));
+        let read = ["a", "b"].map(|name| as_it_is.read(name));
+        assert_eq!(read, [Some(secret.clone()), None]);
     }
 }
 

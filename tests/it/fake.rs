@@ -14,7 +14,7 @@ use cred_helper::context::{
     HttpRequest, HttpResponse, Input, KeyCache, Keyring, KeyringFailure, Level, LoopbackHost,
     Nonces, Notice, Random, Shield, Signals, Terminal, Tls, Tokens, Typing, Visitors,
 };
-use cred_helper::error::Error;
+use cred_helper::error::{Error, ErrorKind};
 use cred_helper::secret::Secret;
 use cred_helper::token::{OtherToken, Timestamp};
 
@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) started: RefCell<Vec<Vec<String>>>,
     /// Why none lives on.
     pub(crate) dies: Option<&'static str>,
+    /// Whether somebody has pressed Ctrl-C.
+    pub(crate) is_interrupted: Cell<bool>,
     /// How many there are.
     shields: Cell<usize>,
     /// Who remembers Ctrl-C, and ends by it.
@@ -380,6 +382,9 @@ impl Signals for World {
     }
 
     fn check(&self) -> Result<(), Error> {
-        Ok(())
+        match self.is_interrupted.get() {
+            true => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+            false => Ok(()),
+        }
     }
 }

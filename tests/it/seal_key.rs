@@ -13,6 +13,7 @@ use cred_helper::store::seal::{self, Seal, Sealing};
 use cred_helper::store::session::Session;
 use cred_helper::store::{Loaded, SessionStore};
 use cred_helper::system::random::SystemRandomness;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fake::World;
@@ -115,8 +116,8 @@ fn counts(done: &Done) -> (usize, usize, usize) {
     (done.sealed.len(), done.as_before, done.failed.len())
 }
 
-/// A keyring that says yes, and keeps something else.
-struct Forgetful(Ring);
+/// A keyring that keeps nothing: it says so, or says yes and keeps something else.
+struct Forgetful(Ring, Option<KeyringFailure>);
 
 impl Keyring for Forgetful {
     fn check(&self, limit: Duration) -> Result<(), KeyringFailure> {
@@ -132,7 +133,10 @@ impl Keyring for Forgetful {
     }
 
     fn write(&self, name: &str, _: &Secret, limit: Duration) -> Result<(), KeyringFailure> {
-        self.0.write(name, &Secret::new("something else"), limit)
+        match &self.1 {
+            Some(failure) => Err(failure.clone()),
+            None => self.0.write(name, &Secret::new("something else"), limit),
+        }
     }
 
     fn remove(&self, name: &str, limit: Duration) -> Result<(), KeyringFailure> {
@@ -141,20 +145,68 @@ impl Keyring for Forgetful {
 }
 
 #[test]
-fn nothing_is_sealed_with_a_key_that_the_keyring_has_not_kept() {
-    let (ground, forgetful) = (Ground::new(), Forgetful(Ring::default()));
-    let context = Context {
-        keyring: &forgetful,
-        ..ground.context()
-    };
-    let store = ground.store("a", "auto");
-    let guard = store.lock(&context).expect("nobody else has it");
-    let saved = store.save(&mut Session::default(), None, &guard, &context);
-    let error = saved.expect_err("what it is sealed with is lost");
-    assert_eq!(error.kind(), ErrorKind::Store);
-    let message = "the keyring does not keep what it is given";
-    assert!(error.message().contains(message), "{error}");
-    assert!(!store.path().exists());
+fn nothing_is_sealed_with_a_key_that_the_keyring_has_not_kept_and_what_may_be_there_is_known() {
+    let refused = || KeyringFailure::Refused("no".to_owned());
+    for (failure, message, may_be_there) in [
+        (None, "the keyring does not keep what it is given", true),
+        (
+            Some(KeyringFailure::Silent),
+            "the keyring does not answer",
+            true,
+        ),
+        (Some(refused()), "the keyring refuses", false),
+    ] {
+        let (ground, forgetful) = (Ground::new(), Forgetful(Ring::default(), failure));
+        let context = Context {
+            keyring: &forgetful,
+            ..ground.context()
+        };
+        let store = ground.store("a", "auto");
+        let guard = store.lock(&context).expect("nobody else has it");
+        let saved = store.save(&mut Session::default(), None, &guard, &context);
+        let error = saved.expect_err("what it is sealed with is lost");
+        assert_eq!(error.kind(), ErrorKind::Store);
+        assert!(error.message().contains(message), "{error}");
+        assert!(!store.path().exists());
+        // What is retired is forgotten by the next that replaces keys.
+        let chosen = fs::read(store.path().with_file_name("store.json")).expect("it is there");
+        let chosen: Value = serde_json::from_slice(&chosen).expect("it is JSON");
+        let retired = chosen["retired"].as_array().map(Vec::len);
+        assert_eq!(retired, Some(usize::from(may_be_there)), "{message}");
+    }
+}
+
+#[test]
+fn a_migration_to_a_keyring_that_keeps_nothing_now_is_refused_before_anything_is_changed() {
+    let ground = Ground::new();
+    ground.keep("a", "none");
+    let sealing = Sealing::default();
+    let without = ground.world.context();
+    let all = Maintenance::new(ground.directory.path(), &sealing, None, &without);
+    let error = all
+        .migrate(seal("keyring"), true)
+        .expect_err("there is none");
+    assert_eq!(error.message(), "`keyring` cannot be used now");
+}
+
+#[test]
+fn ctrl_c_ends_what_is_done_to_all_sessions_and_fails_none_of_them() {
+    let ground = Ground::new();
+    ground.keep("a", "none");
+    ground.world.is_interrupted.set(true);
+    let (sealing, context) = (ground.sealing("auto"), ground.context());
+    let all = Maintenance::new(ground.directory.path(), &sealing, None, &context);
+    for is_dry in [true, false] {
+        let done = all.migrate(seal("keyring"), is_dry);
+        let error = done.expect_err("it is over");
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert!(
+            error
+                .hint_text()
+                .is_some_and(|hint| hint.contains("run it again")),
+            "{error}"
+        );
+    }
 }
 
 #[test]
