@@ -224,6 +224,16 @@ fn what_a_profile_has_or_shares_is_not_offered() {
     scene.sandbox.write_profiles(&profile(line));
     let shared = ["ok", "msal.shared", "shared by profile `api`, can be", ""];
     assert_rows("shared", &said(&scene, &[], &[]), &[shared]);
+    // Beside an item of the keyring, such a file is no cache, and only tells of changes.
+    let found_by = "secret_service = { schema = \"s\", attributes = { type = \"t\" } }";
+    let of_keyring = profile(&line.replace(" }", &format!(", {found_by} }}")));
+    let of_keyring = of_keyring
+        .replace(OPEN, "")
+        .replace("profiles.api", "profiles.far");
+    let both = format!("{}{of_keyring}", profile(line));
+    scene.sandbox.write_profiles(&both);
+    let item = ["error", "msal.shared", "there is no keyring here", "log in"];
+    assert_rows("an item", &said(&scene, &[], &[]), &[shared, item]);
 }
 
 /// The line of a cache where all is well.

@@ -13,12 +13,14 @@ use cred_helper::context::{Clock, Context};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::store::msal::lock::{Lying, MsalGuard, acquire, look};
 use cred_helper::system::clock::SystemClock;
+use cred_helper::token::Timestamp;
 use serde_json::json;
 
 use crate::authority::{Endpoint, Fault};
 use crate::fake::{START, World};
 use crate::msal_cache::Shared;
 use crate::oidc_ground::{eventually, for_each};
+use crate::scene::failing;
 use crate::tool::{MSAL_EXTENSIONS, PORTALOCKER, Tool, note_missing};
 
 /// How long is waited for what happens by itself?
@@ -93,6 +95,9 @@ impl Kind {
 /// What tells [`one_of_ours`] the cache, and how often it is to count.
 const JOB: [&str; 2] = ["MSAL_LOCK_CACHE", "MSAL_LOCK_COUNT"];
 
+/// What tells it that it is not to wait.
+const AT_ONCE: &str = "MSAL_LOCK_AT_ONCE";
+
 /// This test binary, which does [`one_of_ours`] alone.
 fn ours(cache: &Path, count: u32) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a test knows its own path"));
@@ -120,14 +125,22 @@ fn one_of_ours() {
             (cache, 1)
         }
     };
-    let acquire = || really_acquire(&cache, LONG).0.unwrap();
     if count == 0 {
-        let _guard = acquire();
-        std::io::stdout().write_all(b"\nheld\n").unwrap();
+        let limit = match std::env::var_os(AT_ONCE) {
+            Some(_) => Duration::ZERO,
+            None => LONG,
+        };
+        let (result, warnings) = really_acquire(&cache, limit);
+        let said = match &result {
+            Ok(_) => "held".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let said = format!("\n{}\n{said}\n", warnings.join("\n"));
+        std::io::stdout().write_all(said.as_bytes()).unwrap();
         std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     }
     for _ in 0..count {
-        let guard = acquire();
+        let guard = really_acquire(&cache, LONG).0.unwrap();
         let number: u32 = fs::read_to_string(&cache).unwrap().parse().unwrap();
         fs::write(&cache, (number + 1).to_string()).unwrap();
         assert!(guard.is_intact());
@@ -159,13 +172,19 @@ impl Process {
     #[track_caller]
     fn says(&mut self, word: &str) {
         loop {
-            let mut line = String::new();
-            let count = self.said.read_line(&mut line).expect("it says text");
-            assert_ne!(count, 0, "it ended without saying `{word}`");
+            let line = self.line();
+            let line = line.unwrap_or_else(|| panic!("it ended without saying `{word}`"));
             if line.trim() == word {
                 return;
             }
         }
+    }
+
+    /// The next line.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let count = self.said.read_line(&mut line).expect("it says text");
+        (count > 0).then_some(line)
     }
 
     /// Lets it go on to its end.
@@ -369,6 +388,137 @@ fn a_file_that_is_left_behind_is_waited_for_as_long_as_somebody_could_need_it() 
                 assert_eq!(fs::read_to_string(&lock).unwrap(), *content);
             }
         }
+    }
+}
+
+/// A clock on which each pause ends a moment late, and before which somebody writes the lock anew.
+struct Busy<'a> {
+    world: &'a World,
+    write: &'a dyn Fn(Duration),
+}
+
+impl Clock for Busy<'_> {
+    fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.world.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> Result<(), Error> {
+        self.world.sleep(duration + Duration::from_millis(7))?;
+        (self.write)(self.world.monotonic());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_lock_that_changes_all_the_time_is_somebody_s() {
+    let (_directory, cache, lock) = place();
+    let write = |now: Duration| {
+        assert!(now < Duration::from_secs(6), "it is looked at for ever");
+        let content = format!("{} -c {}", std::process::id(), now.as_millis());
+        fs::write(&lock, content).unwrap();
+        set_age(&lock, 86_400);
+    };
+    let world = World::without_terminal();
+    let clock = Busy {
+        world: &world,
+        write: &write,
+    };
+    let context = Context {
+        clock: &clock,
+        ..world.context()
+    };
+    write(Duration::ZERO);
+    let lies = look(&cache, &context).unwrap();
+    assert!(matches!(lies, Some(Lying::Held(_))), "{lies:?}");
+}
+
+#[test]
+fn a_lock_that_cannot_be_written_is_made_anew_and_one_that_goes_meanwhile_is_looked_for_again() {
+    const IS_OTHERS: [&str; 3] = [
+        "setpriv",
+        "--inh-caps=-dac_override,-dac_read_search",
+        "--bounding-set=-dac_override,-dac_read_search",
+    ];
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let traced = |injection: &str, lock: &Path| {
+        let mut words = failing(injection);
+        words.extend(["-P".to_owned(), lock.display().to_string()]);
+        words
+    };
+    let is_others = |_: &str, _: &Path| IS_OTHERS.map(String::from).to_vec();
+    type Wrapper<'a> = &'a dyn Fn(&str, &Path) -> Vec<String>;
+    let rows: [(Wrapper<'_>, &str, u32, bool, &[&str]); 6] = [
+        (&is_others, "", 0o400, false, &["was taken over", "held"]),
+        (
+            &is_others,
+            "",
+            0o000,
+            true,
+            &["it cannot be opened: Permission"],
+        ),
+        (
+            &traced,
+            "statx:error=ENOENT:when=1",
+            0o600,
+            false,
+            &["held"],
+        ),
+        (
+            &traced,
+            "statx:error=EIO:when=1",
+            0o600,
+            false,
+            &["cannot be read"],
+        ),
+        (
+            &traced,
+            "openat:error=ENOENT:when=2",
+            0o600,
+            true,
+            &["it changes hands"],
+        ),
+        (
+            &traced,
+            "openat:error=EIO:when=2",
+            0o600,
+            true,
+            &["it cannot be opened"],
+        ),
+    ];
+    for (wrapper, injection, mode, is_at_once, expected) in rows {
+        let (_directory, cache, lock) = place();
+        fs::write(&lock, format!("{} cred-helper", gone.id())).unwrap();
+        fs::set_permissions(&lock, fs::Permissions::from_mode(mode)).unwrap();
+        let own = ours(&cache, 0);
+        let words = wrapper(injection, &lock);
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .arg(own.get_program())
+            .args(own.get_args());
+        let variables = own
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        command.envs(variables);
+        if is_at_once {
+            command.env(AT_ONCE, "1");
+        }
+        let mut process = Process::new(command);
+        // It need not go on for long.
+        drop(process.stdin.take());
+        let mut said = String::new();
+        while let Some(line) = process.line() {
+            said.push_str(&line);
+        }
+        for part in expected {
+            assert!(said.contains(part), "{injection} {mode:o}: {said}");
+        }
+        process.end();
     }
 }
 
