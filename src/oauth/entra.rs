@@ -348,6 +348,47 @@ mod tests {
     }
 
     #[test]
+    fn each_number_has_the_hint_of_what_mends_it() {
+        for (numbers, words) in [
+            (&[700_016][..], "`client_id`"),
+            (&[50_194], "one tenant alone"),
+            (&[9_002_331, 9_002_346], "`consumers`"),
+            (&[7_000_112], "the app is disabled"),
+            (&[7_000_218], "public client"),
+            (&[7_000_215, 7_000_222], "client secret"),
+            (&[700_024], "clock"),
+            (&[700_027], "certificate"),
+            (&[70_021, 700_213], "federated credential"),
+            (&[50_011, 500_113], "redirect URI"),
+            (&[90_002, 900_023], "no such tenant"),
+            (&[50_020], "of another tenant"),
+            (&[50_034], "no such account"),
+            (&[50_053], "locked"),
+            (&[50_055], "password has expired"),
+            (&[50_057], "account is disabled"),
+            (&[50_105], "not assigned"),
+            (&[16_000], "`--account`"),
+            (&[70_011, 500_011, 65_005], "of one resource"),
+            (&[650_052], "no such service"),
+            (&[650_057], "add the permission"),
+            (&[65_001], "sign in to consent"),
+            (&[90_094], "for admin consent"),
+            (&[50_005, 50_097, 53_000, 53_002, 530_003], "manages"),
+            (&[53_003, 53_999, 530_000, 530_099], "refuses"),
+        ] {
+            for number in numbers {
+                let said = OAuthError {
+                    error_codes: vec![1, *number],
+                    ..OAuthError::default()
+                };
+                let told = hint(&said).unwrap_or_default();
+                assert!(told.contains(words), "{number}: {told}");
+            }
+        }
+        assert_eq!(hint(&OAuthError::default()), None);
+    }
+
+    #[test]
     fn an_error_says_what_to_do_where_a_sign_in_alone_does_not_help() {
         for (codes, suberror, expected) in [
             (&[700_016][..], None, Some("`client_id`")),

@@ -108,37 +108,60 @@ mod tests {
     #[test]
     fn what_an_authority_has_signed_for_another_is_none_of_its_own() {
         let pair = ProofKey::generate().expect("a key is made");
-        let set = format!(r#"{{"keys":[{}]}}"#, pair.jwk());
-        let keys = Keys::read(set.as_bytes()).expect("it is a set");
-        for (claims, issuer, expected) in [
+        let keys = |of_key: &str| {
+            let issuer = format!(r#"{{"issuer":"{of_key}","#);
+            let key = match of_key {
+                "" => pair.jwk(),
+                _ => pair.jwk().replacen('{', &issuer, 1),
+            };
+            let set = format!(r#"{{"keys":[{key}]}}"#);
+            Keys::read(set.as_bytes()).expect("it is a set")
+        };
+        for (of_key, claims, issuer, expected) in [
             (
+                "",
                 json!({ "iss": "https://i" }),
                 "https://i/",
                 Ok("by a key of `https://i`"),
             ),
             (
+                "",
                 json!({ "iss": "https://i/t/v2.0", "tid": "t" }),
                 "https://i/{tenantid}/v2.0",
                 Ok("by a key of `https://i/t/v2.0`"),
             ),
             (
+                "",
                 json!({ "iss": "https://i/u/v2.0", "tid": "t" }),
                 "https://i/{tenantid}/v2.0",
                 Err("from the issuer `https://i/u/v2.0`"),
             ),
             (
+                "",
                 json!({ "iss": "https://evil" }),
                 "https://i",
                 Err("from the issuer `https://evil`"),
             ),
-            (json!({}), "https://i", Err("it names no issuer")),
+            ("", json!({}), "https://i", Err("it names no issuer")),
+            (
+                "https://i",
+                json!({ "iss": "https://i" }),
+                "https://i",
+                Ok("by a key of `https://i`"),
+            ),
+            (
+                "https://i/msa",
+                json!({ "iss": "https://i" }),
+                "https://i",
+                Err("its key is one of `https://i/msa`"),
+            ),
         ] {
             let part = |value: &serde_json::Value| to_base64url(value.to_string().as_bytes());
             let message = format!("{}.{}", part(&json!({ "alg": "ES256" })), part(&claims));
             let signature = pair.sign(message.as_bytes()).expect("it signs");
             let token = format!("{message}.{}", to_base64url(&signature));
             let verdict = judge(
-                &keys,
+                &keys(of_key),
                 &token,
                 claims.as_object().expect("it is one"),
                 &["https://other".to_owned(), issuer.to_owned()],

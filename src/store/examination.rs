@@ -360,10 +360,8 @@ impl<'a> Examination<'a> {
             }
         };
         let is_made = id.is_none();
-        let session = Session {
-            imported: vec!["x".repeat(LARGE)],
-            ..Session::default()
-        };
+        let mut session = Session::default();
+        session.imported.push("x".repeat(LARGE));
         let with = SealWith { seal, key };
         let content = file::content(&session)?;
         let is_same = file::survives(&content, &with, &self.probe(), self.context.random);

@@ -696,7 +696,17 @@ pub fn chooses(bytes: &[u8]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::{Loaded, chooses, name, opens};
+
+    #[test]
+    fn what_a_fuzzer_calls_opens_a_session_of_its_key_and_tells_a_choice_from_none() {
+        let session = include_bytes!("../../fuzz/seeds/sealed/session");
+        assert!(matches!(opens(session), Ok(Loaded::Session(..))));
+        let session = include_bytes!("../../fuzz/seeds/sealed/other_key");
+        assert!(!matches!(opens(session), Ok(Loaded::Session(..))));
+        assert!(chooses(b"{\"version\": 1}").is_ok());
+        assert!(chooses(b"[").is_err());
+    }
 
     #[test]
     fn different_identities_have_different_names() {

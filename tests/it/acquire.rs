@@ -64,6 +64,31 @@ impl Desk {
         }
     }
 
+    /// A profile whose tokens lie in a cache of MSAL.
+    fn shared() -> Self {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let cache = directory.path().join("cache.json");
+        let text = format!(
+            "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"read\"]\nauthority = \"https://id.example\"\n\
+             endpoints = {{ token = \"https://id.example/token\", \
+             device_authorization = \"https://id.example/device\", \
+             revocation = \"https://id.example/revoke\" }}\n\
+             session = {{ msal = '{}' }}\n",
+            cache.display()
+        );
+        let mut source = Source::built_in("profiles.toml", &text);
+        source.profiles_count = true;
+        let sources = [source];
+        let configuration = Configuration::new(&sources).expect("the file is good");
+        let profile = configuration.profile("api").expect("the profile is good");
+        let store = profile.store(directory.path(), &configuration);
+        Self {
+            profile,
+            store,
+            _directory: directory,
+        }
+    }
+
     pub(crate) fn call<'a>(&'a self, world: &'a World, request: &'a Request) -> Call<'a> {
         // The call begins now.
         let mut context = world.context();
@@ -2163,6 +2188,123 @@ fn a_sign_in_in_two_calls_is_for_what_the_first_asked_for_and_is_over_once_it_wa
         (read.access_token.expose(), read.source),
         ("first", "cache")
     );
+    world.assert_all_asked();
+}
+
+#[test]
+fn whoever_signs_out_of_a_shared_cache_cannot_be_stopped_half_way_and_is_revoked_after_it() {
+    for local in [false, true] {
+        let (world, desk) = (World::default(), Desk::shared());
+        world.answer(200, device());
+        world.answer(200, named(&tokens("first", Some("refresh")), "ada"));
+        login(&desk.call(&world, &Request::new(Action::Login))).expect("the sign-in goes well");
+        let asked = world.sent.borrow().len();
+        if !local {
+            // An access token as well: which ones are revoked is tried elsewhere.
+            world.answer(200, "").answer(200, "");
+        }
+        let context = world.context();
+        let guard = desk.store.lock(&context).expect("it is free");
+        let clock = Waking {
+            world: &world,
+            wake: RefCell::new(Some(Box::new(|| {
+                assert_eq!(world.listeners.get(), 1, "Ctrl-C would end it");
+                drop(guard);
+            }))),
+        };
+        let request = Request::new(Action::Logout { local });
+        let mut call = desk.call(&world, &request);
+        call.context.clock = &clock;
+        logout(&call, local).expect("it is forgotten");
+        assert!(clock.wake.borrow().is_none(), "the lock was waited for");
+        assert_eq!(world.sent.borrow().len() > asked, !local);
+    }
+}
+
+#[test]
+fn whoever_signs_in_is_waited_for_where_somebody_may_be_asked() {
+    let (world, desk) = (World::without_terminal(), Desk::new());
+    let request = Request::new(Action::Get);
+    let waits = |interactive: Interactive, is_held: bool| {
+        let context = world.context();
+        let held = is_held.then(|| desk.store.lock_sign_in("api", &context));
+        let is_over = RefCell::new(false);
+        let clock = Waking {
+            world: &world,
+            wake: RefCell::new(Some(Box::new(|| {
+                drop(held);
+                is_over.replace(true);
+            }))),
+        };
+        let mut call = desk.call(&world, &request);
+        call.interactive = interactive;
+        call.context.clock = &clock;
+        let error = acquire(&call, None).expect_err("nobody is signed in");
+        assert_eq!(error.kind(), ErrorKind::LoginRequired);
+        drop(clock);
+        is_over.take()
+    };
+    for (interactive, is_held, expected) in [
+        (Interactive::Auto, false, false),
+        (Interactive::Auto, true, true),
+        // Now there is a lock's file, and nobody has it.
+        (Interactive::Auto, false, false),
+        (Interactive::Never, true, false),
+    ] {
+        let waited = waits(interactive, is_held);
+        assert_eq!(waited, expected, "{interactive:?} {is_held}");
+    }
+}
+
+#[test]
+fn whoever_presses_ctrl_c_gets_no_token_instead_also_where_one_is_valid_still() {
+    /// Nobody waits to the end.
+    struct Pressed<'a>(&'a World);
+
+    impl Clock for Pressed<'_> {
+        fn now(&self) -> Timestamp {
+            self.0.now()
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.0.monotonic()
+        }
+
+        fn sleep(&self, _duration: Duration) -> Result<(), Error> {
+            Err(Error::new(ErrorKind::Interrupted, "interrupted"))
+        }
+    }
+
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    world.pass(3400);
+    let context = world.context();
+    let held = desk.store.lock(&context).expect("it is free");
+    let request = Request::new(Action::Get);
+    let mut call = desk.call(&world, &request);
+    let clock = Pressed(&world);
+    call.context.clock = &clock;
+    let error = acquire(&call, None).expect_err("it is interrupted");
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    drop(held);
+    world.answer(400, refusal("temporarily_unavailable"));
+    let stale = desk.get(&world).expect("it is valid still");
+    assert!(stale.stale);
+}
+
+#[test]
+fn whoever_has_just_signed_in_is_not_asked_again_where_that_was_of_no_use() {
+    let (world, desk) = (World::default(), Desk::new());
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", Some("refresh-1")))
+        .answer(400, refusal("invalid_grant"));
+    let request = Request {
+        scopes: vec!["write".to_owned()],
+        ..Request::new(Action::Get)
+    };
+    let error = desk.ask(&world, &request).expect_err("it is refused");
+    assert_eq!(error.kind(), ErrorKind::LoginRequired);
     world.assert_all_asked();
 }
 

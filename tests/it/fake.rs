@@ -66,7 +66,7 @@ pub(crate) struct World {
     /// How many there are.
     shields: Cell<usize>,
     /// Who remembers Ctrl-C, and ends by it.
-    listeners: Cell<usize>,
+    pub(crate) listeners: Cell<usize>,
 }
 
 impl World {

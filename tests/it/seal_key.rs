@@ -1,8 +1,10 @@
 //! The keys of a keyring and of a command, through the library: which ones are taken, and which forgotten.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cred_helper::context::{Context, Keyring, KeyringFailure};
@@ -317,4 +319,89 @@ fn whatever_else_lies_beside_sessions_is_none_of_them() {
     let listed = ground.maintain(|all| all.list()).expect("it can be read");
     let paths: Vec<_> = listed.into_iter().map(|listed| listed.path).collect();
     assert_eq!(paths, [path]);
+}
+
+/// A keyring that counts how often it is read.
+#[derive(Default)]
+struct Counting(Ring, Cell<usize>);
+
+impl Keyring for Counting {
+    fn check(&self, limit: Duration) -> Result<(), KeyringFailure> {
+        self.0.check(limit)
+    }
+
+    fn is_locked(&self, limit: Duration) -> Result<bool, KeyringFailure> {
+        self.0.is_locked(limit)
+    }
+
+    fn read(&self, name: &str, limit: Duration) -> Result<Option<Secret>, KeyringFailure> {
+        self.1.set(self.1.get() + 1);
+        self.0.read(name, limit)
+    }
+
+    fn write(&self, name: &str, secret: &Secret, limit: Duration) -> Result<(), KeyringFailure> {
+        self.0.write(name, secret, limit)
+    }
+
+    fn remove(&self, name: &str, limit: Duration) -> Result<(), KeyringFailure> {
+        self.0.remove(name, limit)
+    }
+}
+
+#[test]
+fn a_keyring_is_asked_once_for_all_who_have_their_keys_at_hand_together() {
+    let ground = Ground::new();
+    let names = ["a", "b"];
+    for name in names {
+        ground.keep(name, "keyring");
+    }
+    let keyring = Counting(ground.ring, Cell::new(0));
+    let ground = Ground {
+        ring: Ring::default(),
+        ..ground
+    };
+    let context = Context {
+        keyring: &keyring,
+        ..ground.context()
+    };
+    let together = Arc::default();
+    for (is_together, expected) in [(true, 1), (false, 2)] {
+        for name in names {
+            let store = ground.store(name, "auto");
+            let store = match is_together {
+                true => store.with_keys(&together),
+                false => store,
+            };
+            let loaded = store.load(&context);
+            assert!(matches!(loaded, Ok(Loaded::Session(..))), "{loaded:?}");
+        }
+        assert_eq!(keyring.1.take(), expected, "{is_together}");
+    }
+}
+
+#[test]
+fn why_what_is_written_first_lies_open_is_told_once() {
+    let ground = Ground::new();
+    let without = ground.world.context();
+    for (seal, context, is_told) in [
+        ("none", &without, false),
+        ("auto", &ground.context(), false),
+        ("auto", &without, true),
+    ] {
+        let ground = Ground::new();
+        let store = ground.store("a", seal);
+        assert_eq!(store.unsealed(), None);
+        let guard = store.lock(context).expect("nobody else has it");
+        store
+            .save(&mut Session::default(), None, &guard, context)
+            .expect("it can be written");
+        let told = store.unsealed();
+        let reason = told.as_deref().unwrap_or_default();
+        assert_eq!(
+            reason.contains("there is none"),
+            is_told,
+            "{seal}: {reason}"
+        );
+        assert_eq!(store.unsealed(), None);
+    }
 }

@@ -91,7 +91,8 @@ pub fn acquire(cache: &Path, limit: Duration, context: &Context<'_>) -> Result<M
             hint: &hint,
         };
         let waited = wait.check(&patience, context, || None)?;
-        context.clock.sleep(obstacle.pause(waited, context)?)?;
+        let [chance, ..] = context.random.bytes()?;
+        context.clock.sleep(obstacle.pause(waited, chance))?;
     }
 }
 
@@ -195,8 +196,8 @@ enum Lasts {
 }
 
 impl Obstacle {
-    /// How long to wait before the next attempt.
-    fn pause(&self, waited: Duration, context: &Context<'_>) -> Result<Duration, Error> {
+    /// How long to wait before the next attempt; `chance` decides where nothing else does.
+    fn pause(&self, waited: Duration, chance: u8) -> Duration {
         /// How soon is it looked at again? Python does each 250 ms, and is to have its turn.
         const SHORTEST: Duration = Duration::from_millis(50);
         /// By how much may that differ, so that those who wait do not come at the same time?
@@ -204,10 +205,9 @@ impl Obstacle {
         /// How long does it take two processes to pass each other?
         const PASSING: Duration = Duration::from_millis(2);
         if self.lasts == Lasts::Briefly {
-            return Ok((waited / 16).clamp(PASSING, SHORTEST));
+            return (waited / 16).clamp(PASSING, SHORTEST);
         }
-        let chance = context.random.bytes()?[0];
-        Ok(SHORTEST + SPREAD * u32::from(chance) / u32::from(u8::MAX))
+        SHORTEST + SPREAD * u32::from(chance) / u32::from(u8::MAX)
     }
 }
 
@@ -549,7 +549,7 @@ fn needed(
 mod tests {
     use std::time::Duration;
 
-    use super::{Holder, Life, Look, Needed, needed};
+    use super::{Holder, Life, Look, Needed, changing, held, needed};
 
     #[test]
     fn the_holder_is_read_as_each_library_writes_it() {
@@ -574,6 +574,22 @@ mod tests {
         }
         assert_eq!(Holder::read(b"12 \xff").program, "\u{fffd}");
         assert_eq!(Holder::read(&[b'1'; 4096]).process, None);
+    }
+
+    #[test]
+    fn what_can_be_over_at_once_is_looked_at_soon_and_others_have_their_turn() {
+        let (brief, long) = (changing(), held(String::new()));
+        for (obstacle, waited, chance, pause) in [
+            (&brief, 0, 255, 2),
+            (&brief, 320, 255, 20),
+            (&brief, 5000, 255, 50),
+            (&long, 0, 0, 50),
+            (&long, 5000, 51, 90),
+            (&long, 0, 255, 250),
+        ] {
+            let found = obstacle.pause(Duration::from_millis(waited), chance);
+            assert_eq!(found, Duration::from_millis(pause), "{waited} {chance}");
+        }
     }
 
     #[test]
