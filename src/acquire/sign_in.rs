@@ -395,7 +395,8 @@ fn keep(
         session = Session::default();
         session.sign_in(name, key.clone(), token_set, now);
     }
-    if token_set.account.name.is_none() && call.account().is_none() {
+    // Whoever was asked for is known already.
+    if call.account().is_none() {
         identify(call, token_set, &mut session);
     }
     let account = session.account(None);

@@ -514,7 +514,7 @@ mod tests {
 
     use zeroize::Zeroizing;
 
-    use super::{Authorization, Pace, Verdict, with_other_way};
+    use super::{Authorization, Pace, Verdict, decodes, with_other_way};
     use crate::context::HttpResponse;
     use crate::endpoint::Endpoint;
     use crate::error::{Error, ErrorKind, OAuthError};
@@ -557,6 +557,14 @@ mod tests {
             retry_after,
             said: None,
         }
+    }
+
+    #[test]
+    fn what_a_fuzzer_calls_shows_the_code() {
+        let body = br#"{"device_code":"d","user_code":"ABCD","verification_uri":"https://i/"}"#;
+        let shown = decodes(body).unwrap_or_default();
+        assert!(shown.contains("ABCD"), "{shown}");
+        assert_eq!(decodes(b"{}"), None);
     }
 
     #[test]

@@ -140,6 +140,9 @@ mod tests {
                 &format!("bearer error = insufficient_claims , claims={CLAIMS}"),
             ],
             &[&format!(
+                "Basic realm=\"\\\\\", Bearer error=\"insufficient_claims\", claims=\"{CLAIMS}\""
+            )],
+            &[&format!(
                 "Negotiate, DPoP error=\"insufficient_claims\",claims=\"{CLAIMS}\", Basic realm=x"
             )],
             &[

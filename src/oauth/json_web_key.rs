@@ -266,6 +266,7 @@ mod tests {
         for_encryption["use"] = "enc".into();
         let mut of_another_way = key.clone();
         of_another_way["alg"] = "ES384".into();
+        let on_another_curve = json!({ "kty": "OKP", "crv": "P-256", "kid": "a", "x": "AA" });
         let none = message(&json!({ "alg": "none" }));
         let changed = token.replacen(".e30.", ".e31.", 1);
         for (set, token, told) in [
@@ -273,6 +274,21 @@ mod tests {
             (&[&other], token.clone(), "is not that of"),
             (&[], token.clone(), "no key `a`"),
             (&[&for_encryption, &of_another_way], token, "no key `a`"),
+            (
+                &[&on_another_curve],
+                signed(&json!({ "alg": "EdDSA", "kid": "a" })),
+                "no key `a`",
+            ),
+            (
+                &[&on_another_curve],
+                signed(&json!({ "alg": "ES256", "kid": "a" })),
+                "no key `a`",
+            ),
+            (
+                &[&key],
+                signed(&json!({ "alg": "EdDSA", "kid": "a" })),
+                "no key `a`",
+            ),
             (
                 &[&key],
                 signed(&json!({ "alg": "ES256", "kid": "b" })),

@@ -613,12 +613,13 @@ mod tests {
 
     use zeroize::Zeroizing;
 
-    use super::{Failure, token_set, whole_seconds};
+    use super::{Failure, token_set, whole_seconds, without_secrets};
     use crate::context::{HttpFailure, HttpResponse};
     use crate::error::ErrorKind;
     use crate::oauth::client::{Authority, Client, Endpoints};
     use crate::oauth::client_authentication::ClientAuthentication;
     use crate::oauth::metadata::Server;
+    use crate::secret::Secret;
     use crate::token::{Timestamp, TokenSet};
 
     fn read(status: u16, body: &str) -> Result<TokenSet, Failure> {
@@ -643,6 +644,32 @@ mod tests {
             body: Zeroizing::new(body.as_bytes().to_vec()),
         };
         token_set(&response, &client, &Server::default(), Timestamp(1000))
+    }
+
+    #[test]
+    fn an_error_repeats_no_secret_and_the_text_of_a_token_is_left_alone() {
+        for (status, body, is_stripped) in [
+            (200, r#"{"access_token":"of-a-person"}"#, false),
+            (200, r#"{"error":"x","told":["of-a-person"]}"#, true),
+            (200, r#"{"errorCode":"x","told":"of-a-person"}"#, true),
+            (399, r#"{"told":"of-a-person"}"#, false),
+            (400, r#"{"told":"no of-a-person is known"}"#, true),
+            (500, r#"{"told":{"it":"of-a-person"}}"#, true),
+        ] {
+            let response = HttpResponse {
+                status,
+                headers: Vec::new(),
+                body: Zeroizing::new(body.as_bytes().to_vec()),
+            };
+            let left = without_secrets(response, &[Secret::new("of-a-person")]);
+            let left = String::from_utf8_lossy(&left.body).into_owned();
+            assert_eq!(left == body, !is_stripped, "{status} {left}");
+            assert_eq!(
+                left.contains("of-a-person"),
+                !is_stripped,
+                "{status} {left}"
+            );
+        }
     }
 
     #[test]

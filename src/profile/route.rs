@@ -424,6 +424,18 @@ mod tests {
     }
 
     #[test]
+    fn a_target_says_its_scheme() {
+        for (url, expected) in [
+            ("HTTPS://h.example/", "https"),
+            ("http://localhost/", "http"),
+            ("smtp://mail.example/", "smtp"),
+        ] {
+            let target = Target::parse(url).expect("it is one");
+            assert_eq!(target.scheme(), expected);
+        }
+    }
+
+    #[test]
     fn a_pattern_names_its_host_port_and_path_and_nothing_else() {
         for (pattern, url, expected) in [
             ("https://github.com/", "https://github.com/a/b", true),
@@ -496,6 +508,16 @@ mod tests {
             (
                 "https://h.example/team",
                 "https://h.example/team%2f..",
+                false,
+            ),
+            (
+                "https://h.example/team",
+                "https://h.example/team/a%2Fb",
+                false,
+            ),
+            (
+                "https://h.example/team",
+                "https://h.example/team/a%5Cb",
                 false,
             ),
             ("http://127.0.0.1:5000", "http://127.0.0.1:5000/v2/", true),

@@ -522,7 +522,6 @@ impl Session {
         token_set: &TokenSet,
         now: Timestamp,
     ) -> &mut AccountRow {
-        let Account { name, subject, .. } = &token_set.account;
         self.sign_in = SignIn::default();
         let latest = self.accounts.iter().map(|row| row.signed_in_at).max();
         // Somebody whom the authority names by the subject alone this time is not renamed.
@@ -530,7 +529,8 @@ impl Session {
             .accounts
             .iter()
             .find(|row| row.is_of(&token_set.account));
-        let name = name.clone().or_else(|| before?.name.clone());
+        let name = token_set.account.name.clone();
+        let name = name.or_else(|| before?.name.clone());
         // What lies in a cache of MSAL is others' too.
         let shared = before.map_or(&[][..], |before| &before.access_tokens);
         let shared = shared.iter().filter(|row| row.is_shared);
@@ -540,7 +540,6 @@ impl Session {
         // set back.
         let signed_in_at = latest.map_or(now, |latest| now.max(latest.plus(1)));
         let mut row = AccountRow {
-            subject: subject.clone(),
             scopes: key.scopes.clone(),
             access_tokens: shared,
             ..AccountRow::named(name, grant, signed_in_at)
@@ -839,6 +838,24 @@ mod tests {
             session.sign_in("g", key("a"), &came, Timestamp(100));
             assert_eq!(session.accounts.len(), rows, "{name} {subject:?}");
         }
+    }
+
+    #[test]
+    fn a_new_sign_in_has_its_own_scopes_and_leaves_what_others_have_too() {
+        let mut session = Session::default();
+        let row = session.sign_in(
+            "g",
+            key("a"),
+            &token_set("1", None, Some("ada")),
+            Timestamp(100),
+        );
+        row.receive(key("b"), &token_set("2", None, Some("ada")), Timestamp(100));
+        row.access_tokens[1].is_shared = true;
+        let came = token_set("3", None, Some("ada"));
+        let row = session.sign_in("g", key("c"), &came, Timestamp(100));
+        assert_eq!(row.scopes, ["c"]);
+        let tokens: Vec<_> = row.access_tokens.iter().map(|row| &row.secret).collect();
+        assert_eq!(tokens, [&Secret::new("2"), &Secret::new("3")]);
     }
 
     #[test]

@@ -8,17 +8,20 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cred_helper::acquire::{Call, acquire, begin, erase, finish, login, logout, status};
-use cred_helper::context::{Clock, Context, Display, HttpFailure, Screen};
+use cred_helper::context::{
+    Clock, Context, Display, Http, HttpFailure, HttpRequest, HttpResponse, Screen, Tls,
+};
 use cred_helper::credential::{Action, Credential, Interactive, Request, TokenKind};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::exchange::{Exchange, Failure};
 use cred_helper::oauth::client::{Client, EndpointName};
-use cred_helper::oauth::{metadata, userinfo};
+use cred_helper::oauth::{metadata, userinfo, verification};
 use cred_helper::profile::file::Source;
 use cred_helper::profile::{Configuration, Profile};
+use cred_helper::proof_key::ProofKey;
 use cred_helper::secret::Secret;
 use cred_helper::store::seal::Sealing;
-use cred_helper::store::session::{BegunSignIn, RowKey, SignIn};
+use cred_helper::store::session::{BegunSignIn, RowKey, Session, SignIn};
 use cred_helper::store::{Loaded, SessionStore};
 use cred_helper::token::{Account, Timestamp, TokenSet};
 use serde_json::json;
@@ -275,6 +278,9 @@ fn the_last_poll_is_at_the_end_of_the_code_also_where_the_seconds_are_counted() 
         // Before each notice, as of a request, the line is cleared.
         let cleared = "\r\u{1b}[K";
         assert_eq!(shown.ends_with(cleared), display.is_some(), "{shown}");
+        let again = format!("{cleared}{cleared}Waiting");
+        assert_eq!(shown.contains(&again), display.is_some(), "{shown}");
+        assert!(!shown.contains("\u{1b}]52;"), "the clipboard: {shown}");
         let counted: Vec<&str> = shown.split(cleared).skip(1).collect();
         let counted = counted.into_iter().filter(|text| !text.is_empty());
         let line = |left| format!("Waiting for the sign-in: 0:{left:02} left");
@@ -2306,6 +2312,102 @@ fn whoever_has_just_signed_in_is_not_asked_again_where_that_was_of_no_use() {
     let error = desk.ask(&world, &request).expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::LoginRequired);
     world.assert_all_asked();
+}
+
+#[test]
+fn what_an_authority_repeats_of_what_was_sent_is_not_shown() {
+    let world = World::default();
+    let desk = Desk::signed_in(&world);
+    let said = json!({"error": "invalid_grant", "error_description": "no refresh-1 is known"});
+    world.answer(400, said);
+    let error = desk.refresh_silently(&world).expect_err("it is refused");
+    let told = format!("{error} {:?}", error.causes());
+    assert!(told.contains("is known"), "{told}");
+    assert!(!told.contains("refresh-1"), "{told}");
+}
+
+#[test]
+fn whoever_tells_names_is_asked_once_more_with_the_nonce_that_it_wants() {
+    struct Wanting(RefCell<Vec<&'static str>>);
+
+    impl Http for Wanting {
+        fn send(
+            &self,
+            _request: &HttpRequest,
+            _tls: &Tls,
+            _limit: Duration,
+        ) -> Result<HttpResponse, HttpFailure> {
+            let body = self.0.borrow_mut().pop().expect("it is asked twice");
+            let header = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
+            Ok(HttpResponse {
+                status: if body.is_empty() { 401 } else { 200 },
+                headers: vec![
+                    header("dpop-nonce", "nonce"),
+                    header("www-authenticate", "DPoP error=\"use_dpop_nonce\""),
+                ],
+                body: body.as_bytes().to_vec().into(),
+            })
+        }
+    }
+
+    let (world, http) = (
+        World::default(),
+        Wanting(RefCell::new(vec![r#"{"preferred_username":"ada"}"#, ""])),
+    );
+    let context = Context {
+        http: &http,
+        ..world.context().without_deadline()
+    };
+    let desk = Desk::of(", userinfo = \"https://id.example/userinfo\"", "");
+    let key = ProofKey::generate().expect("a key is made");
+    let token_set = TokenSet {
+        proof_key: Some(key.kept().clone()),
+        ..token_set("token", context.clock.now())
+    };
+    let account = userinfo::account(&desk.profile.client, &token_set, &[], &context);
+    let name = account.and_then(|account| account.name);
+    assert_eq!(name.as_deref(), Some("ada"));
+}
+
+#[test]
+fn the_keys_of_entra_are_those_of_the_token_s_version() {
+    let profile = profile_of(
+        "[profiles.api]\nclient_id = \"cli\"\nscopes = [\"read\"]\n\
+         authority = \"https://login.microsoftonline.com/organizations\"\n",
+    );
+    for (version, is_second) in [("1.0", false), ("2.0", true)] {
+        let world = World::default();
+        world.fail(HttpFailure::NotSent("no network".to_owned()));
+        let claims = json!({ "ver": version });
+        let claims = claims.as_object().expect("it is one");
+        let verified = verification::verify("", claims, &profile.client, &world.context());
+        let error = verified.expect_err("there is no network");
+        let told = format!("{error} {:?}", error.causes());
+        assert!(told.contains("/.well-known/"), "{told}");
+        assert_eq!(told.contains("/v2.0/"), is_second, "{told}");
+    }
+}
+
+#[test]
+fn claims_that_nobody_could_be_asked_for_are_asked_for_by_the_next_sign_in() {
+    let world = World::default();
+    let desk = Desk::with("authority = \"https://login.microsoftonline.com/organizations\"");
+    let context = world.context();
+    let guard = desk.store.lock(&context).expect("it is free");
+    let mut session = Session::default();
+    session.sign_in.claims = Some("{\"access_token\":{\"nbf\":{}}}".to_owned());
+    desk.store
+        .save(&mut session, None, &guard, &context)
+        .expect("it can be written");
+    drop(guard);
+    world
+        .answer(200, device())
+        .answer(200, tokens("first", None));
+    login(&desk.call(&world, &Request::new(Action::Login))).expect("the sign-in goes well");
+    for sent in world.sent.borrow().iter() {
+        let claims = sent.form.get("claims").map(String::as_str);
+        assert_eq!(claims, session.sign_in.claims.as_deref(), "{sent:?}");
+    }
 }
 
 #[test]

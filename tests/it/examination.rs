@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::Duration;
 
 use cred_helper::context::{Context, KeyCache, Keyring, KeyringFailure};
@@ -100,6 +101,57 @@ fn a_directory_that_cannot_be_looked_at_is_told_apart_from_one_that_is_not_there
     fs::remove_file(&state).expect("it is ours");
     symlink(ground.directory.path().join("nowhere"), &state).expect("a link can be made");
     assert!(told()[0].contains("leads nowhere"), "{:?}", told());
+    fs::remove_file(&state).expect("it is ours");
+    let no_directory = |path: &Path| {
+        fs::write(path, "").expect("it can be written");
+        let told = told();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let words = format!("`{}` is no directory", path.display());
+        assert!(told[0].starts_with(&words), "{told:?}");
+        fs::remove_file(path).expect("it is ours");
+    };
+    no_directory(&state);
+    fs::create_dir(&state).expect("it can be made");
+    no_directory(&state.join("sessions"));
+}
+
+#[test]
+fn what_is_damaged_is_told() {
+    let ground = Ground::new();
+    let (context, sealing) = (ground.context(), Sealing::default());
+    let path = ground.keep("a", "none");
+    let told = || {
+        examine(&ground, &context, &sealing, |all| {
+            (all.set_aside(), all.is_choice_damaged())
+        })
+    };
+    assert_eq!(told(), (Vec::new(), false));
+    let aside = path.with_extension("json.damaged-1");
+    fs::copy(&path, &aside).expect("it can be copied");
+    fs::write(path.with_file_name("store.json"), "[").expect("it is ours");
+    assert_eq!(told(), (vec![aside], true));
+}
+
+#[test]
+fn how_a_session_lies_is_told_and_why_it_lies_open_where_nobody_has_said_so() {
+    let ground = Ground::new();
+    let without = ground.world.context();
+    ground.keep("a", "none");
+    let seal = |name: &str, configured: &str| {
+        let (seal, reason) = ground
+            .store(name, configured)
+            .seal(&without)
+            .expect("it can be told");
+        (seal.name, reason.is_some())
+    };
+    assert_eq!(seal("a", "auto"), ("none", true));
+    assert_eq!(seal("a", "none"), ("none", false));
+    ground.keep("b", "keyring");
+    assert_eq!(seal("a", "auto"), ("none", false));
+    assert_eq!(seal("b", "auto"), ("keyring", false));
+    let sessions = ground.store("b", "auto").path();
+    fs::remove_file(sessions.with_file_name("store.json")).expect("it is ours");
+    assert_eq!(seal("b", "auto"), ("keyring", false));
 }
 
 #[test]
