@@ -584,8 +584,8 @@ mod tests {
     use std::sync::Barrier;
 
     use super::{
-        Key, LONGEST, Loaded, Seal, SealWith, Session, SessionFile, content, decode, encode,
-        if_there, survives,
+        Key, LONGEST, Loaded, Seal, SealWith, SecretBytes, Session, SessionFile, content, decode,
+        encode, if_there, survives,
     };
     use crate::context::Random;
     use crate::encoding::to_base64url;
@@ -677,19 +677,32 @@ mod tests {
     #[test]
     fn what_would_be_too_large_to_be_read_is_not_written() {
         let key = key("of it");
-        for (spare, is_kept) in [(4096, true), (0, false)] {
-            let length = usize::try_from(LONGEST).expect("it is small") - spare;
-            let session = Session {
-                imported: vec!["x".repeat(length)],
-                ..Session::default()
-            };
-            let content = content(&session).unwrap();
-            for with in [bare(), sealed(&key)] {
+        for with in [bare(), sealed(&key)] {
+            let encoded = |length: usize| {
+                let content = format!("\"{}\"", "x".repeat(length));
                 let encoded = encode(&content, &with, "x", &SystemRandomness);
-                let error = encoded.err().map(|error| error.kind());
-                let expected = (!is_kept).then_some(ErrorKind::Store);
-                assert_eq!(error, expected, "{spare}");
-            }
+                encoded.map(|bytes| bytes.len())
+            };
+            let longest = usize::try_from(LONGEST).expect("it is small");
+            let nearly = longest - 4096;
+            let most = nearly + longest - encoded(nearly).expect("it is small enough");
+            assert_eq!(encoded(most).ok(), Some(longest));
+            let error = encoded(most + 1).expect_err("it is too large");
+            assert_eq!(error.kind(), ErrorKind::Store);
+        }
+    }
+
+    #[test]
+    fn what_is_read_has_its_room_from_the_beginning_and_none_to_spare() {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let path = directory.path().join("file");
+        for (length, longest, expected) in [(0, 10, 0), (7, 10, 7), (100, 10, 11)] {
+            std::fs::write(&path, "x".repeat(length)).expect("it can be written");
+            let file = std::fs::File::open(&path).expect("it is there");
+            let bytes = SecretBytes::read(&file, length as u64, longest).expect("it can be read");
+            assert_eq!(bytes.0.len(), expected);
+            let room = length.min(10) + 1;
+            assert_eq!(bytes.0.capacity(), room, "it would have moved");
         }
     }
 
@@ -704,7 +717,10 @@ mod tests {
         let written = str::from_utf8(&written).expect("nothing is sealed");
         let header = r#"{"version":1,"seal":{"name":"keyring","parameters":{"key":"k","nonce":"n","length":6}}}"#;
         let padded = format!("{}{header}\nsealed", " ".repeat(4096));
+        let of_key =
+            |length: usize| header.replace("\"k\"", &format!("\"{}\"", "k".repeat(length)));
         for damaged in [
+            &format!("{}\nsealed", of_key(65)),
             "",
             "{",
             "null",
@@ -761,6 +777,7 @@ mod tests {
             r#"{"version":1,"seal":{"name":"tpm"},"content":"c2VhbGVk"}"#,
             "{\"version\":1,\"seal\":{\"name\":\"tpm\"}}\nsealed",
             &format!("{header}\nsealed"),
+            &format!("{}\nsealed", of_key(64)),
             &padded[header.len()..],
         ] {
             let mut bytes = foreign.as_bytes().to_vec();

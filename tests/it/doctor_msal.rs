@@ -2,6 +2,7 @@
 //! lie, and those that profiles share.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -275,6 +276,14 @@ fn a_fault_of_a_shared_cache_is_named_with_what_mends_it() {
     check("well", WELL[0], WELL[2], WELL[3]);
     let names = fs::read_dir(&folder).expect("it is there").count();
     assert_eq!(names, 1, "nothing is left there but the cache");
+    fs::remove_file(&file).expect("it is there");
+    symlink(&file, &file).expect("a link can be made");
+    check(
+        "a loop",
+        "error",
+        "the cache of MSAL cannot be read",
+        "see that it is there",
+    );
 }
 
 #[test]

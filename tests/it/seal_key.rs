@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cred_helper::context::{Context, Keyring, KeyringFailure};
-use cred_helper::error::ErrorKind;
+use cred_helper::error::{Error, ErrorKind};
 use cred_helper::secret::Secret;
 use cred_helper::store::maintenance::{Done, Maintenance};
 use cred_helper::store::seal::{self, Seal, Sealing};
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use crate::fake::World;
 use crate::store_property::Ring;
+use crate::support::set_mode;
 
 /// Sessions in a directory of their own, and a keyring in memory.
 pub(crate) struct Ground {
@@ -404,4 +405,92 @@ fn why_what_is_written_first_lies_open_is_told_once() {
         );
         assert_eq!(store.unsealed(), None);
     }
+}
+
+#[test]
+fn nothing_is_written_openly_beside_what_is_sealed_although_nothing_says_so_any_more() {
+    let ground = Ground::new();
+    let path = ground.keep("a", "keyring");
+    fs::remove_file(path.with_file_name("store.json")).expect("it is ours");
+    let (store, context) = (ground.store("b", "auto"), ground.world.context());
+    let guard = store.lock(&context).expect("nobody else has it");
+    let saved = store.save(&mut Session::default(), None, &guard, &context);
+    assert_eq!(
+        saved.map_err(|error| error.kind()),
+        Err(ErrorKind::Store),
+        "there is no keyring"
+    );
+}
+
+#[test]
+fn what_was_proved_and_is_not_written_leaves_nothing_behind() {
+    let ground = Ground::new();
+    let (store, context) = (ground.store("a", "none"), ground.context());
+    let guard = store.lock(&context).expect("nobody else has it");
+    let files = || {
+        let sessions = ground.directory.path().join("sessions");
+        fs::read_dir(sessions).expect("it is there").count()
+    };
+    let before = files();
+    let proof = store
+        .prove_writable(&guard, &context)
+        .expect("there is room");
+    assert!(files() > before, "the room is there");
+    drop(proof);
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn what_others_can_change_or_read_is_refused_with_the_command_that_mends_it() {
+    let ground = Ground::new();
+    let path = ground.keep("a", "none");
+    let sessions = path.parent().map(Path::to_owned).expect("it has one");
+    let (store, context) = (ground.store("a", "none"), ground.context());
+    let refused = |error: Option<Error>| {
+        let error = error.expect("it is refused");
+        assert_eq!(error.kind(), ErrorKind::Store);
+        let hint = error.hint_text().unwrap_or_default();
+        assert!(hint.starts_with("run `chmod "), "{hint}");
+    };
+    set_mode(&sessions, 0o777);
+    refused(store.lock(&context).err());
+    set_mode(&sessions, 0o700);
+    set_mode(&path, 0o644);
+    refused(store.load(&context).err());
+    set_mode(&path, 0o600);
+    assert!(ground.opens("a"));
+}
+
+#[test]
+fn that_the_key_is_the_one_of_before_is_told_where_nothing_was_sealed_anew() {
+    let ground = Ground::new();
+    ground.print("the first key of some manager");
+    let path = ground.keep("a", "command");
+    let of_first = fs::read(&path).expect("it is there");
+    let previous = ground.path("previous");
+    fs::write(&previous, "the first key of some manager").expect("it can be written");
+    let rekey = || {
+        let sealing = Sealing {
+            previous_command: vec!["cat".to_owned(), previous.display().to_string()],
+            ..ground.sealing("command")
+        };
+        let context = ground.context();
+        let all = Maintenance::new(ground.directory.path(), &sealing, None, &context);
+        let done = all.rekey().expect("there is a key");
+        let told = ground.world.waits.take();
+        (
+            counts(&done),
+            told.iter()
+                .any(|line| line.contains("the same key as before")),
+        )
+    };
+    assert_eq!(rekey(), ((0, 1, 0), true));
+    ground.print("the second key of some manager");
+    assert_eq!(rekey(), ((1, 0, 0), false));
+    // As one that was interrupted leaves it.
+    fs::write(&path, &of_first).expect("it is ours");
+    assert_eq!(rekey(), ((1, 0, 0), false));
+    fs::write(&path, &of_first).expect("it is ours");
+    fs::write(&previous, "another key of some manager").expect("it can be written");
+    assert_eq!(rekey(), ((0, 0, 1), false));
 }

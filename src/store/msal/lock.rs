@@ -572,6 +572,13 @@ mod tests {
             let program = program.to_owned();
             assert_eq!(read, Holder { process, program }, "{content:?}");
         }
+        for (content, told) in [
+            (&b"12 az"[..], "process 12, `az`"),
+            (b"12", "process 12"),
+            (b"", "a process that does not say its name"),
+        ] {
+            assert_eq!(Holder::read(content).to_string(), told);
+        }
         assert_eq!(Holder::read(b"12 \xff").program, "\u{fffd}");
         assert_eq!(Holder::read(&[b'1'; 4096]).process, None);
     }
