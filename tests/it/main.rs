@@ -127,6 +127,7 @@ mod unix {
     mod msal_keyring;
     pub(crate) mod msal_killed;
     pub(crate) mod msal_lock;
+    mod mutant;
     pub(crate) mod nuget_ground;
     pub(crate) mod nuget_job;
     pub(crate) mod oidc_account;
