@@ -8,23 +8,27 @@
 use std::fmt;
 
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use zeroize::Zeroizing;
 
 use crate::digest::sha256;
 use crate::encoding::{from_base64, to_base64url};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
+use crate::signing_key::{self, Algorithm, SigningKey};
+
+/// How it signs.
+const SIGNS: Algorithm = Algorithm::Es256;
 
 /// A private key, which is not `Clone`: a copy is read from what is kept.
 pub struct ProofKey {
-    pair: EcdsaKeyPair,
+    key: SigningKey,
     kept: Secret,
 }
 
 impl ProofKey {
     /// `alg` of what it signs (RFC 7518 §3.4).
-    pub const ALGORITHM: &str = "ES256";
+    pub const ALGORITHM: &str = SIGNS.name();
 
     /// Makes one.
     ///
@@ -44,13 +48,12 @@ impl ProofKey {
     /// `store`, if it is none.
     pub fn read(kept: &Secret) -> Result<Self, Error> {
         let pkcs8 = Zeroizing::new(from_base64(kept.expose()).unwrap_or_default());
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &SystemRandom::new());
-        let pair = pair.map_err(|rejected| {
-            Error::new(ErrorKind::Store, "the key of the session cannot be read").because(rejected)
-        })?;
+        let key = signing_key::from_pkcs8(&pkcs8).ok();
+        let key = key.filter(|key| key.algorithms().contains(&SIGNS));
+        let key = key
+            .ok_or_else(|| Error::new(ErrorKind::Store, "the key of the session cannot be read"))?;
         Ok(Self {
-            pair,
+            key,
             kept: kept.clone(),
         })
     }
@@ -63,7 +66,7 @@ impl ProofKey {
     /// The public half as a JWK, its members in the order of RFC 7638 §3.3 and without blanks.
     pub fn jwk(&self) -> String {
         // SEC 1 §2.3.3: 4, and two numbers of 32 bytes.
-        let point = self.pair.public_key().as_ref();
+        let point = self.key.public_key();
         let (x, y) = point[1..].split_at(32);
         format!(
             r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#,
@@ -84,8 +87,7 @@ impl ProofKey {
     /// `internal`, if the operating system has no chance.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let failed = |_| Error::new(ErrorKind::Internal, "the key of the session did not sign");
-        let signature = self.pair.sign(&SystemRandom::new(), message);
-        Ok(signature.map_err(failed)?.as_ref().to_vec())
+        self.key.sign(SIGNS, message).map_err(failed)
     }
 }
 

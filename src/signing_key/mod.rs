@@ -262,7 +262,7 @@ fn collect(
 }
 
 /// `PrivateKeyInfo` (RFC 5958 §2).
-fn from_pkcs8(bytes: &[u8]) -> Result<SigningKey, Problem> {
+pub(crate) fn from_pkcs8(bytes: &[u8]) -> Result<SigningKey, Problem> {
     let read = || {
         let mut info = Reader::new(bytes).sequence()?;
         let _version = info.number()?;
