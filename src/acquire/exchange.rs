@@ -37,27 +37,31 @@ pub(super) fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Cred
         let is_stale = freshness != Freshness::Fresh;
         Some((freshness, call.credential(account, token, CACHE, is_stale)))
     };
-    let before = match call.store.load(&call.context)? {
-        Loaded::Session(session, _) if !call.request.force_refresh => cached(&session),
+    let kept = match call.store.load(&call.context)? {
+        Loaded::Session(session, _) if !call.request.force_refresh => Some(session),
         Loaded::Session(..) | Loaded::Absent | Loaded::Damaged(_) => None,
     };
-    match before {
-        Some((Freshness::Fresh, credential)) => Ok(credential),
-        before => trade(call, exchange, &key, &cached).or_else(|error| match before {
-            Some((Freshness::Aging, credential))
-                // As with any token: what is valid stands in for what cannot be had now.
-                if matches!(
-                    error.kind(),
-                    ErrorKind::Unavailable | ErrorKind::LoginRequired | ErrorKind::Busy
-                )
-                    && call.request.min_valid.is_none() =>
+    let before = || kept.as_deref().and_then(cached);
+    if let Some((Freshness::Fresh, credential)) = before() {
+        return Ok(credential);
+    }
+    // As with any token: what is valid stands in for what cannot be had now.
+    trade(call, exchange, &key, &cached).or_else(|error| {
+        let is_mild = matches!(
+            error.kind(),
+            ErrorKind::Unavailable | ErrorKind::LoginRequired | ErrorKind::Busy
+        );
+        // The attempt may have taken longer than what was kept had left.
+        match before() {
+            Some((Freshness::Fresh | Freshness::Aging, credential))
+                if is_mild && call.request.min_valid.is_none() =>
             {
                 warn_of_stale(call, &error);
                 Ok(credential)
             }
             _ => Err(error),
-        }),
-    }
+        }
+    })
 }
 
 /// Trades a token under the lock for exchanges, unless another process has done so meanwhile. Whoever

@@ -1444,6 +1444,7 @@ impl Exchange for Trade {
 struct Meanwhile<'a> {
     asked: &'a dyn Fn(),
     trading: &'a dyn Fn(),
+    trade: Trade,
 }
 
 impl fmt::Debug for Meanwhile<'_> {
@@ -1473,7 +1474,7 @@ impl Exchange for Meanwhile<'_> {
         url: Option<&str>,
         context: &Context<'_>,
     ) -> Result<TokenSet, Failure> {
-        let traded = Trade::default().run(client, credential, url, context);
+        let traded = self.trade.run(client, credential, url, context);
         (self.trading)();
         traded
     }
@@ -1533,6 +1534,7 @@ fn what_another_process_has_traded_meanwhile_is_taken() {
     let overtaken = Meanwhile {
         asked: &|| assert_eq!(ask(&Trade::default()), "trade"),
         trading: &|| (),
+        trade: Trade::default(),
     };
     assert_eq!(ask(&overtaken), "cache");
 }
@@ -1626,7 +1628,15 @@ fn an_exchange_in_trouble_costs_nothing_while_what_it_gave_lives() {
         let error = acquire(&desk.call(&world, &request), Some(&failing));
         assert_eq!(error.expect_err("it is not traded").kind(), kind);
     }
-    world.pass(300);
+    // It is over by the time that the exchange is given up.
+    let wait = || world.pass(300);
+    let slow = Meanwhile {
+        asked: &|| (),
+        trading: &wait,
+        trade: Trade::failing(ErrorKind::Unavailable, "second"),
+    };
+    let error = acquire(&desk.call(&world, &request), Some(&slow)).expect_err("it is over");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
     let error = ask(&troubled).expect_err("it is over");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     world.assert_all_asked();
@@ -1646,6 +1656,7 @@ fn an_exchange_that_takes_long_holds_up_other_exchanges_alone_and_those_as_long_
         let exchange = Meanwhile {
             asked: &|| (),
             trading: meanwhile,
+            trade: Trade::default(),
         };
         let traded = acquire(&desk.call(&world, &request), Some(&exchange)).expect("it is traded");
         assert_eq!(traded.source, "trade");
