@@ -133,6 +133,13 @@ pub(super) fn note(
     }
 }
 
+fn bug() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "BUG: a refresh without a refresh token",
+    )
+}
+
 fn attempt(
     call: &Call<'_>,
     wanted: &Wanted<'_>,
@@ -140,53 +147,20 @@ fn attempt(
     guard: &SessionGuard,
 ) -> Result<Refreshed, Error> {
     let context = &call.context;
-    let bug = || {
-        Error::new(
-            ErrorKind::Internal,
-            "BUG: a refresh without a refresh token",
-        )
-    };
     let account = session.account(wanted.account).ok_or_else(bug)?;
     let refresh_token = account.refresh_token.clone().ok_or_else(bug)?;
     let server = metadata::find(&call.profile.client, &[EndpointName::Token], context)?;
     let mut proof = Some(call.store.prove_writable(guard, &call.context)?);
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
     let _shield = context.signals.shield();
-    let asked = wanted.asked;
-    let redeemed = redeem(call, &server, account, asked, &refresh_token)?;
+    let redeemed = redeem(call, &server, account, wanted.asked, &refresh_token)?;
     match redeemed.and_then(|token_set| of_the_same(call, account, token_set)) {
         Ok(token_set) => {
-            let now = context.clock.now();
-            let account = session.account_mut(wanted.account).ok_or_else(bug)?;
-            // Whose it is was only said, by the profile or by whoever asked.
-            let is_believed = account.subject.is_none();
-            account.receive(asked.clone(), &token_set, now);
-            account.last_refreshed_at = Some(now);
-            forget_challenged(call, account);
-            let credential = account
-                .access_token(wanted.key)
-                // OpenID Connect Core §12.2: a refresh may bring no ID token.
-                .filter(|_| token_set.id_token.is_some() || !wanted.key.is_id_token)
-                .map(|token| call.credential(account, token, REFRESH, false))
-                .ok_or_else(|| call.missing(wanted.key));
-            let stranger = if is_believed {
-                stranger(call, account)
-            } else {
-                None
-            };
-            if is_believed {
-                session.merge_accounts();
-            }
-            // Somebody else's refresh token is kept under their name: it may be the only one there is.
-            save(call, session, proof.take(), guard);
-            if let Some(error) = stranger {
-                return Err(error);
-            }
-            let credential = credential?;
-            warn_of_less(call, wanted.key, &credential);
+            let credential = keep(call, wanted, session, &token_set, proof, guard)?;
             Ok(Refreshed::Done(Box::new(credential)))
         }
         Err((failure, lost)) => {
+            let is_shared = account.msal.is_some();
             if let Failure::Unusable {
                 refresh_token: Some(new),
                 ..
@@ -198,64 +172,118 @@ fn attempt(
                 account.refresh_expires_at = None;
                 save(call, session, proof.take(), guard);
             }
-            // A refusal without a reason: the refresh token may be dead, and may be not. It is kept,
-            // and a sign-in helps in both cases.
-            let is_unexplained = matches!(failure, Failure::RefusedSilently { status: 400 });
-            let claims = match &failure {
-                Failure::Refused { claims, .. } => claims.clone(),
-                Failure::RefusedSilently { .. }
-                | Failure::Trouble { .. }
-                | Failure::Unusable { .. } => None,
-            };
-            let may_have_happened = matches!(
-                failure,
-                Failure::Trouble {
-                    may_have_happened: true,
-                    ..
-                }
-            );
-            let is_refused = matches!(failure, Failure::Refused { .. });
-            let mut error = with_scope_hint(call, failure.into_error(DOING));
-            let is_of_others = session
-                .account(wanted.account)
-                .is_some_and(|account| account.msal.is_some())
-                && error.oauth_error().is_some_and(entra::is_of_another_family);
-            if is_of_others {
-                // It is good for others; here there is none.
-                error = error.with_kind(ErrorKind::LoginRequired);
-            } else if is_refused
-                && !is_dead(&error)
-                && session
-                    .account_mut(wanted.account)
-                    .is_some_and(AccountRow::try_another)
-            {
+            let verdict = judge(call, failure, lost, is_shared);
+            let account = session.account_mut(wanted.account);
+            if verdict.may_try_another && account.is_some_and(AccountRow::try_another) {
+                let error = verdict.error;
                 context.debug(|| format!("another refresh token is tried: {error}"));
                 // The next one is proved anew, in the same place.
                 drop(proof.take());
                 return attempt(call, wanted, session, guard);
             }
-            if error.kind() != ErrorKind::LoginRequired && !is_unexplained {
-                let is_uncertain = lost || may_have_happened;
-                return Err(if is_uncertain && error.kind() == ErrorKind::Unavailable {
-                    error.hint(
-                        "try again soon: an answer was lost, and the authority may have replaced \
-                         the refresh token",
-                    )
-                } else {
-                    error
-                });
+            if !verdict.is_refused {
+                return Err(verdict.error);
             }
-            let error = if lost {
-                error.because(
-                    "the authority's answer to a first attempt was lost on its way, and with it \
-                     the refresh token that replaced this one",
-                )
-            } else {
-                error
-            };
+            let Verdict { error, claims, .. } = verdict;
             forget_refused(call, wanted, session, &refresh_token, &error, guard)?;
             Ok(Refreshed::Refused { error, claims })
         }
+    }
+}
+
+/// Keeps what a refresh brought; the answer of it.
+fn keep(
+    call: &Call<'_>,
+    wanted: &Wanted<'_>,
+    session: &mut Session,
+    token_set: &TokenSet,
+    proof: Option<Proof>,
+    guard: &SessionGuard,
+) -> Result<Credential, Error> {
+    let now = call.context.clock.now();
+    let account = session.account_mut(wanted.account).ok_or_else(bug)?;
+    // Whose it is was only said, by the profile or by whoever asked.
+    let is_believed = account.subject.is_none();
+    account.receive(wanted.asked.clone(), token_set, now);
+    account.last_refreshed_at = Some(now);
+    forget_challenged(call, account);
+    let credential = account
+        .access_token(wanted.key)
+        // OpenID Connect Core §12.2: a refresh may bring no ID token.
+        .filter(|_| token_set.id_token.is_some() || !wanted.key.is_id_token)
+        .map(|token| call.credential(account, token, REFRESH, false))
+        .ok_or_else(|| call.missing(wanted.key));
+    let stranger = if is_believed {
+        stranger(call, account)
+    } else {
+        None
+    };
+    if is_believed {
+        session.merge_accounts();
+    }
+    // Somebody else's refresh token is kept under their name: it may be the only one there is.
+    save(call, session, proof, guard);
+    if let Some(error) = stranger {
+        return Err(error);
+    }
+    let credential = credential?;
+    warn_of_less(call, wanted.key, &credential);
+    Ok(credential)
+}
+
+/// What a refresh that failed means.
+struct Verdict {
+    error: Error,
+    /// Whether a sign-in helps.
+    is_refused: bool,
+    /// Whether another refresh token of the same person may do better.
+    may_try_another: bool,
+    /// The claims that the authority wants a sign-in to satisfy.
+    claims: Option<String>,
+}
+
+/// Judges a failure. `lost` is whether an answer was lost before it, and `is_shared` whether the refresh
+/// token is one of a cache of MSAL.
+fn judge(call: &Call<'_>, failure: Failure, lost: bool, is_shared: bool) -> Verdict {
+    // A refusal without a reason: the refresh token may be dead, and may be not. It is kept,
+    // and a sign-in helps in both cases.
+    let is_unexplained = matches!(failure, Failure::RefusedSilently { status: 400 });
+    let (was_refused, claims) = match &failure {
+        Failure::Refused { claims, .. } => (true, claims.clone()),
+        Failure::RefusedSilently { .. } | Failure::Trouble { .. } | Failure::Unusable { .. } => {
+            (false, None)
+        }
+    };
+    let may_have_happened = matches!(
+        failure,
+        Failure::Trouble {
+            may_have_happened: true,
+            ..
+        }
+    );
+    let mut error = with_scope_hint(call, failure.into_error(DOING));
+    let is_of_others = is_shared && error.oauth_error().is_some_and(entra::is_of_another_family);
+    if is_of_others {
+        // It is good for others; here there is none.
+        error = error.with_kind(ErrorKind::LoginRequired);
+    }
+    let is_refused = error.kind() == ErrorKind::LoginRequired || is_unexplained;
+    let may_try_another = was_refused && !is_of_others && !is_dead(&error);
+    if is_refused && lost {
+        error = error.because(
+            "the authority's answer to a first attempt was lost on its way, and with it the refresh \
+             token that replaced this one",
+        );
+    } else if !is_refused && (lost || may_have_happened) && error.kind() == ErrorKind::Unavailable {
+        error = error.hint(
+            "try again soon: an answer was lost, and the authority may have replaced the refresh token",
+        );
+    }
+    Verdict {
+        error,
+        is_refused,
+        may_try_another,
+        claims,
     }
 }
 
