@@ -124,17 +124,7 @@ impl Answerer<'_> {
             self.context.terminal
         };
         let store = self.store(configuration, profile);
-        // The profile's own has its keys.
-        let other = request.grant.filter(|name| *name != profile.grant_name);
-        let other = other.map(|name| grant(name, &profile.grant_table));
-        let other = other.transpose()?;
-        if other.is_some() && profile.grant.asks() != Asks::Person {
-            let message = format!(
-                "profile `{}` signs in by `{}`, and by nothing else",
-                profile.name, profile.grant_name
-            );
-            return Err(Error::new(ErrorKind::Usage, message));
-        }
+        let other = other_grant(request, profile)?;
         let mut chain = chain.to_vec();
         chain.push(&profile.name);
         let deadline = self.context.clock.monotonic() + self.time_limit;
@@ -142,17 +132,7 @@ impl Answerer<'_> {
             answerer: self,
             deadline,
             channel,
-            // Nobody has to sign in for whoever signs out.
-            interactive: match request.action {
-                Action::Logout { .. } | Action::TakeIn(_) => Interactive::Never,
-                Action::Get
-                | Action::Login
-                | Action::Begin
-                | Action::Finish(_)
-                | Action::HandOut(_)
-                | Action::Status
-                | Action::Erase(_) => interactive,
-            },
+            interactive: for_others(&request.action, interactive),
             chain,
             known: RefCell::default(),
         };
@@ -189,50 +169,57 @@ impl Answerer<'_> {
             clipboard: configuration.clipboard(),
             context,
         };
+        self.act(&call, configuration)
+    }
+
+    /// Does what is asked for.
+    fn act(&self, call: &Call<'_>, configuration: &Configuration<'_>) -> Result<Response, Error> {
+        let profile = || call.profile.name.clone();
+        let token = |credential| Response::Token(Box::new(credential));
         let done = |accounts| Response::Done {
-            profile: profile.name.clone(),
+            profile: profile(),
             accounts,
         };
-        match &request.action {
-            Action::Get => {
-                self.check_takes_dpop(request, profile)?;
-                let tenant = own_tenant(request, profile)?;
-                let exchange = match self.tool {
-                    Some(tool) => profile.exchange_for(tool)?,
-                    None => None,
-                };
-                let credential = acquire::acquire(&call, exchange)?;
-                call.context.debug(|| origin(&credential));
-                let credential = match (&request.directory, tenant) {
-                    (Some(directory), Some(tenant)) => in_tenant(credential, directory, tenant)?,
-                    _ => credential,
-                };
-                if configuration.audit() {
-                    self.write_down(request, &credential);
-                }
-                Ok(Response::Token(Box::new(credential)))
-            }
-            Action::Login => Ok(Response::Token(Box::new(acquire::login(&call)?))),
-            Action::Logout { local } => acquire::logout(&call, *local).map(done),
-            Action::TakeIn(file) => acquire::take_in(&call, file).map(done),
-            Action::HandOut(file) => acquire::hand_out(&call, file).map(done),
+        match &call.request.action {
+            Action::Get => self.get(call, configuration).map(token),
+            Action::Login => acquire::login(call).map(token),
+            Action::Logout { local } => acquire::logout(call, *local).map(done),
+            Action::TakeIn(file) => acquire::take_in(call, file).map(done),
+            Action::HandOut(file) => acquire::hand_out(call, file).map(done),
             Action::Erase(rejected) => {
-                acquire::erase(&call, rejected.as_ref())?;
-                Ok(done(Vec::new()))
+                acquire::erase(call, rejected.as_ref()).map(|_| done(Vec::new()))
             }
-            Action::Begin => {
-                let (profile, url) = (profile.name.clone(), acquire::begin(&call)?);
-                Ok(Response::Begun { profile, url })
-            }
-            Action::Finish(answer) => {
-                let credential = acquire::finish(&call, answer)?;
-                Ok(Response::Token(Box::new(credential)))
-            }
+            Action::Begin => acquire::begin(call).map(|url| Response::Begun {
+                profile: profile(),
+                url,
+            }),
+            Action::Finish(answer) => acquire::finish(call, answer).map(token),
             Action::Status => Err(Error::new(
                 ErrorKind::Internal,
                 "BUG: a status has no profile",
             )),
         }
+    }
+
+    /// A token, or what the tool gets in its place.
+    fn get(&self, call: &Call<'_>, configuration: &Configuration<'_>) -> Result<Credential, Error> {
+        let (request, profile) = (call.request, call.profile);
+        self.check_takes_dpop(request, profile)?;
+        let tenant = own_tenant(request, profile)?;
+        let exchange = match self.tool {
+            Some(tool) => profile.exchange_for(tool)?,
+            None => None,
+        };
+        let credential = acquire::acquire(call, exchange)?;
+        call.context.debug(|| origin(&credential));
+        let credential = match (&request.directory, tenant) {
+            (Some(directory), Some(tenant)) => in_tenant(credential, directory, tenant)?,
+            _ => credential,
+        };
+        if configuration.audit() {
+            self.write_down(request, &credential);
+        }
+        Ok(credential)
     }
 
     /// Writes down who is given this token, where that is a tool: a profile that needs the token of another
@@ -588,6 +575,36 @@ fn grant(name: &str, keys: &toml::Table) -> Result<Box<dyn Grant>, Error> {
     let known = |key: &str| entry.keys.contains(&key);
     given.plain.retain(|key, _| known(key));
     (entry.parse)(given).map_err(bug)
+}
+
+/// The grant that a request names in place of the profile's, which has its own keys.
+fn other_grant(request: &Request, profile: &Profile) -> Result<Option<Box<dyn Grant>>, Error> {
+    let other = request.grant.filter(|name| *name != profile.grant_name);
+    let other = other.map(|name| grant(name, &profile.grant_table));
+    let other = other.transpose()?;
+    if other.is_some() && profile.grant.asks() != Asks::Person {
+        let message = format!(
+            "profile `{}` signs in by `{}`, and by nothing else",
+            profile.name, profile.grant_name
+        );
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    Ok(other)
+}
+
+/// Whether somebody may be asked for the tokens of other profiles: nobody has to sign in for whoever
+/// signs out.
+fn for_others(action: &Action, interactive: Interactive) -> Interactive {
+    match action {
+        Action::Logout { .. } | Action::TakeIn(_) => Interactive::Never,
+        Action::Get
+        | Action::Login
+        | Action::Begin
+        | Action::Finish(_)
+        | Action::HandOut(_)
+        | Action::Status
+        | Action::Erase(_) => interactive,
+    }
 }
 
 /// What a request may do where the environment says `set`: a person is asked only if both permit
