@@ -1,4 +1,5 @@
-//! Puts the commit into `--version`, where there is one to name, and gcc's unwinder into releases.
+//! Puts the commit, where there is one to name, and how it was built into `--version`, and gcc's unwinder
+//! into releases.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,12 +15,18 @@ fn main() {
             println!("cargo:rerun-if-changed={path}");
         }
     }
+    // A package has no tests but those beside the code.
+    println!("cargo:rustc-check-cfg=cfg(packaged)");
+    if Path::new(PACKAGED).exists() {
+        println!("cargo:rustc-cfg=packaged");
+    }
     let version = env!("CARGO_PKG_VERSION");
     let named = match commit() {
         Some(commit) => format!("{version} ({commit})"),
         None => version.to_owned(),
     };
     println!("cargo:rustc-env=CRED_HELPER_VERSION={named}");
+    println!("cargo:rustc-env=CRED_HELPER_BUILD={}", build());
     if !is_release_for_here() {
         return;
     }
@@ -32,24 +39,64 @@ fn main() {
     }
 }
 
-/// The commit that is built. Sources unpacked inside another repository have none.
+/// What `cargo package` puts beside the sources, and names the commit in.
+const PACKAGED: &str = ".cargo_vcs_info.json";
+
+/// How many digits of a commit are named.
+const COMMIT_DIGITS: usize = 12;
+
+/// The commit that is built: that of this repository, or the one that `cargo package` has noted. Other
+/// sources that are unpacked inside another repository have none.
 fn commit() -> Option<String> {
-    let below = git(&["rev-parse", "--show-prefix"])?;
-    below
-        .is_empty()
-        .then(|| git(&["rev-parse", "--short=12", "HEAD"]))?
+    match git(&["rev-parse", "--show-prefix"]) {
+        Some(below) if below.is_empty() => git(&["rev-parse", "HEAD"]),
+        _ => packaged_commit(),
+    }
+    .and_then(|commit| commit.get(..COMMIT_DIGITS).map(str::to_owned))
+}
+
+/// What the package names, unless it has what that commit has not.
+fn packaged_commit() -> Option<String> {
+    let noted = std::fs::read_to_string(PACKAGED).ok()?;
+    if noted.contains("\"dirty\": true") {
+        return None;
+    }
+    let (_, commit) = noted.split_once("\"sha1\": \"")?;
+    let is_commit = |text: &&str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    commit
+        .split('"')
+        .next()
+        .filter(is_commit)
+        .map(str::to_owned)
+}
+
+/// For which system, whether it needs nothing of it, for whom, and by which compiler.
+fn build() -> String {
+    let features = variable("CARGO_CFG_TARGET_FEATURE");
+    let is_static = features.split(',').any(|feature| feature == "crt-static");
+    let compiler = output(&variable("RUSTC"), &["--version"]).unwrap_or_default();
+    // The compiler's own commit follows.
+    let compiler: Vec<&str> = compiler.split(' ').take(2).collect();
+    let mut told = vec![variable("TARGET")];
+    told.extend(is_static.then(|| "static".to_owned()));
+    told.extend([variable("PROFILE"), compiler.join(" ")]);
+    told.join(", ")
 }
 
 /// Whether this is a release for glibc on this machine.
+fn is_release_for_here() -> bool {
+    let is = |name: &str, value: &str| variable(name) == value;
+    let is_gnu = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu");
+    is("HOST", &variable("TARGET")) && is_gnu && is("PROFILE", "release")
+}
+
+/// What cargo tells a build script; empty if it does not.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is how cargo talks to a build script"
 )]
-fn is_release_for_here() -> bool {
-    let is = |name: &str, value: &str| std::env::var(name).as_deref() == Ok(value);
-    let is_native = std::env::var("TARGET") == std::env::var("HOST");
-    let is_gnu = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu");
-    is_native && is_gnu && is("PROFILE", "release")
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }
 
 /// Whether the loader here knows `DT_RELR`: glibc does from 2.36 on, and an older one refuses the binary.

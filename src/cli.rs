@@ -6,6 +6,7 @@
 //! To add an option that every call takes: a line in [`GLOBAL`], and a field of [`Globals`].
 
 mod usage;
+mod version;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -262,6 +263,7 @@ fn globals_of_mistake(line: &[OsString]) -> Globals {
 pub fn command_line() -> Command {
     let mut line = Command::new("cred-helper")
         .version(env!("CRED_HELPER_VERSION"))
+        .long_version(version::long())
         .about("One sign-in for every developer tool, through each tool's own protocol")
         .after_help("A token for a script:\n  cred-helper get -p graph")
         .subcommand_required(true)

@@ -28,6 +28,9 @@ use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::system::pinned;
 
+/// What speaks TLS, and whom it trusts.
+pub const TLS: &str = "rustls with ring, the system's authorities";
+
 /// How long may a connection take to be made?
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long may one to the platform's own service take? Where there is none, nobody refuses it.

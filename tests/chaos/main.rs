@@ -3,7 +3,7 @@
 //!
 //! `arena` has the processes work and looks what is left, `ledger` says what became of each token
 //! request. What is drawn comes from a seed that is printed.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(packaged)))]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test is the world around the program: its environment and its clock are real"

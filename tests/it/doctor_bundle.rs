@@ -110,6 +110,8 @@ fn a_bundle_holds_what_a_bug_report_needs_and_neither_secrets_nor_names() {
         assert_eq!(environment["CRED_HELPER_CONFIG"], "~/profiles.toml");
         let version = told["cred-helper"].as_str().expect("it is told");
         assert!(version.starts_with(env!("CARGO_PKG_VERSION")), "{version}");
+        let build = told["build"].as_str().expect("it is told");
+        assert!(build.contains(", debug, rustc 1."), "{build}");
         assert!(
             told["system"]
                 .as_str()

@@ -2,6 +2,7 @@
 //! servers, real tools.
 //!
 //! `support` has what they share; `authority` and `oidc_provider` are the servers.
+#![cfg(not(packaged))]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test is the world around the program: its environment and its clock are real"
@@ -168,6 +169,7 @@ mod unix {
     pub(crate) mod real_browser;
     pub(crate) mod refresh_import;
     pub(crate) mod refresh_trouble;
+    mod release;
     mod request;
     pub(crate) mod route;
     pub(crate) mod route_property;

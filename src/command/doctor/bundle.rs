@@ -126,6 +126,7 @@ pub(super) fn text(
     let sealing = case.configuration.sealing().configured();
     let mut bundle = json!({
         "cred-helper": env!("CRED_HELPER_VERSION"),
+        "build": env!("CRED_HELPER_BUILD"),
         "system": platform::system(),
         "container": platform::container_mark().map(str::to_owned).or_else(|| environment.variable("container")),
         "terminal": screen.map(|screen| json!({

@@ -11,6 +11,9 @@ use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
 use crate::text::printable;
 
+/// What it is called.
+pub(super) const NAME: &str = "the Credential Manager";
+
 /// The only one.
 #[derive(Clone)]
 pub(super) struct Place;

@@ -11,6 +11,9 @@ use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
 use crate::text::printable;
 
+/// What it is called.
+pub(super) const NAME: &str = "the Keychain";
+
 /// `errSecItemNotFound`.
 const NOT_FOUND: i32 = -25300;
 /// `errSecInteractionNotAllowed`: it is locked, and nobody can be asked.

@@ -26,6 +26,9 @@ mod item;
 #[cfg(target_os = "linux")]
 pub use self::place::decodes;
 
+/// The keyring that this build knows.
+pub const NAME: &str = place::NAME;
+
 /// What stands before the names of our secrets, and beside them, for people who look into the keyring.
 const SERVICE: &str = "cred-helper";
 

@@ -4,6 +4,9 @@ use super::Limits;
 use crate::context::{Environment, KeyringFailure};
 use crate::secret::Secret;
 
+/// There is none to name.
+pub(super) const NAME: &str = "none";
+
 /// The only one.
 #[derive(Clone)]
 pub(super) struct Place;

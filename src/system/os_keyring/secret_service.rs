@@ -21,6 +21,9 @@ use crate::system::clock::SystemClock;
 use crate::system::platform;
 use crate::text::printable;
 
+/// What it is called.
+pub(super) const NAME: &str = "the Secret Service";
+
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
 const ITEM: &str = "org.freedesktop.Secret.Item";
