@@ -45,14 +45,14 @@ const PACKAGED: &str = ".cargo_vcs_info.json";
 /// How many digits of a commit are named.
 const COMMIT_DIGITS: usize = 12;
 
-/// The commit that is built: that of this repository, or the one that `cargo package` has noted. Other
-/// sources that are unpacked inside another repository have none.
+/// The commit that is built: the one that `cargo package` has noted, or that of this repository. Sources
+/// that are unpacked inside another repository have none.
 fn commit() -> Option<String> {
-    match git(&["rev-parse", "--show-prefix"]) {
-        Some(below) if below.is_empty() => git(&["rev-parse", "HEAD"]),
-        _ => packaged_commit(),
-    }
-    .and_then(|commit| commit.get(..COMMIT_DIGITS).map(str::to_owned))
+    let commit = packaged_commit().or_else(|| {
+        let below = git(&["rev-parse", "--show-prefix"])?;
+        below.is_empty().then(|| git(&["rev-parse", "HEAD"]))?
+    })?;
+    commit.get(..COMMIT_DIGITS).map(str::to_owned)
 }
 
 /// What the package names, unless it has what that commit has not.
