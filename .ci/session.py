@@ -4,7 +4,9 @@ there, and a cached token of 1,500 bytes for the first of them."""
 
 import hashlib
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -22,14 +24,14 @@ def write_profiles(path, names, further=""):
     path.write_text(text)
 
 
-def write_session(state, identity, expires_in):
+def write_session(state, identity, expires_in, access_token="a" * 1500, refresh_token="r" * 800):
     """A sign-in with one access token."""
     now = int(time.time())
-    token = {"key": {"scopes": ["read"]}, "secret": "a" * 1500, "token_type": "Bearer",
+    token = {"key": {"scopes": ["read"]}, "secret": access_token, "token_type": "Bearer",
              "issued_at": now - 3600, "expires_at": now + expires_in, "refresh_at": None,
              "scopes": ["read"]}
     account = {"name": "ada@example.test", "subject": "ada", "grant": "device_code",
-               "scopes": ["read"], "signed_in_at": now - 3600, "refresh_token": "r" * 800,
+               "scopes": ["read"], "signed_in_at": now - 3600, "refresh_token": refresh_token,
                "refresh_expires_at": None, "last_refreshed_at": None, "id_token": "i" * 600,
                "access_tokens": [token]}
     content = {"identity": identity, "accounts": [account], "sign_in": {}}
@@ -40,6 +42,22 @@ def write_session(state, identity, expires_in):
     path.touch(mode=0o600)
     path.write_text(json.dumps({"version": 1, "seal": {"name": "none"}, "content": content}))
     return path
+
+
+def seal(binary, profiles, env):
+    """Seals what is there with a key that lies in the kernel's keyring alone. `store lock` drops it."""
+    kept = profiles.read_text()
+
+    def write(command):
+        profiles.write_text(f'{kept}[store]\nseal = "command"\nkey_cache = "1h"\n'
+                            f'command = {json.dumps(command)}\n')
+    write(["echo", os.urandom(32).hex()])
+    subprocess.run([binary, "store", "migrate", "--to", "command"], env=env, check=True,
+                   capture_output=True)
+    write(["false"])
+    if subprocess.run([binary, "get"], env=env, capture_output=True).returncode != 0:
+        sys.exit("the kernel's keyring holds no key for us: where a container forbids it, allow "
+                 "`add_key` and `keyctl` (as docker does with `--security-opt seccomp=…`)")
 
 
 if __name__ == "__main__":
