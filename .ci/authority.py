@@ -94,6 +94,7 @@ class Endpoint(Handler):
         authority.requests += 1
         form = dict(urllib.parse.parse_qsl(self.body()))
         if self.path.endswith("/token"):
-            return self.answer(*authority.redeem(form))
+            status, answer = authority.redeem(form)
+            return self.answer(status, answer, [("Retry-After", "1")] if status == 503 else [])
         authority.sign_in_requests += self.path.endswith("/devicecode")
         return self.answer(400, {"error": "invalid_request"})

@@ -17,8 +17,8 @@ class Server(http.server.ThreadingHTTPServer):
     # As many may come at once as anything here starts.
     request_queue_size = 1024
 
-    def __init__(self, handler, context=None):
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, handler, context=None, port=0):
+        super().__init__(("127.0.0.1", port), handler)
         self.origin = f"{'https' if context else 'http'}://127.0.0.1:{self.server_port}"
         if context:
             self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -32,11 +32,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def body(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
 
-    def answer(self, status, value):
+    def answer(self, status, value, headers=()):
         text = json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
+        for header in headers:
+            self.send_header(*header)
         self.end_headers()
         self.wfile.write(text)
 
@@ -44,15 +46,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def certified(place):
-    """A context with a certificate for loopback. `root.pem` in this directory is what vouches for it, and
+def certified(place, names="IP:127.0.0.1", env=None):
+    """A context with a certificate for these names. `root.pem` in this directory is what vouches for it, and
     `roots.pem` has the system's authorities as well."""
     key, root = str(place / "key.pem"), place / "root.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-nodes", "-days", "2", "-subj", "/CN=loopback", "-addext", f"subjectAltName={names}",
          "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", str(root)],
-        check=True, capture_output=True)
+        env=env, check=True, capture_output=True)
     system = SYSTEM_ROOTS.read_text() if os.path.exists(SYSTEM_ROOTS) else ""
     (place / "roots.pem").write_text(system + root.read_text())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -223,6 +223,8 @@ class OidcAgent(Peer):
         await_(lambda: "OIDC_SOCK=" in said.read_text(), "oidc-agent tells its socket")
         self.env |= dict(word.split("=", 1) for word in said.read_text().replace(";", " ").split()
                          if word.startswith("OIDC_SOCK="))
+        await_(lambda: subprocess.run(["oidc-agent", "--status"], env=self.env, capture_output=True
+                                      ).returncode == 0, "oidc-agent is there")
 
     def sign_in(self, life):
         authority = self.ground.authority
