@@ -149,6 +149,7 @@ mod unix {
     pub(crate) mod output;
     pub(crate) mod output_file;
     pub(crate) mod password;
+    mod picture;
     pub(crate) mod platform_network;
     pub(crate) mod plugin;
     pub(crate) mod plugin_ground;
