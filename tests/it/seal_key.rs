@@ -441,6 +441,19 @@ fn what_was_proved_and_is_not_written_leaves_nothing_behind() {
 }
 
 #[test]
+fn whoever_takes_the_lock_removes_what_somebody_left_who_died() {
+    let ground = Ground::new();
+    let path = ground.keep("a", "none");
+    let stem = path.file_stem().expect("it has one").to_string_lossy();
+    let left = path.with_file_name(format!(".tmp-{stem}-new"));
+    fs::write(&left, "half of a session").expect("it can be written");
+    let (store, context) = (ground.store("a", "none"), ground.context());
+    let guard = store.lock(&context).expect("nobody else has it");
+    assert!(!left.exists());
+    drop(guard);
+}
+
+#[test]
 fn what_others_can_change_or_read_is_refused_with_the_command_that_mends_it() {
     let ground = Ground::new();
     let path = ground.keep("a", "none");
