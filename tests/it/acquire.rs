@@ -33,7 +33,7 @@ use crate::fake::World;
 pub(crate) struct Desk {
     profile: Profile,
     pub(crate) store: SessionStore,
-    _directory: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 impl Desk {
@@ -63,12 +63,12 @@ impl Desk {
         Self {
             profile,
             store,
-            _directory: directory,
+            directory,
         }
     }
 
     /// A profile whose tokens lie in a cache of MSAL.
-    fn shared() -> Self {
+    pub(crate) fn shared() -> Self {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let cache = directory.path().join("cache.json");
         let text = format!(
@@ -88,7 +88,7 @@ impl Desk {
         Self {
             profile,
             store,
-            _directory: directory,
+            directory,
         }
     }
 

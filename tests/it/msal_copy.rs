@@ -1,6 +1,7 @@
 //! Sign-ins that are copied from a cache of MSAL Python with its extensions, and into one.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use cred_helper::acquire::{hand_out, login};
@@ -506,4 +507,27 @@ fn whoever_is_meant_and_has_a_refresh_token_is_handed_out_by_what_is_known_of_th
     world.answer(200, tokens("sixth", None));
     let error = hand_out(Some("bob")).expect_err("he is a name alone");
     assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[test]
+fn what_is_written_to_a_shared_cache_takes_the_room_that_was_proved() {
+    let (world, desk) = (World::default(), Desk::shared());
+    let granted = named(&tokens("first", Some("refresh")), "ada");
+    world.answer(200, device()).answer(200, granted);
+    login(&desk.call(&world, &Request::new(Action::Login))).expect("the sign-in goes well");
+    let context = world.context();
+    let guard = desk.store.lock(&context).expect("it is free");
+    let loaded = desk.store.load_locked(&guard, &context);
+    let mut session = loaded.expect("it can be read");
+    let proof = desk.store.prove_writable(&guard, &context);
+    let inode = |name: &str| {
+        let metadata = fs::metadata(desk.directory.path().join(name));
+        metadata.expect("it is there").ino()
+    };
+    let room = inode(".cache.json.cred-helper-room");
+    assert!(session.forget_access_tokens(None));
+    let proof = proof.expect("there is room");
+    let saved = desk.store.save(&mut session, Some(proof), &guard, &context);
+    saved.expect("it can be written");
+    assert_eq!(inode("cache.json"), room);
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use cred_helper::context::{Clock, Context};
 use cred_helper::error::{Error, ErrorKind};
+use cred_helper::store::msal::copy::clients;
 use cred_helper::store::msal::lock::{Lying, MsalGuard, acquire, look};
 use cred_helper::system::clock::SystemClock;
 use cred_helper::token::Timestamp;
@@ -434,6 +435,30 @@ fn a_lock_that_changes_all_the_time_is_somebody_s() {
     write(Duration::ZERO);
     let lies = look(&cache, &context).unwrap();
     assert!(matches!(lies, Some(Lying::Held(_))), "{lies:?}");
+}
+
+#[test]
+fn a_cache_that_is_never_whole_is_given_up() {
+    let (_directory, cache, _) = place();
+    let write = |now: Duration| {
+        assert!(now < Duration::from_secs(6), "it is looked at for ever");
+        let length = usize::try_from(now.as_millis()).unwrap();
+        fs::write(&cache, "[".repeat(length + 1)).unwrap();
+        fs::set_permissions(&cache, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let world = World::without_terminal();
+    let clock = Busy {
+        world: &world,
+        write: &write,
+    };
+    let context = Context {
+        clock: &clock,
+        ..world.context()
+    };
+    write(Duration::ZERO);
+    let error = clients(&cache, &context).expect_err("it is none");
+    assert!(error.message().contains("cannot be used"), "{error}");
+    assert!(world.monotonic() > Duration::from_secs(5));
 }
 
 #[test]
