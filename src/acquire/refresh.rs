@@ -360,12 +360,13 @@ fn redeem(
         form.add_secret("refresh_token", refresh_token.clone());
         form.add("scope", &scope(call, account, key, server));
         form.add_parameters(client, key.claims.as_deref());
-        Ok(
-            match request::post_in_time(client, server, endpoint, form, LEAST, context)? {
-                Ok(response) => response::token_set(&response, client, server, context.clock.now()),
-                Err(failure) => Err(failure.into()),
-            },
-        )
+        let answer = request::post_in_time(client, server, endpoint, form, LEAST, context)?;
+        Ok(response::tokens(
+            answer,
+            client,
+            server,
+            context.clock.now(),
+        ))
     };
     let first = attempt()?;
     if let Err(Failure::Trouble {

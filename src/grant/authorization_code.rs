@@ -761,10 +761,8 @@ fn redeem(
     let endpoint = server.endpoint(EndpointName::Token)?;
     let answer = request::post(client, server, endpoint, form, context)?;
     drop(shield);
-    let token_set = answer
-        .map_err(Failure::from)
-        .and_then(|response| response::token_set(&response, client, server, context.clock.now()));
-    let token_set = token_set.map_err(|failure| failure.into_error(DOING))?;
+    let token_set = response::tokens(answer, client, server, context.clock.now())
+        .map_err(|failure| failure.into_error(DOING))?;
     let nonce = token_set
         .id_token
         .as_ref()

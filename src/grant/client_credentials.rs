@@ -56,12 +56,10 @@ impl Grant for ClientCredentials {
         // §4.4.2: what is asked for is the client's own; `openid` and the like are a person's.
         form.add("scope", &request.scopes.join(" "));
         form.add_parameters(client, request.claims);
-        let answer = request::post(client, &server, endpoint, form, context)?
-            .map_err(Into::into)
-            .and_then(|answer| response::token_set(&answer, client, &server, context.clock.now()));
-        let token_set = answer.map_err(|failure: response::Failure| {
-            failure.into_error("the client could not sign in")
-        })?;
+        let answer = request::post(client, &server, endpoint, form, context)?;
+        let answer = response::tokens(answer, client, &server, context.clock.now());
+        let token_set =
+            answer.map_err(|failure| failure.into_error("the client could not sign in"))?;
         // §4.4.3: none is needed, and one would be redeemed in place of the client's credentials.
         Ok(token_set.without_refresh_token())
     }

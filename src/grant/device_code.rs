@@ -336,14 +336,9 @@ fn poll(
         };
         has_asked = true;
         drop(shield);
-        let failure = match answer {
-            Err(failure) => Failure::from(failure),
-            Ok(response) => {
-                match response::token_set(&response, client, server, context.clock.now()) {
-                    Ok(token_set) => return Ok(token_set),
-                    Err(failure) => failure,
-                }
-            }
+        let failure = match response::tokens(answer, client, server, context.clock.now()) {
+            Ok(token_set) => return Ok(token_set),
+            Err(failure) => failure,
         };
         match pace.judge(&failure) {
             Verdict::GoOn => {}

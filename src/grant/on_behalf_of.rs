@@ -74,9 +74,8 @@ impl Grant for OnBehalfOf {
         let scopes = metadata::scopes_to_ask(client, &server, request.scopes);
         form.add("scope", &scopes.join(" "));
         form.add_parameters(client, request.claims);
-        let answer = request::post(client, &server, endpoint, form, context)?
-            .map_err(Into::into)
-            .and_then(|answer| response::token_set(&answer, client, &server, context.clock.now()));
+        let answer = request::post(client, &server, endpoint, form, context)?;
+        let answer = response::tokens(answer, client, &server, context.clock.now());
         let token_set = answer.map_err(refused)?;
         // Whoever is acted for comes with a token each time. Without one nobody acts for them.
         Ok(token_set.without_refresh_token())

@@ -122,10 +122,9 @@ impl Grant for Password {
         let scopes = metadata::scopes_to_ask(client, &server, request.scopes);
         form.add("scope", &scopes.join(" "));
         form.add_parameters(client, request.claims_of_token_request(client));
-        request::post(client, &server, endpoint, form, context)?
-            .map_err(Into::into)
-            .and_then(|answer| response::token_set(&answer, client, &server, context.clock.now()))
-            .map_err(|failure: response::Failure| refused(failure, username))
+        let answer = request::post(client, &server, endpoint, form, context)?;
+        response::tokens(answer, client, &server, context.clock.now())
+            .map_err(|failure| refused(failure, username))
     }
 }
 

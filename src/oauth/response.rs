@@ -427,6 +427,19 @@ fn failure_of(response: &HttpResponse, said: Option<Said>) -> Failure {
     }
 }
 
+/// What came of a token request, if its answer was had at all; `now` is when it was received.
+///
+/// # Errors
+/// As [`token_set`], and trouble of the network.
+pub fn tokens(
+    answer: Result<HttpResponse, HttpFailure>,
+    client: &Client,
+    server: &Server,
+    now: Timestamp,
+) -> Result<TokenSet, Failure> {
+    token_set(&answer?, client, server, now)
+}
+
 /// Reads a token response; `now` is when it was received.
 ///
 /// # Errors

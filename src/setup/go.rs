@@ -85,11 +85,7 @@ fn add(
     let value = format!("{LINE}{}", all.join("; "));
     plan.note(Setting {
         profile,
-        url: wish
-            .url
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        url: wish.own_url(),
         key: VARIABLE.to_owned(),
         value: value.clone(),
         replaced: there.map(str::to_owned),

@@ -196,7 +196,7 @@ fn add(
         let named = wish.profiles.iter();
         profiles.extend(named.map(|profile| (profile.name.as_str(), profile)));
     }
-    let mut met = Vec::new();
+    let mut met: Vec<Met<'_>> = Vec::new();
     for (target, contexts) in &servers {
         if let Some(profile) = wish.profile_for(target) {
             profiles.insert(&profile.name, profile);
@@ -214,6 +214,33 @@ fn add(
              adds a user all the same",
         ));
     }
+    let has_users = write_users(machine, &copy, &config, &profiles, wish, plan)?;
+    let has_contexts = lead_contexts(machine, &copy, &met, wish, plan)?;
+    if met.is_empty()
+        && let Some(profile) = wish.profiles.first()
+    {
+        note_no_cluster(document, profile, plan);
+    }
+    // kubectl writes its own form of what it reads.
+    if has_users || has_contexts {
+        copy.text()
+    } else {
+        Ok(document.text.to_owned())
+    }
+}
+
+/// A cluster's server, the contexts that lead there, and the profile that answers for it.
+type Met<'a> = (&'a Target, &'a Vec<&'a Context>, &'a Answering);
+
+/// Makes a user for each profile, where there is none that says the same. Whether one was made.
+fn write_users(
+    machine: &Machine<'_>,
+    copy: &Copy,
+    config: &Config,
+    profiles: &BTreeMap<&str, &Answering>,
+    wish: &Wish,
+    plan: &mut Plan,
+) -> Result<bool, Error> {
     let mut is_changed = false;
     for (name, profile) in profiles {
         let user = format!("{USER}{name}");
@@ -224,29 +251,35 @@ fn add(
             continue;
         }
         if there.is_some() {
-            change(machine, &copy, &["delete-user", &user])?;
+            change(machine, copy, &["delete-user", &user])?;
         }
-        set_user(machine, &copy, &user, &wanted)?;
+        set_user(machine, copy, &user, &wanted)?;
         is_changed = true;
         plan.note(Setting {
-            profile: name.to_owned(),
-            url: wish
-                .url
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            profile: (*name).to_owned(),
+            url: wish.own_url(),
             key: format!("user {user}"),
             value: user,
             replaced: None,
         });
     }
-    let is_met_nowhere = met.is_empty();
+    Ok(is_changed)
+}
+
+/// Has the contexts of a server use our user, where that server was named; else says how. Whether one
+/// does now that did not.
+fn lead_contexts(
+    machine: &Machine<'_>,
+    copy: &Copy,
+    met: &[Met<'_>],
+    wish: &Wish,
+    plan: &mut Plan,
+) -> Result<bool, Error> {
+    let mut is_changed = false;
     for (target, contexts, profile) in met {
         let user = format!("{USER}{}", profile.name);
-        for context in contexts
-            .iter()
-            .filter(|context| context.context.user != user)
-        {
+        let others = contexts.iter();
+        for context in others.filter(|context| context.context.user != user) {
             let name = &context.name;
             if wish.url.is_none() {
                 plan.notes.push(format!(
@@ -255,7 +288,7 @@ fn add(
                 ));
                 continue;
             }
-            point(machine, &copy, name, &user)?;
+            point(machine, copy, name, &user)?;
             is_changed = true;
             plan.note(Setting {
                 profile: profile.name.clone(),
@@ -266,26 +299,23 @@ fn add(
             });
         }
     }
-    if is_met_nowhere && let Some(profile) = wish.profiles.first() {
-        let user = format!("{USER}{}", profile.name);
-        if !profile.urls.is_empty() {
-            plan.notes.push(format!(
-                "no cluster in `{}` has a server in the `urls` of profile `{}`: it gets no token \
-                 for these",
-                document.path.display(),
-                profile.name
-            ));
-        }
+    Ok(is_changed)
+}
+
+/// What a person should know whose profile names no cluster of the file.
+fn note_no_cluster(document: &Document<'_>, profile: &Answering, plan: &mut Plan) {
+    let user = format!("{USER}{}", profile.name);
+    if !profile.urls.is_empty() {
         plan.notes.push(format!(
-            "to use it: kubectl config set-context --current --user={user}"
+            "no cluster in `{}` has a server in the `urls` of profile `{}`: it gets no token \
+             for these",
+            document.path.display(),
+            profile.name
         ));
     }
-    // kubectl writes its own form of what it reads.
-    if is_changed {
-        copy.text()
-    } else {
-        Ok(document.text.to_owned())
-    }
+    plan.notes.push(format!(
+        "to use it: kubectl config set-context --current --user={user}"
+    ));
 }
 
 fn set_user(machine: &Machine<'_>, copy: &Copy, user: &str, exec: &Exec) -> Result<(), Error> {

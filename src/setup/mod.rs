@@ -190,6 +190,12 @@ impl Wish {
         }
     }
 
+    /// The URL of a setting that is for all that is meant: empty where none was named.
+    fn own_url(&self) -> String {
+        let url = self.url.as_ref();
+        url.map(ToString::to_string).unwrap_or_default()
+    }
+
     /// What is meant, in words.
     fn in_words(&self) -> String {
         match (&self.url, &self.profiles[..]) {

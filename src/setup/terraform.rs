@@ -190,11 +190,7 @@ fn add(
     }
     plan.note(Setting {
         profile,
-        url: wish
-            .url
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        url: wish.own_url(),
         key: BLOCK.to_owned(),
         value,
         replaced: None,
