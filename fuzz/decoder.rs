@@ -1,5 +1,7 @@
 //! Every decoder of bytes that somebody else wrote, as a function that a fuzzer and a test call:
 //! it must not panic, and it returns what of the bytes a person would be shown.
+//!
+//! To add one: a function here, a row in [`DECODERS`], and seeds in `fuzz/seeds/NAME`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,7 +1,11 @@
 //! Every test of the whole program, in one binary: the real `cred-helper`, real authorization
 //! servers, real tools.
 //!
-//! `support` has what they share; `authority` and `oidc_provider` are the servers.
+//! `support` has what they share; `authority` and `oidc_provider` are the servers, `fake` the effects for
+//! tests of the library, and each `*_ground` what the tests of one kind share.
+//!
+//! To add one: a file whose first line says what it tries, and a line here; in the group `unix`, unless it
+//! is tried on Windows too. A tool that not every machine has is an entry in `tool`.
 #![cfg(not(packaged))]
 #![allow(
     clippy::disallowed_methods,
