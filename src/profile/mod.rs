@@ -401,22 +401,8 @@ impl Profile {
         }
         put("scopes", Some(scopes.clone().into()));
         put("exact_scopes", client.exact_scopes.then(|| true.into()));
-        let endpoints: toml::Table = EndpointName::ALL
-            .iter()
-            .filter_map(|name| {
-                let endpoint = client.endpoints.get(*name)?;
-                Some((name.key().to_owned(), endpoint.to_string().into()))
-            })
-            .collect();
-        put(
-            "endpoints",
-            (!endpoints.is_empty()).then(|| endpoints.into()),
-        );
-        let mut grant = grant_table.clone();
-        grant.insert("type".to_owned(), (*grant_name).into());
-        let has_keys = grant.len() > 1;
-        let bare = (*grant_name).into();
-        put("grant", Some(if has_keys { grant.into() } else { bare }));
+        put("endpoints", endpoints_to_toml(client));
+        put("grant", Some(grant_to_toml(grant_name, grant_table)));
         let patterns: Vec<&str> = urls.iter().map(Pattern::as_str).collect();
         put("urls", (!urls.is_empty()).then(|| patterns.into()));
         put(
@@ -447,23 +433,51 @@ impl Profile {
         for own in exchanges {
             put(&own.tool, own.table.clone().map(toml::Value::from));
         }
-        let Tls {
-            ca_file,
-            client_certificate,
-            thumbprint: _,
-            is_of_platform: _,
-        } = &client.tls;
-        let certificate = client_certificate.as_ref();
-        let tls: toml::Table = [
-            ("ca_file", ca_file.as_ref()),
-            ("client_certificate", certificate.map(|own| &own.file)),
-            ("client_key", certificate.and_then(|own| own.key.as_ref())),
-        ]
-        .into_iter()
-        .filter_map(|(key, path)| Some((key.to_owned(), path?.display().to_string().into())))
-        .collect();
-        put("tls", (!tls.is_empty()).then(|| tls.into()));
+        put("tls", tls_to_toml(&client.tls));
         put("session", msal.as_ref().map(|cache| cache.to_toml().into()));
         table
     }
+}
+
+/// A table, where it says anything.
+fn unless_empty(table: toml::Table) -> Option<toml::Value> {
+    (!table.is_empty()).then(|| table.into())
+}
+
+fn endpoints_to_toml(client: &Client) -> Option<toml::Value> {
+    let names = EndpointName::ALL.iter();
+    let endpoints = names.filter_map(|name| {
+        let endpoint = client.endpoints.get(*name)?;
+        Some((name.key().to_owned(), endpoint.to_string().into()))
+    });
+    unless_empty(endpoints.collect())
+}
+
+/// The name alone, where there is nothing else to say.
+fn grant_to_toml(name: &str, keys: &toml::Table) -> toml::Value {
+    if keys.is_empty() {
+        return name.into();
+    }
+    let mut grant = keys.clone();
+    grant.insert("type".to_owned(), name.into());
+    grant.into()
+}
+
+fn tls_to_toml(tls: &Tls) -> Option<toml::Value> {
+    let Tls {
+        ca_file,
+        client_certificate,
+        thumbprint: _,
+        is_of_platform: _,
+    } = tls;
+    let certificate = client_certificate.as_ref();
+    let paths = [
+        ("ca_file", ca_file.as_ref()),
+        ("client_certificate", certificate.map(|own| &own.file)),
+        ("client_key", certificate.and_then(|own| own.key.as_ref())),
+    ];
+    let paths = paths
+        .into_iter()
+        .filter_map(|(key, path)| Some((key.to_owned(), path?.display().to_string().into())));
+    unless_empty(paths.collect())
 }
