@@ -67,6 +67,7 @@ mod unix {
     pub(crate) mod client_assertion;
     pub(crate) mod client_credentials;
     pub(crate) mod client_key;
+    mod comparison;
     pub(crate) mod completion;
     pub(crate) mod core_dump;
     pub(crate) mod curl_job;
