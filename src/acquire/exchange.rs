@@ -128,6 +128,7 @@ fn trade(
     };
     // A refresh that is under way must not cost what was traded.
     let context = &context.with_time_for_a_request();
+    let _attention = call.attention();
     let guard = call.store.lock(context)?;
     let mut session = call.store.load_locked(&guard, context)?;
     // Whoever signed in meanwhile is somebody else.

@@ -515,6 +515,7 @@ fn under_lock(
     has_asked: HasAsked,
 ) -> Result<Credential, Error> {
     let context = &call.context;
+    let attention = call.attention();
     // Of many that wait for one refresh, each takes what it brought as soon as it is there.
     let mut brought = None;
     let guard = call.store.lock_unless(context, &mut |session| {
@@ -589,7 +590,7 @@ fn under_lock(
             },
             Step::Grant => {
                 // Whoever is at a prompt must not hold up refreshes.
-                drop(guard);
+                drop((guard, attention));
                 let call = &Call {
                     request: &request,
                     ..*call

@@ -282,6 +282,51 @@ fn a_refresh_holds_the_lock_of_msal_until_its_token_is_kept() {
     assert_ne!(shared.cache(), kept);
 }
 
+/// strace, which does that at calls for the cache and what lies beside it. What is looked for on the way to a
+/// lock is no change.
+fn at_calls(shared: &Shared, inject: &str) -> Vec<String> {
+    let path = shared.file().with_file_name("").display().to_string();
+    let names = [
+        "cache.json",
+        ".cache.json.cred-helper-room",
+        ".cache.json.cred-helper-proof",
+        "cache.json.lockfile",
+    ];
+    let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", inject];
+    let paths = names.map(|name| ["--trace-path".to_owned(), format!("{path}{name}")]);
+    let words = words.into_iter().map(str::to_owned);
+    words.chain(paths.into_iter().flatten()).collect()
+}
+
+#[test]
+fn ctrl_c_at_any_call_leaves_no_lock_that_others_would_wait_for() {
+    let Some(shared) = Shared::new("") else {
+        return;
+    };
+    shared.scene.run(&["login"]).ok();
+    let mut interrupted = 0;
+    for call in ["openat", "write", "fsync"] {
+        for nth in 1.. {
+            let words = at_calls(&shared, &format!("inject={call}:signal=SIGINT:when={nth}"));
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            let command = shared.scene.wrapped(&words, &["get", "--force-refresh"]);
+            let ran = shared.scene.run_command(command);
+            assert!(!shared.lock().exists(), "{call} {nth}: {ran:?}");
+            if ran.code == Some(0) {
+                break;
+            }
+            // Before there is a lock, it is the signal that ends it.
+            assert!(
+                matches!(ran.code, None | Some(130)),
+                "{call} {nth}: {ran:?}"
+            );
+            interrupted += 1;
+        }
+    }
+    assert!(interrupted >= 6, "{interrupted} times");
+    shared.assert_one_of_each();
+}
+
 #[test]
 fn killed_at_any_call_that_changes_something_the_cache_is_whole_for_msal() {
     let Some(shared) = Shared::new("") else {
@@ -294,22 +339,8 @@ fn killed_at_any_call_that_changes_something_the_cache_is_whole_for_msal() {
         for nth in 1.. {
             fs::write(shared.file(), &whole).expect("the cache can be written");
             let inject = format!("inject={call}:signal=SIGKILL:when={nth}");
-            // What is looked for on the way to a lock is no change.
-            let path = shared.file().with_file_name("").display().to_string();
-            let only = [
-                "--trace-path",
-                &format!("{path}cache.json"),
-                "--trace-path",
-                &format!("{path}.cache.json.cred-helper-room"),
-                "--trace-path",
-                &format!("{path}.cache.json.cred-helper-proof"),
-                "--trace-path",
-                &format!("{path}cache.json.lockfile"),
-            ]
-            .map(str::to_owned);
-            let mut words = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
-            words.extend(only.iter().map(String::as_str));
-            words.extend(["-e", &inject]);
+            let words = at_calls(&shared, &inject);
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
             let command = shared.scene.wrapped(&words, &["get", "--force-refresh"]);
             let ran = shared.scene.run_command(command);
             let left = fs::read(shared.file()).expect("the cache is there");
