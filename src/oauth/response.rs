@@ -660,6 +660,17 @@ mod tests {
     }
 
     #[test]
+    fn the_family_of_a_client_is_the_one_that_is_named() {
+        for (foci, expected) in [("1", Some("1")), ("", None)] {
+            let body = format!(r#"{{"access_token":"a","token_type":"Bearer","foci":"{foci}"}}"#);
+            let Ok(tokens) = read(200, &body) else {
+                panic!("it is an answer");
+            };
+            assert_eq!(tokens.family.as_deref(), expected);
+        }
+    }
+
+    #[test]
     fn an_error_repeats_no_secret_and_the_text_of_a_token_is_left_alone() {
         for (status, body, is_stripped) in [
             (200, r#"{"access_token":"of-a-person"}"#, false),
