@@ -104,6 +104,7 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
 /// its key, and with it what was imported once: there `unopened` is the answer.
 fn forget_lost(call: &Call<'_>, unopened: Error) -> Result<Vec<Option<String>>, Error> {
     let context = &call.context;
+    let _attention = call.attention();
     let guard = call.store.lock(context)?;
     match call.store.is_lost(&guard, context) {
         Ok(true) => call.store.remove(&guard, context).map(|()| vec![None]),

@@ -152,6 +152,7 @@ fn attempt(
     let server = metadata::find(&call.profile.client, &[EndpointName::Token], context)?;
     let mut proof = Some(call.store.prove_writable(guard, &call.context)?);
     // From here to the save Ctrl-C waits: a torn refresh would cost the sign-in.
+    context.signals.check()?;
     let _shield = context.signals.shield();
     let redeemed = redeem(call, &server, account, wanted.asked, &refresh_token)?;
     match redeemed.and_then(|token_set| of_the_same(call, account, token_set)) {

@@ -502,6 +502,7 @@ pub(super) fn run_silently(
     let mut shield = None;
     if redeems {
         proof = Some(call.store.prove_writable(guard, &call.context)?);
+        call.context.signals.check()?;
         shield = Some(call.context.signals.shield());
     }
     let granted = run(call, call.grant, Interactive::Never, session);

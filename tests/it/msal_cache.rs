@@ -284,7 +284,7 @@ fn a_refresh_holds_the_lock_of_msal_until_its_token_is_kept() {
 
 /// strace, which does that at calls for the cache and what lies beside it. What is looked for on the way to a
 /// lock is no change.
-fn at_calls(shared: &Shared, inject: &str) -> Vec<String> {
+fn at_calls(shared: &Shared, trace: &Path, inject: &str) -> Vec<String> {
     let path = shared.file().with_file_name("").display().to_string();
     let names = [
         "cache.json",
@@ -292,7 +292,8 @@ fn at_calls(shared: &Shared, inject: &str) -> Vec<String> {
         ".cache.json.cred-helper-proof",
         "cache.json.lockfile",
     ];
-    let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", inject];
+    let trace = trace.display().to_string();
+    let words = ["strace", "-f", "-qq", "-s", "0", "-o", &trace, "-e", inject];
     let paths = names.map(|name| ["--trace-path".to_owned(), format!("{path}{name}")]);
     let words = words.into_iter().map(str::to_owned);
     words.chain(paths.into_iter().flatten()).collect()
@@ -304,15 +305,19 @@ fn ctrl_c_at_any_call_leaves_no_lock_that_others_would_wait_for() {
         return;
     };
     shared.scene.run(&["login"]).ok();
+    let trace = shared.scene.file("trace");
     let mut interrupted = 0;
     for call in ["openat", "write", "fsync"] {
         for nth in 1.. {
-            let words = at_calls(&shared, &format!("inject={call}:signal=SIGINT:when={nth}"));
+            let inject = format!("inject={call}:signal=SIGINT:when={nth}");
+            let words = at_calls(&shared, &trace, &inject);
             let words: Vec<_> = words.iter().map(String::as_str).collect();
             let command = shared.scene.wrapped(&words, &["get", "--force-refresh"]);
             let ran = shared.scene.run_command(command);
             assert!(!shared.lock().exists(), "{call} {nth}: {ran:?}");
-            if ran.code == Some(0) {
+            let traced = fs::read_to_string(&trace).expect("strace writes it");
+            if !traced.contains("SIGINT") {
+                ran.ok();
                 break;
             }
             // Before there is a lock, it is the signal that ends it.
@@ -339,7 +344,7 @@ fn killed_at_any_call_that_changes_something_the_cache_is_whole_for_msal() {
         for nth in 1.. {
             fs::write(shared.file(), &whole).expect("the cache can be written");
             let inject = format!("inject={call}:signal=SIGKILL:when={nth}");
-            let words = at_calls(&shared, &inject);
+            let words = at_calls(&shared, Path::new("/dev/null"), &inject);
             let words: Vec<_> = words.iter().map(String::as_str).collect();
             let command = shared.scene.wrapped(&words, &["get", "--force-refresh"]);
             let ran = shared.scene.run_command(command);
