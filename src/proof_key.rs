@@ -48,10 +48,12 @@ impl ProofKey {
     /// `store`, if it is none.
     pub fn read(kept: &Secret) -> Result<Self, Error> {
         let pkcs8 = Zeroizing::new(from_base64(kept.expose()).unwrap_or_default());
-        let key = signing_key::from_pkcs8(&pkcs8).ok();
-        let key = key.filter(|key| key.algorithms().contains(&SIGNS));
-        let key = key
-            .ok_or_else(|| Error::new(ErrorKind::Store, "the key of the session cannot be read"))?;
+        let unreadable = || Error::new(ErrorKind::Store, "the key of the session cannot be read");
+        let key = signing_key::from_pkcs8(&pkcs8)
+            .map_err(|problem| unreadable().because(problem.reason))?;
+        if !key.algorithms().contains(&SIGNS) {
+            return Err(unreadable());
+        }
         Ok(Self {
             key,
             kept: kept.clone(),
