@@ -27,24 +27,38 @@ class Authority(Server):
         self.rotates, self.latency = rotates, latency
         # What the token endpoint answers with, and for how long it grants.
         self.status, self.life = 200, 3600
-        self.sign_ins, self.issued = [], set()
+        # By the access token: when it ends, and the refresh tokens of its sign-in.
+        self.sign_ins, self.issued = [], {}
         self.count()
 
     def count(self):
         """Begins to count anew."""
         self.requests = self.refreshes = self.sign_in_requests = 0
 
-    def sign_in(self):
-        """A person has signed in: an access token, and a refresh token."""
+    def sign_in(self, life):
+        """A person has signed in: an access token that lives for so many seconds, and a refresh token."""
         self.sign_ins.append([])
-        return self.grant(self.sign_ins[-1])
+        return self.grant(self.sign_ins[-1], life)
 
-    def grant(self, refresh_tokens):
+    def grant(self, refresh_tokens, life):
         number = f"{next(self.numbers):06}"
         access_token = f"access-{number}-".ljust(1500, "a")
         refresh_tokens.append(f"refresh-{number}-".ljust(800, "r"))
-        self.issued.add(access_token)
+        self.issued[access_token] = (time.time() + life, refresh_tokens)
         return access_token, refresh_tokens[-1]
+
+    def judge(self, text):
+        """Whether a token is in it: one that is good, or one that has ended, by itself or with its sign-in."""
+        with self.guard:
+            found = [issued for token, issued in self.issued.items() if token in text]
+            if any(time.time() < end and sign_in in self.sign_ins for end, sign_in in found):
+                return "token"
+        return "ended token" if found else None
+
+    def end_tokens(self):
+        """No access token from before is good any more; whoever has one is not told."""
+        with self.guard:
+            self.issued = {token: (0, sign_in) for token, (_, sign_in) in self.issued.items()}
 
     def redeem(self, form):
         with self.guard:
@@ -64,7 +78,7 @@ class Authority(Server):
             sign_in = None
         if form.get("grant_type") != "refresh_token" or sign_in is None:
             return 400, {"error": "invalid_grant"}
-        access_token, refresh_token = self.grant(sign_in)
+        access_token, refresh_token = self.grant(sign_in, self.life)
         return 200, {"access_token": access_token, "refresh_token": refresh_token,
                      "token_type": "Bearer", "expires_in": self.life, "scope": form.get("scope", "read")}
 

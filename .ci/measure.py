@@ -62,20 +62,21 @@ def ratio(measured, name, base):
     return statistics.median(a / b for a, b in zip(measured[name], measured[base]))
 
 
-def at_once(arguments, env, count, given=os.devnull, errors=NULL):
-    """Milliseconds from the opening of a gate for so many to the last one's end, and failures."""
+def at_once(arguments, env, count, given=os.devnull, errors=NULL, outputs=None):
+    """Milliseconds from the opening of a gate for so many to the last one's end, and the status of each.
+    What each prints goes to its file of `outputs`, if there are any."""
     with tempfile.TemporaryDirectory() as place:
         gate = pathlib.Path(place) / "gate"
         os.mkfifo(gate)
         waiting = ["/bin/sh", "-c", ': <"$0"; exec "$@"', str(gate)] + arguments
         children = []
-        for _ in range(count):
+        for output in outputs or [NULL] * count:
             with open(given) as stdin:
-                children.append(subprocess.Popen(waiting, env=env, stdin=stdin, stdout=NULL,
+                children.append(subprocess.Popen(waiting, env=env, stdin=stdin, stdout=output,
                                                  stderr=errors))
         # Long enough for all to stand there.
         time.sleep(0.5 + count / 500)
         start = time.perf_counter()
         os.close(os.open(gate, os.O_WRONLY))
-        failures = sum(child.wait() != 0 for child in children)
-        return (time.perf_counter() - start) * 1000, failures
+        statuses = [child.wait() for child in children]
+        return (time.perf_counter() - start) * 1000, statuses

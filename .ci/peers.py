@@ -101,8 +101,9 @@ class Peer:
             child.wait()
             printed.seek(0)
             text = printed.read().decode()
-        if any(token in text for token in self.ground.authority.issued):
-            return "token"
+        token = self.ground.authority.judge(text)
+        if child.returncode == 0 and token:
+            return token
         return "opens a browser" if self.opened() != before else "error"
 
     def errors(self):
@@ -165,7 +166,7 @@ class Ours(Peer):
         shutil.rmtree(self.state, ignore_errors=True)
         identity = [["client_id", "work"], ["token_endpoint", self.ground.authority.token_endpoint],
                     ["scope", "read"]]
-        write_session(self.state, identity, life, *self.ground.authority.sign_in())
+        write_session(self.state, identity, life, *self.ground.authority.sign_in(life))
         if self.seals:
             seal(self.binary, self.profiles, self.env)
 
@@ -233,7 +234,7 @@ class OidcAgent(Peer):
         (self.home / ".oidc-agent/work").unlink(missing_ok=True)
         granted, authority.life = authority.life, life
         run(["oidc-gen", "work", "--iss", authority.issuer, "--client-id", "work", "--client-secret", "",
-             "--rt", authority.sign_in()[1], "--scope", "openid offline_access read",
+             "--rt", authority.sign_in(life)[1], "--scope", "openid offline_access read",
              "--cp", self.env["SSL_CERT_FILE"], "--pw-env=OIDC_PASSWORD", "--confirm-default",
              "--prompt=none", "--redirect-uri", "http://localhost:8080", "--no-url-call"], self.env)
         authority.life = granted
@@ -289,7 +290,7 @@ print(answer["access_token"])
 
 def write_msal_cache(path, authority, client, scope, life):
     """One account, as MSAL itself writes it down."""
-    access_token, refresh_token = authority.sign_in()
+    access_token, refresh_token = authority.sign_in(life)
     home, host, now = "ada.contoso", "127.0.0.1", int(time.time())
     common = {"home_account_id": home, "environment": host}
     cache = {
@@ -388,7 +389,7 @@ class GitCredentialOauth(Peer):
 
     def sign_in(self, life):
         self.end_processes()
-        self.approve(*self.ground.authority.sign_in(), life)
+        self.approve(*self.ground.authority.sign_in(life), life)
 
     def demanding(self):
         held = dict(line.split("=", 1) for line in run(self.command, self.env, self.given).stdout.split())
@@ -413,7 +414,7 @@ class Gh(Peer):
         path = self.home / ".config/gh/hosts.yml"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        token = self.ground.authority.sign_in()[0]
+        token = self.ground.authority.sign_in(life)[0]
         path.write_text(f"github.com:\n    user: ada\n    oauth_token: {token}\n    git_protocol: https\n")
 
 
@@ -443,7 +444,7 @@ class SecretTool(Peer):
                       ["gnome-keyring-daemon", "--unlock", "--components=secrets"]]:
             subprocess.run(words, env=self.env, input="of the keyring", text=True, check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        token = self.ground.authority.sign_in()[0]
+        token = self.ground.authority.sign_in(life)[0]
         subprocess.run(["secret-tool", "store", "--label", "compared", "compared", "yes"], env=self.env,
                        input=token, text=True, check=True, timeout=20)
 
