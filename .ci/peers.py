@@ -1,6 +1,7 @@
 """Programs that answer with a person's token, each set up as its documentation says, at one authority on
 loopback: what signs it in there, and which call asks it for a token."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -131,7 +132,9 @@ class Peer:
 
     def end_processes(self):
         for process in self.processes():
-            os.kill(process, signal.SIGKILL)
+            # Some end by themselves.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         await_(lambda: not self.processes(), "its processes end")
 
     def in_the_clear(self):
