@@ -1,5 +1,5 @@
-"""Programs that answer with a person's token, each set up as its documentation says, at one authority on
-loopback: what signs it in there, and which call asks it for a token."""
+"""Programs that answer with a person's token, each set up at one authority on loopback, as
+`docs/comparison.md` tells: what signs it in there, and which call asks it for a token."""
 
 import contextlib
 import json
@@ -453,8 +453,10 @@ class SecretTool(Peer):
 
 
 PEERS = [Ours, OursSealed, OidcAgent, SecretTool, Gh, Msal, Az, OursForGit, GitCredentialOauth]
-# Others of the field.
+# Others of the field, which neither Debian nor PyPI has, and where they are.
 ABSENT = {
-    "Git Credential Manager, kubelogin (both), azureauth, pizauth": "no package of Debian's",
-    "ortie": "would have to be built first",
+    "Git Credential Manager": "NuGet, packages of its own",
+    "kubelogin of int128, kubelogin of Azure": "Go modules, archives of their own",
+    "azureauth": "packages of its own",
+    "pizauth, ortie": "crates.io",
 }
