@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::http_server::{Answer, HttpServer};
 use crate::readme::{promises, read};
 use crate::scene::{Scene, at_once, profile};
 
 /// The most that a picture may have, in bytes.
 const LIMIT: u64 = 40_000;
 
-/// The profiles of `.ci/pictures`, by the authority of a test.
-fn profiles(issuer: &str) -> String {
+/// The profiles of `.ci/pictures`, by the authority and the API of a test.
+fn profiles(issuer: &str, api: &str) -> String {
+    let of_work = format!("urls = [\"https://git.example.com/\", \"{api}\"]\n");
     let further = [
-        ("work", "urls = [\"https://git.example.com/\"]\n"),
+        ("work", of_work.as_str()),
         ("cluster", "tools = [\"kubectl\"]\n"),
         ("mail", "tools = [\"get\"]\n"),
     ];
@@ -65,8 +67,8 @@ fn lines(name: &str) -> Vec<String> {
     texts.map(line).collect()
 }
 
-/// The words of a text but for those of one run alone: addresses, names, codes, times, and the seal.
-fn words(text: &str) -> String {
+/// A text without sequences for the terminal.
+fn plain(text: &str) -> String {
     let mut plain = String::new();
     for (index, piece) in text.split('\u{1b}').enumerate() {
         // A control sequence ends with a letter; a command of the operating system with `ESC \`.
@@ -78,6 +80,12 @@ fn words(text: &str) -> String {
             _ => piece,
         };
     }
+    plain.replace("\r\n", "\n")
+}
+
+/// The words of a text but for those of one run alone: addresses, names, codes, times, and the seal.
+fn words(text: &str) -> String {
+    let plain = plain(text);
     let is_of_a_run = |word: &&str| {
         let is_code = word.contains('-') && word.chars().all(|letter| !letter.is_lowercase());
         word.contains("://")
@@ -116,7 +124,17 @@ fn a_picture_is_made_by_the_script_small_told_in_words_and_shown() {
 
 #[test]
 fn what_is_read_on_a_picture_is_what_the_program_shows() {
-    let scene = Scene::of(at_once(), profiles);
+    let request = lines("request");
+    let shown = request[1..].join("\n");
+    // A server has the same to say, on one line.
+    let answer: serde_json::Value = serde_json::from_str(&shown).expect("it shows JSON");
+    let api = HttpServer::start(move |request| match request.authorization() {
+        ("Bearer", _) => {
+            Answer::new(200, answer.to_string()).with("Content-Type", "application/json")
+        }
+        _ => Answer::challenge(&["Bearer"]),
+    });
+    let scene = Scene::of(at_once(), |issuer| profiles(issuer, &api.url("/")));
     let terminal =
         "stty cols 80 rows 40; export TERM=xterm-256color LC_ALL=C.UTF-8; unset NO_COLOR";
     let before_status = "cred-helper login -p cluster; cred-helper setup git; ";
@@ -140,9 +158,9 @@ fn what_is_read_on_a_picture_is_what_the_program_shows() {
             assert!(seen.contains(&cell), "{name}: {cell:?} is not in {seen:?}");
         }
     }
-    let picture = lines("request");
-    let answer: serde_json::Value =
-        serde_json::from_str(&picture[1..].join("\n")).expect("it shows JSON");
-    let indented = serde_json::to_string_pretty(&answer).expect("it can be written");
-    assert_eq!(picture[1..].join("\n"), indented);
+    let command = request[0].strip_prefix("$ ").expect("a prompt");
+    assert!(command.contains("https://api.example.com/"), "{command}");
+    let command = command.replace("https://api.example.com/", &api.url("/"));
+    let seen = scene.sandbox.in_terminal(&format!("{terminal}; {command}"));
+    assert_eq!(plain(&seen.wait()).trim_end(), shown);
 }
