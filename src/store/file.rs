@@ -366,7 +366,7 @@ fn bound(seal: &Seal, digest: &str) -> String {
     format!("{VERSION} {} {digest}", seal.name)
 }
 
-fn encode(
+pub(super) fn encode(
     content: &str,
     with: &SealWith,
     digest: &str,

@@ -696,14 +696,24 @@ pub fn chooses(bytes: &[u8]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::file::{self, SealWith};
+    use super::seal::{self, Key};
     use super::{Loaded, chooses, name, opens};
+    use crate::secret::Secret;
+    use crate::system::random::SystemRandomness;
 
     #[test]
     fn what_a_fuzzer_calls_opens_a_session_of_its_key_and_tells_a_choice_from_none() {
-        let session = include_bytes!("../../fuzz/seeds/sealed/session");
-        assert!(matches!(opens(session), Ok(Loaded::Session(..))));
-        let session = include_bytes!("../../fuzz/seeds/sealed/other_key");
-        assert!(!matches!(opens(session), Ok(Loaded::Session(..))));
+        let sealed = |material: &str| {
+            let with = SealWith {
+                seal: seal::find("command").expect("it is in the table"),
+                key: Some(Key::of_material(&Secret::new(material))),
+            };
+            file::encode("{}", &with, "fuzz", &SystemRandomness).expect("it can be sealed")
+        };
+        let is_opened = |bytes: &[u8]| matches!(opens(bytes), Ok(Loaded::Session(..)));
+        assert!(is_opened(&sealed("fuzz")));
+        assert!(!is_opened(&sealed("another key")));
         assert!(chooses(b"{\"version\": 1}").is_ok());
         assert!(chooses(b"[").is_err());
     }

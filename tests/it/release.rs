@@ -50,11 +50,13 @@ fn the_package_has_what_its_sources_include_and_cargo_warns_of_nothing() {
     let list: Vec<&str> = list.lines().collect();
     let mut included = 0;
     for source in sources(&Path::new(ROOT).join("src")) {
-        for rest in source.split("include_str!(\"").skip(1) {
-            let (path, _) = rest.split_once('"').expect("it ends");
-            let path = path.trim_start_matches("../");
-            assert!(list.contains(&path), "{path} is missing");
-            included += 1;
+        for by in ["include_str!(\"", "include_bytes!(\""] {
+            for rest in source.split(by).skip(1) {
+                let (path, _) = rest.split_once('"').expect("it ends");
+                let path = path.trim_start_matches("../");
+                assert!(list.contains(&path), "{path} is missing");
+                included += 1;
+            }
         }
     }
     assert!(included > 20, "{included}");
