@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn at(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -32,6 +33,17 @@ fn folders(path: &str) -> BTreeSet<String> {
     folders
         .map(|folder| folder.file_name().to_string_lossy().into_owned())
         .collect()
+}
+
+/// The folders in the root that are the repository's: sources of crates and builds can lie beside them.
+fn roots() -> BTreeSet<String> {
+    let mut git = Command::new("git");
+    let output = git.arg("ls-files").current_dir(at("")).output();
+    let output = output.expect("git can be started");
+    assert!(output.status.success(), "{output:?}");
+    let paths = String::from_utf8_lossy(&output.stdout);
+    let folders = paths.lines().filter_map(|path| path.split_once('/'));
+    folders.map(|(folder, _)| folder.to_owned()).collect()
 }
 
 /// The cells of the rows of the table whose head begins with `first`.
@@ -95,13 +107,8 @@ fn the_page_has_each_folder_once_and_those_of_the_source_in_the_order_of_the_lay
         .iter()
         .map(|row| row[0].trim_matches(['`', '/']).to_owned())
         .collect();
-    let ignored = read(".gitignore");
-    let is_ignored = |name: &str| {
-        let mut lines = ignored.lines().map(|line| line.trim_matches(['/', '*']));
-        lines.any(|line| name.starts_with(line))
-    };
-    let own = |name: &String| !name.starts_with('.') && name != "src" && !is_ignored(name);
-    let mut expected: BTreeSet<String> = folders("").into_iter().filter(own).collect();
+    let is_beside = |name: &String| !name.starts_with('.') && name != "src";
+    let mut expected: BTreeSet<String> = roots().into_iter().filter(is_beside).collect();
     expected.insert(".ci".to_owned());
     assert_eq!(beside, expected);
 }
@@ -109,7 +116,7 @@ fn the_page_has_each_folder_once_and_those_of_the_source_in_the_order_of_the_lay
 #[test]
 fn each_path_on_the_page_is_there() {
     let page = page();
-    let roots: Vec<String> = folders("").into_iter().collect();
+    let roots = roots();
     let is_path = |word: &&str| {
         let root = word.split('/').next().unwrap_or_default();
         word.contains('/') && !word.contains("::") && roots.iter().any(|own| own == root)
