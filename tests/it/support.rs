@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -195,8 +195,11 @@ impl Sandbox {
     pub(crate) fn link(&self, name: &str) -> PathBuf {
         let binary = Command::cargo_bin("cred-helper").expect("the binary is built");
         let link = self.bin().join(name);
-        if !link.exists() {
-            system::link(binary.get_program().as_ref(), &link).expect("a link can be made");
+        if !link.exists()
+            && let Err(error) = system::link(binary.get_program().as_ref(), &link)
+        {
+            // Another thread of the test has made it meanwhile.
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
         }
         link
     }
