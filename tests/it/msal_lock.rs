@@ -414,6 +414,25 @@ impl Clock for Busy<'_> {
     }
 }
 
+/// What is found while somebody writes at each pause, and how long that took.
+fn while_written<T>(
+    write: &dyn Fn(Duration),
+    find: impl FnOnce(&Context<'_>) -> T,
+) -> (T, Duration) {
+    let world = World::without_terminal();
+    let clock = Busy {
+        world: &world,
+        write,
+    };
+    let context = Context {
+        clock: &clock,
+        ..world.context()
+    };
+    write(Duration::ZERO);
+    let found = find(&context);
+    (found, world.monotonic())
+}
+
 #[test]
 fn a_lock_that_changes_all_the_time_is_somebody_s() {
     let (_directory, cache, lock) = place();
@@ -423,17 +442,7 @@ fn a_lock_that_changes_all_the_time_is_somebody_s() {
         fs::write(&lock, content).unwrap();
         set_age(&lock, 86_400);
     };
-    let world = World::without_terminal();
-    let clock = Busy {
-        world: &world,
-        write: &write,
-    };
-    let context = Context {
-        clock: &clock,
-        ..world.context()
-    };
-    write(Duration::ZERO);
-    let lies = look(&cache, &context).unwrap();
+    let (lies, _) = while_written(&write, |context| look(&cache, context).unwrap());
     assert!(matches!(lies, Some(Lying::Held(_))), "{lies:?}");
 }
 
@@ -446,19 +455,10 @@ fn a_cache_that_is_never_whole_is_given_up() {
         fs::write(&cache, "[".repeat(length + 1)).unwrap();
         fs::set_permissions(&cache, fs::Permissions::from_mode(0o600)).unwrap();
     };
-    let world = World::without_terminal();
-    let clock = Busy {
-        world: &world,
-        write: &write,
-    };
-    let context = Context {
-        clock: &clock,
-        ..world.context()
-    };
-    write(Duration::ZERO);
-    let error = clients(&cache, &context).expect_err("it is none");
+    let (read, took) = while_written(&write, |context| clients(&cache, context));
+    let error = read.expect_err("it is none");
     assert!(error.message().contains("cannot be used"), "{error}");
-    assert!(world.monotonic() > Duration::from_secs(5));
+    assert!(took > Duration::from_secs(5));
 }
 
 #[test]
