@@ -385,7 +385,7 @@ fn keep(
     };
     let mut session = Session::default();
     let kept = (|| {
-        let guard = call.store.lock(context)?;
+        let guard = call.store.lock_to_keep(context)?;
         session = call.store.load_locked(&guard, context)?;
         session.sign_in(name, key.clone(), token_set, now);
         call.store

@@ -366,10 +366,31 @@ impl SessionStore {
         context: &Context<'_>,
         is_settled: &mut dyn FnMut(&Session) -> bool,
     ) -> Result<Option<SessionGuard>, Error> {
+        let limit = self.own.lock_timeout;
+        let limit = context.time_left().map_or(limit, |left| left.min(limit));
+        self.lock_within(limit, context, is_settled)
+    }
+
+    /// Takes the session's lock for what a person has done, which would be lost: whoever holds it may be
+    /// stopped, and somebody is there who is told so.
+    ///
+    /// # Errors
+    /// `busy`, `interrupted` or `store`.
+    pub fn lock_to_keep(&self, context: &Context<'_>) -> Result<SessionGuard, Error> {
+        /// How long is it waited for, whatever `[lock] timeout` says?
+        const AT_LEAST: Duration = Duration::from_secs(600);
+        let limit = self.own.lock_timeout.max(AT_LEAST);
+        let guard = self.lock_within(limit, context, &mut |_| false)?;
+        Ok(guard.expect("nothing settles it but the lock"))
+    }
+
+    fn lock_within(
+        &self,
+        limit: Duration,
+        context: &Context<'_>,
+        is_settled: &mut dyn FnMut(&Session) -> bool,
+    ) -> Result<Option<SessionGuard>, Error> {
         let own = &self.own;
-        let limit = context
-            .time_left()
-            .map_or(own.lock_timeout, |left| left.min(own.lock_timeout));
         let patience = Patience {
             limit,
             waiting_for: "another process that refreshes this session",

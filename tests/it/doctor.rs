@@ -3,16 +3,15 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::authority::{Endpoint, Fault};
 use crate::doctor_ground::{OPEN, SEALED, Said, assert_says, complaints, doctor, signed_in, well};
-use crate::oidc_ground::eventually;
 use crate::scene::{Scene, access_tokens, at_once, now, profile};
 use crate::seal_command::{kept, key_of_one_s_own};
+use crate::store_ground::hold_lock;
 
 /// A fault, how it is planted, and what is said of it.
 type Planted = (&'static str, fn(&Scene), Vec<Said>);
@@ -428,24 +427,6 @@ fn a_store_that_cannot_be_written_or_locked_is_noticed() {
     assert!(!scene.sandbox.state().exists(), "nothing was made");
 }
 
-/// A process that holds a lock of the only session.
-fn hold(scene: &Scene, ending: &str) -> Child {
-    let lock = scene.sandbox.session().with_extension(ending);
-    let holds = Command::new("flock")
-        .arg("--no-fork")
-        .arg(&lock)
-        .args(["sleep", "600"])
-        .stdout(Stdio::null())
-        .spawn();
-    let holds = holds.expect("flock (util-linux) starts");
-    eventually("the lock is held", || {
-        let mut try_it = Command::new("flock");
-        try_it.arg("--nonblock").arg(&lock).arg("true");
-        !try_it.status().expect("flock starts").success()
-    });
-    holds
-}
-
 #[test]
 fn whoever_holds_a_lock_is_named() {
     let scene = well();
@@ -457,7 +438,7 @@ fn whoever_holds_a_lock_is_named() {
             "finish that sign-in",
         ),
     ] {
-        let mut holds = hold(&scene, ending);
+        let mut holds = hold_lock(&scene, ending);
         let ran = scene.run_command(doctor(&scene, &[], &["-o", "json"]));
         holds.kill().expect("it is ours");
         holds.wait().expect("it is ours");

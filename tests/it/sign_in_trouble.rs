@@ -1,6 +1,7 @@
 //! Every trouble while somebody signs in: what was begun lives through it, and what had not begun
 //! is held against nobody.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
 use std::sync::Mutex;
 use std::thread;
@@ -11,6 +12,7 @@ use crate::authority::{Endpoint, Fault, Response, Settings};
 use crate::oidc_ground::eventually;
 use crate::refresh_trouble::{Certificates, FAST, Ground, Presented, SPOILED, Spoiled, is_slow};
 use crate::scene::{Scene, profile};
+use crate::store_ground::hold_lock;
 use crate::support::{Ran, detached};
 
 const ASKING: [&str; 5] = ["get", "--interactive", "always", "-o", "json"];
@@ -114,6 +116,38 @@ fn a_sign_in_that_was_begun_lives_through_certificates_that_are_wrong_for_a_whil
     scene.authority.approve_newest();
     let answer = end(&scene, child).json();
     assert_eq!(answer["source"], "device_code");
+}
+
+#[test]
+fn what_somebody_signed_in_for_waits_for_the_session_longer_than_a_refresh_does() {
+    let scene = Scene::of(Settings::default(), |issuer| {
+        format!("[lock]\ntimeout = \"100ms\"\n{}", profile("api", issuer))
+    });
+    let mut child = detached(scene.wrapped(&LESS_FAST, &ASKING))
+        .spawn()
+        .expect("setsid starts");
+    scene
+        .authority
+        .wait_until(|state| state.newest_user_code().is_some());
+    let mut holds = hold_lock(&scene, "lock");
+    scene.authority.approve_newest();
+    let mut stderr = BufReader::new(child.stderr.take().expect("it was piped"));
+    let mut said = String::new();
+    let waits = format!(
+        "waiting for another process that refreshes this session (process {})",
+        holds.id()
+    );
+    while !said.contains(&waits) {
+        let read = stderr.read_line(&mut said).expect("it is text");
+        assert_ne!(read, 0, "it has ended: {said}");
+    }
+    holds.kill().expect("it is ours");
+    holds.wait().expect("it is ours");
+    stderr.read_to_string(&mut said).expect("it is text");
+    assert!(!said.contains("warning"), "{said}");
+    assert_eq!(end(&scene, child).json()["source"], "device_code");
+    let answer = scene.run(&["get", "-o", "json"]).json();
+    assert_eq!(answer["source"], "cache", "it is kept");
 }
 
 #[test]

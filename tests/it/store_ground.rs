@@ -1,12 +1,15 @@
-//! Sign-ins for several profiles, and files whose content is a key: what the tests of `store` share.
+//! Sign-ins for several profiles, files whose content is a key, and held locks: what the tests of `store`
+//! share.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::oidc_ground::eventually;
 use crate::scene::{Scene, at_once, profile};
 use crate::support::Ran;
 
@@ -186,4 +189,23 @@ impl Drop for Ground {
         // The kernel's keyring is that of everybody on this machine.
         drop(self.scene.sandbox.command(&["store", "lock"]).output());
     }
+}
+
+/// A process that holds a lock of the only session.
+pub(crate) fn hold_lock(scene: &Scene, ending: &str) -> Child {
+    let lock = scene.sandbox.session().with_extension(ending);
+    let holds = Command::new("flock")
+        .arg("--no-fork")
+        .arg(&lock)
+        .args(["sleep", "600"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let holds = holds.expect("flock (util-linux) starts");
+    eventually("the lock is held", || {
+        let mut try_it = Command::new("flock");
+        try_it.arg("--nonblock").arg(&lock).arg("true");
+        !try_it.status().expect("flock starts").success()
+    });
+    holds
 }
