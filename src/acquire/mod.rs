@@ -410,9 +410,27 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
         Err(error) if error.kind() != ErrorKind::Interrupted => error,
         result => return result,
     };
-    // The attempt may have taken longer than what was kept had left.
+    instead(call, &wanted, session, error)
+}
+
+/// What is answered where a token cannot be had, for this reason: the one that is kept, while it is good.
+/// Somebody may have signed out since it was seen.
+fn instead(
+    call: &Call<'_>,
+    wanted: &Wanted<'_>,
+    seen: &Session,
+    error: Error,
+) -> Result<Credential, Error> {
+    let loaded = call.store.load(&call.context);
+    let signed_out = Session::default();
+    let session = match &loaded {
+        Ok(Loaded::Session(session, _)) => session.as_ref(),
+        Ok(Loaded::Absent) => &signed_out,
+        Ok(Loaded::Damaged(_)) | Err(_) => seen,
+    };
     let for_good = error.kind() == ErrorKind::LoginRequired;
-    match fallback(session, &wanted, for_good, call.context.clock.now()) {
+    // The attempt may have taken longer than what was kept had left.
+    match fallback(session, wanted, for_good, call.context.clock.now()) {
         Some((account, token)) => {
             warn_of_stale(call, &error);
             Ok(call.credential(account, token, CACHE, true))

@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::oidc_ground::eventually;
 use crate::scene::{Scene, at_once, failing, follow_hint, profile};
+use crate::store_ground::hold_lock;
 use crate::support::detached;
 
 /// Every way of replacing a file.
@@ -390,6 +391,25 @@ fn whoever_waits_for_a_refresh_takes_what_it_brought_without_the_lock() {
         "{ran:?}"
     );
     assert_eq!(scene.refreshes(), 0);
+}
+
+#[test]
+fn whoever_was_signed_out_while_a_call_waited_is_given_nothing_that_was_kept() {
+    let scene = Scene::signed_in();
+    scene.age(200);
+    let mut holds = hold_lock(&scene, "lock");
+    let command = scene.sandbox.command(&["get"]);
+    let child = detached(command).spawn().expect("setsid starts");
+    eventually("it waits", || {
+        let log = fs::read_to_string(scene.sandbox.log()).unwrap_or_default();
+        log.contains("waiting for another process that refreshes this session")
+    });
+    // `logout` had the lock, and then the call.
+    fs::remove_file(scene.sandbox.session()).expect("it is ours");
+    holds.kill().expect("it is ours");
+    holds.wait().expect("it is ours");
+    let output = child.wait_with_output().expect("it ends");
+    scene.sandbox.checked(output).failed(4);
 }
 
 #[test]
