@@ -223,23 +223,7 @@ fn dispatch(
 ) -> Result<u8, Error> {
     let environment = io.environment;
     let clock = SystemClock::new();
-    let log = environment.variable("CRED_HELPER_LOG");
-    let is_mute = matches!(called, Called::Protocol(entry, ..) if entry.is_mute);
-    let shown = globals.shown.unwrap_or(Level::Information);
-    let shown = (!is_mute).then_some(shown);
-    let checked = match called {
-        Called::Clap(..) | Called::Mistake(..) => Ok(()),
-        Called::Protocol(..) | Called::Command(..) => check_error_format(environment),
-    };
-    let checked = checked.and_then(|()| Notices::new(&clock, shown, log.as_deref()));
-    let is_raw = matches!(called, Called::Protocol(entry, ..) if entry.is_raw);
-    let (notices, mistake) = match checked {
-        Ok(notices) => (notices, None),
-        // A variable of ours must not stop a call that is another program's: whether this one is ours is
-        // not known before a profile has answered.
-        Err(error) if is_raw => (Notices::new(&clock, shown, None)?, Some(error)),
-        Err(error) => return Err(error),
-    };
+    let (notices, mistake) = notices(called, globals, environment, &clock)?;
     let http = Network::default();
     let nonces = Nonces::default();
     let browser = SystemBrowser::new(environment);
@@ -279,7 +263,7 @@ fn dispatch(
         key_cache: &SystemKeyCache,
         deadline: None,
     };
-    let mut answerer = Answerer {
+    let answerer = Answerer {
         context,
         location: &location,
         state: &state,
@@ -288,46 +272,102 @@ fn dispatch(
         anywhere: &anywhere,
         unattended_keyring: &unattended_keyring,
     };
-    // An error names commands that go on where this call stopped, with the same profiles.
-    let config = globals.config.as_ref();
-    let with_config = |error: Error| match config {
-        Some(path) => error.with_config(&path.display().to_string()),
-        None => error,
-    };
     match called {
         Called::Protocol(entry, arguments, _) => {
-            answerer.tool = Some(entry.name);
-            answerer.time_limit = entry.time_limit;
             let arguments = &with_profile(entry, arguments, environment);
-            let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
-                let response = answerer.answer(request, channel).map_err(with_config)?;
-                mistake.clone().map_or(Ok(response), Err)
-            };
-            (entry.serve)(arguments, io, &answer)
+            serve(entry, arguments, globals, io, (answerer, mistake))
         }
         Called::Command(entry, matches, _) => {
-            // One that uses tokens is a tool to the profile's `tools`, and to the audit.
-            answerer.tool = protocol::tools().find(|tool| *tool == entry.name);
-            let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
-                answerer.answer(request, channel)
-            };
-            let mut shell = Shell {
-                io,
-                context,
-                unattended_keyring: &unattended_keyring,
-                location: &location,
-                answer: &answer,
-                command_line: cli::command_line,
-                screen: terminal::standard_output(environment),
-                style: style(globals, environment, &terminal::is_standard_output),
-            };
-            (entry.run)(matches, &mut shell)
-                .map(|()| 0)
-                .map_err(with_config)
+            command(entry, matches, globals, io, answerer)?;
+            Ok(0)
         }
         Called::Clap(error, _) => explain(error, io, format()),
         Called::Mistake(error, _) => Err(error.clone()),
     }
+}
+
+/// Where notices go; and what is wrong with a variable of ours, where that must not stop the call.
+fn notices<'c>(
+    called: &Called,
+    globals: &Globals,
+    environment: &dyn Environment,
+    clock: &'c SystemClock,
+) -> Result<(Notices<'c>, Option<Error>), Error> {
+    let log = environment.variable("CRED_HELPER_LOG");
+    let entry = match called {
+        Called::Protocol(entry, ..) => Some(entry),
+        Called::Command(..) | Called::Clap(..) | Called::Mistake(..) => None,
+    };
+    let shown = globals.shown.unwrap_or(Level::Information);
+    let shown = (!entry.is_some_and(|entry| entry.is_mute)).then_some(shown);
+    let checked = match called {
+        Called::Clap(..) | Called::Mistake(..) => Ok(()),
+        Called::Protocol(..) | Called::Command(..) => check_error_format(environment),
+    };
+    match checked.and_then(|()| Notices::new(clock, shown, log.as_deref())) {
+        Ok(notices) => Ok((notices, None)),
+        // It must not stop a call that is another program's: whether this one is ours is not known before
+        // a profile has answered.
+        Err(error) if entry.is_some_and(|entry| entry.is_raw) => {
+            Ok((Notices::new(clock, shown, None)?, Some(error)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// An error names commands that go on where this call stopped, with the same profiles.
+fn with_config(globals: &Globals, error: Error) -> Error {
+    match &globals.config {
+        Some(path) => error.with_config(&path.display().to_string()),
+        None => error,
+    }
+}
+
+/// Answers a tool in its protocol; with the mistake, where there is one, in place of a token.
+fn serve(
+    entry: &protocol::Entry,
+    arguments: &Arguments,
+    globals: &Globals,
+    io: &mut Io<'_>,
+    (mut answerer, mistake): (Answerer<'_>, Option<Error>),
+) -> Result<u8, Error> {
+    answerer.tool = Some(entry.name);
+    answerer.time_limit = entry.time_limit;
+    let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
+        let response = answerer.answer(request, channel);
+        let response = response.map_err(|error| with_config(globals, error))?;
+        mistake.clone().map_or(Ok(response), Err)
+    };
+    (entry.serve)(arguments, io, &answer)
+}
+
+/// Does what a person or a script wants.
+fn command(
+    entry: &command::Entry,
+    matches: &clap::ArgMatches,
+    globals: &Globals,
+    io: &mut Io<'_>,
+    mut answerer: Answerer<'_>,
+) -> Result<(), Error> {
+    // One that uses tokens is a tool to the profile's `tools`, and to the audit.
+    answerer.tool = protocol::tools().find(|tool| *tool == entry.name);
+    let answer = |request: &Request, channel: Option<&dyn context::Terminal>| {
+        answerer.answer(request, channel)
+    };
+    let context = answerer.context;
+    let environment = context.environment;
+    let mut shell = Shell {
+        io,
+        context,
+        unattended_keyring: answerer.unattended_keyring,
+        location: answerer.location,
+        answer: &answer,
+        command_line: cli::command_line,
+        screen: terminal::standard_output(environment),
+        style: style(globals, environment, &terminal::is_standard_output),
+    };
+    let done = (entry.run)(matches, &mut shell);
+    done.map_err(|error| with_config(globals, error))
 }
 
 /// The arguments of a tool's call. `CRED_HELPER_PROFILE` stands for `-p`, also where a tool makes a

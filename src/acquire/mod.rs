@@ -41,7 +41,7 @@ use crate::proof_key::ProofKey;
 use crate::secret::Secret;
 use crate::secret_source::SecretSource;
 use crate::store::session::{AccessTokenRow, AccountRow, Failed, RowKey, Session};
-use crate::store::{Loaded, SessionStore};
+use crate::store::{Loaded, SessionGuard, SessionStore};
 use crate::system::certificate::thumbprint;
 use crate::text::printable;
 use crate::token::{OtherToken, Timestamp};
@@ -534,27 +534,9 @@ fn under_lock(
 ) -> Result<Credential, Error> {
     let context = &call.context;
     let attention = call.attention();
-    // Of many that wait for one refresh, each takes what it brought as soon as it is there.
-    let mut brought = None;
-    let guard = call.store.lock_unless(context, &mut |session| {
-        if let Step::Use {
-            account,
-            token,
-            stale: false,
-        } = next(session, wanted, context.clock.now())
-        {
-            brought = Some(call.credential(account, token, CACHE, false));
-        }
-        brought.is_some()
-    })?;
-    let Some(guard) = guard else {
-        let bug = || {
-            Error::new(
-                ErrorKind::Internal,
-                "BUG: a lock was needless without an answer",
-            )
-        };
-        return brought.ok_or_else(bug);
+    let guard = match lock(call, wanted)? {
+        Locked::Session(guard) => guard,
+        Locked::Brought(credential) => return Ok(*credential),
     };
     let mut session = call.store.load_locked(&guard, context)?;
     let mut wanted = wanted.clone();
@@ -616,14 +598,8 @@ fn under_lock(
                 return sign_in::sign_in(call, &wanted);
             }
             Step::LoginRequired(reason) => {
-                if refused.is_some()
-                    && request.claims.is_some()
-                    && session.sign_in.claims != request.claims
-                {
-                    session.sign_in.claims = request.claims;
-                    if let Err(error) = call.store.save(&mut session, None, &guard, &call.context) {
-                        context.debug(|| format!("the claims could not be noted: {error}"));
-                    }
+                if refused.is_some() && request.claims.is_some() {
+                    note_claims(call, &mut session, request.claims, &guard);
                 }
                 let error = login_required(call, &reason, &session, &wanted);
                 return Err(match refused {
@@ -633,6 +609,55 @@ fn under_lock(
             }
             Step::Remember(failed) => return Err(remember(failed)),
         }
+    }
+}
+
+/// How a wait for the session's lock ended.
+enum Locked {
+    /// It is held.
+    Session(SessionGuard),
+    /// Another process has kept what is wanted.
+    Brought(Box<Credential>),
+}
+
+/// Waits for the session's lock. Of many that wait for one refresh, each takes what it brought as soon as
+/// it is there.
+fn lock(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Locked, Error> {
+    let mut brought = None;
+    let guard = call.store.lock_unless(&call.context, &mut |session| {
+        if let Step::Use {
+            account,
+            token,
+            stale: false,
+        } = next(session, wanted, call.context.clock.now())
+        {
+            brought = Some(call.credential(account, token, CACHE, false));
+        }
+        brought.is_some()
+    })?;
+    let brought = brought.map(|credential| Locked::Brought(Box::new(credential)));
+    guard.map(Locked::Session).or(brought).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            "BUG: a lock was needless without an answer",
+        )
+    })
+}
+
+/// Keeps the claims that the next sign-in has to satisfy.
+fn note_claims(
+    call: &Call<'_>,
+    session: &mut Session,
+    claims: Option<String>,
+    guard: &SessionGuard,
+) {
+    if session.sign_in.claims == claims {
+        return;
+    }
+    session.sign_in.claims = claims;
+    if let Err(error) = call.store.save(session, None, guard, &call.context) {
+        let context = &call.context;
+        context.debug(|| format!("the claims could not be noted: {error}"));
     }
 }
 

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::person::countdown::Countdown;
 use super::person::invitation::link;
 use super::{Asks, Begun, Entry, Grant, GrantRequest};
-use crate::context::{Context, LoopbackHost, Visit};
+use crate::context::{Context, LoopbackHost, Typing, Visit, Visitors};
 use crate::digest::sha256;
 use crate::encoding::{from_object, to_base64url};
 use crate::error::{Error, ErrorKind, OAuthError};
@@ -230,25 +230,7 @@ impl Grant for AuthorizationCode {
         let client = &client.with_secret_at_hand(context)?;
         let default = || Redirect::default_for(client);
         let redirect = self.redirect.clone().unwrap_or_else(default);
-        let visitors = context
-            .browser
-            .listen(redirect.host, redirect.port)
-            .map_err(|error| {
-                let place = redirect.port.map_or_else(
-                    || "on this machine".to_owned(),
-                    |port| format!("at {}", redirect.authority(Some(port))),
-                );
-                Error::new(
-                    ErrorKind::Unavailable,
-                    format!("the browser's answer cannot be waited for {place}"),
-                )
-                .because(error)
-                .hint(format!(
-                    "end the program that has the port, or sign in with `cred-helper login -p {} \
-                     --start`, which needs none",
-                    shell_word(request.profile)
-                ))
-            })?;
+        let visitors = listen(&redirect, request, context)?;
         let authority = redirect.authority(Some(visitors.port()));
         let awaited = |by_form| {
             let authority = authority.clone();
@@ -266,7 +248,7 @@ impl Grant for AuthorizationCode {
         }
         let awaited = page;
         // Where no browser comes, the address it ended on elsewhere can be typed.
-        let mut typing = opened
+        let typing = opened
             .as_ref()
             .err()
             .and_then(|_| context.terminal.typing());
@@ -280,44 +262,79 @@ impl Grant for AuthorizationCode {
             self.timeout,
             context,
         )?;
-        let end = context.clock.monotonic() + self.timeout;
-        let countdown = Countdown::new(end, context);
+        let code = await_code(&awaited, &server, &*visitors, typing, self.timeout, context)?;
+        drop(visitors);
+        redeem(client, &server, &awaited, code, context)
+    }
+}
+
+/// Waits for the browser where the redirect URI leads.
+fn listen(
+    redirect: &Redirect,
+    request: &GrantRequest<'_>,
+    context: &Context<'_>,
+) -> Result<Box<dyn Visitors>, Error> {
+    let listening = context.browser.listen(redirect.host, redirect.port);
+    listening.map_err(|error| {
+        let place = redirect.port.map_or_else(
+            || "on this machine".to_owned(),
+            |port| format!("at {}", redirect.authority(Some(port))),
+        );
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("the browser's answer cannot be waited for {place}"),
+        )
+        .because(error)
+        .hint(format!(
+            "end the program that has the port, or sign in with `cred-helper login -p {} \
+             --start`, which needs none",
+            shell_word(request.profile)
+        ))
+    })
+}
+
+/// Waits until the browser brings the answer, or somebody types it.
+fn await_code(
+    awaited: &Awaited,
+    server: &Server,
+    visitors: &dyn Visitors,
+    mut typing: Option<Box<dyn Typing>>,
+    timeout: Duration,
+    context: &Context<'_>,
+) -> Result<Secret, Error> {
+    let end = context.clock.monotonic() + timeout;
+    let countdown = Countdown::new(end, context);
+    loop {
         let mut outcome = None;
-        while outcome.is_none() {
-            let came = visitors.next(&mut |visit| {
-                let (answer, found) = awaited.judge(visit, &server);
-                outcome = found;
-                answer
-            });
-            if outcome.is_some() {
-                break;
+        let came = visitors.next(&mut |visit| {
+            let (answer, found) = awaited.judge(visit, server);
+            outcome = found;
+            answer
+        });
+        if let Some(outcome) = outcome {
+            return outcome;
+        }
+        let typed = typing.as_mut().map_or(Ok(None), |typing| typing.line())?;
+        if let Some(line) = &typed {
+            if let Some(outcome) = awaited.judge_copied(line.expose(), server) {
+                return outcome;
             }
-            let typed = typing.as_mut().map_or(Ok(None), |typing| typing.line())?;
-            if let Some(line) = &typed {
-                outcome = awaited.judge_copied(line.expose(), &server);
-                if outcome.is_none() && !line.expose().is_empty() {
-                    drop(context.terminal.show(NOT_THE_ANSWER));
-                }
-            }
-            // However many come or type: the time runs out, and Ctrl-C is heard.
-            if outcome.is_none() && context.clock.monotonic() >= end {
-                return Err(ran_out(self.timeout));
-            }
-            context.signals.check()?;
-            // A line that changes would be in the way of whoever pastes.
-            if typing.is_none() {
-                countdown.show();
-            }
-            if !came && typed.is_none() {
-                context.clock.sleep(Duration::from_millis(50))?;
+            if !line.expose().is_empty() {
+                drop(context.terminal.show(NOT_THE_ANSWER));
             }
         }
-        drop(countdown);
-        drop(visitors);
-        drop(typing);
-        let bug = || Err(Error::new(ErrorKind::Internal, "BUG: nobody came"));
-        let code = outcome.unwrap_or_else(bug)?;
-        redeem(client, &server, &awaited, code, context)
+        // However many come or type: the time runs out, and Ctrl-C is heard.
+        if context.clock.monotonic() >= end {
+            return Err(ran_out(timeout));
+        }
+        context.signals.check()?;
+        // A line that changes would be in the way of whoever pastes.
+        if typing.is_none() {
+            countdown.show();
+        }
+        if !came && typed.is_none() {
+            context.clock.sleep(Duration::from_millis(50))?;
+        }
     }
 }
 

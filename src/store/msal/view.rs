@@ -584,68 +584,109 @@ fn write_account(
         }
         has_received |= !token.key.is_id_token && token.key.exchange.is_none();
         if token.key.is_id_token {
-            let fields = [
-                ("credential_type", Some("IdToken")),
-                ("secret", Some(token.secret.expose())),
-                ("home_account_id", Some(home)),
-                ("environment", Some(&host)),
-                ("realm", Some(&realm)),
-                ("client_id", Some(&sharing.client_id)),
-            ];
-            put(
-                document,
-                section::ID_TOKEN,
-                &shape.id_token(&place),
-                |row| own_id_token(sharing, row, home),
-                &fields,
-            );
+            write_id_token(document, sharing, shape, &place, token);
         } else if sharing.is_plain(token) {
             write_access_token(document, sharing, shape, &place, token);
         }
     }
-    if keys(document, section::ACCOUNT, is_of).is_empty() {
-        let fields = [
-            ("home_account_id", Some(home)),
-            ("environment", Some(host.as_str())),
-            ("realm", Some(&realm)),
-            ("local_account_id", Some(&msal.home.local_id)),
-            ("username", Some(row.name.as_deref().unwrap_or_default())),
-            ("authority_type", Some(sharing.authority_type)),
-        ];
-        put(
-            document,
-            section::ACCOUNT,
-            &shape.account(&place),
-            |_| false,
-            &fields,
-        );
+    write_person(document, sharing, shape, &place, (row, msal));
+    if has_received {
+        rename(document, sharing, home, row.name.as_deref());
+        write_family(document, sharing, shape, &place, msal.family.as_deref());
     }
-    // Whoever was renamed is found by the new name.
-    let renamed = row.name.as_deref().filter(|_| has_received);
-    if let (Some(name), Some(key)) = (renamed, keys(document, section::ACCOUNT, is_of).first()) {
-        let written = rows(document, section::ACCOUNT)
-            .find(|row| row.key == key)
-            .and_then(|row| row.text("username"));
-        if written.as_deref() != Some(name) {
-            document.set_field(section::ACCOUNT, key, "username", name);
-        }
+}
+
+fn write_id_token(
+    document: &mut Document<'_>,
+    sharing: &Sharing,
+    shape: Shape,
+    place: &Place<'_>,
+    token: &AccessTokenRow,
+) {
+    let fields = [
+        ("credential_type", Some("IdToken")),
+        ("secret", Some(token.secret.expose())),
+        ("home_account_id", Some(place.home)),
+        ("environment", Some(place.host)),
+        ("realm", Some(place.realm)),
+        ("client_id", Some(place.client_id)),
+    ];
+    put(
+        document,
+        section::ID_TOKEN,
+        &shape.id_token(place),
+        |row| own_id_token(sharing, row, place.home),
+        &fields,
+    );
+}
+
+/// Who it is, unless somebody has written that down already.
+fn write_person(
+    document: &mut Document<'_>,
+    sharing: &Sharing,
+    shape: Shape,
+    place: &Place<'_>,
+    (row, msal): (&AccountRow, &MsalAccount),
+) {
+    let is_of = |row: Row<'_, '_>| sharing.is_of(row, place.home);
+    if !keys(document, section::ACCOUNT, is_of).is_empty() {
+        return;
     }
-    // Whether the client is of a family, each answer says.
-    let family = family(document, sharing);
-    if has_received && family.as_deref() != Some(msal.family.as_deref().unwrap_or_default()) {
-        let fields = [
-            ("client_id", Some(sharing.client_id.as_str())),
-            ("environment", Some(&host)),
-            ("family_id", msal.family.as_deref()),
-        ];
-        put(
-            document,
-            section::APP_METADATA,
-            &shape.app_metadata(&place),
-            |row| sharing.is_here(row) && sharing.is_own(row),
-            &fields,
-        );
+    let fields = [
+        ("home_account_id", Some(place.home)),
+        ("environment", Some(place.host)),
+        ("realm", Some(place.realm)),
+        ("local_account_id", Some(&msal.home.local_id)),
+        ("username", Some(row.name.as_deref().unwrap_or_default())),
+        ("authority_type", Some(sharing.authority_type)),
+    ];
+    put(
+        document,
+        section::ACCOUNT,
+        &shape.account(place),
+        |_| false,
+        &fields,
+    );
+}
+
+/// Whoever was renamed is found by the new name.
+fn rename(document: &mut Document<'_>, sharing: &Sharing, home: &str, name: Option<&str>) {
+    let is_of = |row: Row<'_, '_>| sharing.is_of(row, home);
+    let keys = keys(document, section::ACCOUNT, is_of);
+    let (Some(name), Some(key)) = (name, keys.first()) else {
+        return;
+    };
+    let written = rows(document, section::ACCOUNT)
+        .find(|row| row.key == key)
+        .and_then(|row| row.text("username"));
+    if written.as_deref() != Some(name) {
+        document.set_field(section::ACCOUNT, key, "username", name);
     }
+}
+
+/// Whether the client is of a family, each answer says.
+fn write_family(
+    document: &mut Document<'_>,
+    sharing: &Sharing,
+    shape: Shape,
+    place: &Place<'_>,
+    told: Option<&str>,
+) {
+    if family(document, sharing).as_deref() == Some(told.unwrap_or_default()) {
+        return;
+    }
+    let fields = [
+        ("client_id", Some(place.client_id)),
+        ("environment", Some(place.host)),
+        ("family_id", told),
+    ];
+    put(
+        document,
+        section::APP_METADATA,
+        &shape.app_metadata(place),
+        |row| sharing.is_here(row) && sharing.is_own(row),
+        &fields,
+    );
 }
 
 /// Whose a row is.
