@@ -611,13 +611,10 @@ pub(crate) fn setup_of_tool(bytes: &[u8]) -> Vec<String> {
             profiles: vec![answering()],
             is_named: true,
         };
-        let mut plan = Plan {
-            settings: Vec::new(),
-            notes: Vec::new(),
-        };
+        let mut plan = Plan::over(Vec::new());
         let with = (entry.add)(&machine, &document(text), &wish, &mut plan)?;
         // What the tool finds by a link is not asked while there is none.
-        let is_by_link = entry.protocol() == "keyring";
+        let is_by_link = entry.protocol == "keyring";
         assert!(is_by_link || wired(&with)? >= 1, "{name}: {with:?}");
         let again = (entry.add)(&machine, &document(&with), &wish, &mut plan)?;
         assert_eq!(again, with, "{name}");

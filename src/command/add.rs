@@ -44,9 +44,9 @@ pub(super) fn command() -> Command {
         .about("Write a profile; at a terminal, what is missing is asked for")
         .after_help(
             "Examples:\n  cred-helper profile add work\n  cred-helper profile add forge --preset gitlab \
-             --client-id ID --scope read_repository --url https://gitlab.com/ --tool git\n  \
+             --client-id ID \\\n      --scope read_repository --url https://gitlab.com/ --tool git\n  \
              cred-helper profile add robot --authority https://login.example.com --client-id robot \
-             --scope api --set grant=client_credentials --set 'client_secret={ env = \"ROBOT\" }'",
+             \\\n      --scope api --set grant=client_credentials --set 'client_secret={ env = \"ROBOT\" }'",
         )
         .arg(
             Arg::new("name")
@@ -352,7 +352,7 @@ fn offer(
     }
     for entry in SETUPS
         .iter()
-        .filter(|entry| named.contains(&entry.protocol()))
+        .filter(|entry| named.contains(&entry.protocol))
     {
         let line = format!("cred-helper {config}setup {} -p {name}", entry.name);
         let question = format!("Have {} ask cred-helper now (`{line}`)?", entry.name);

@@ -62,7 +62,7 @@ fn command(command: Command) -> Command {
              followed. Exit code 5 for 401 and 403, 6 for 408, 429 and 5xx, 10 for any other refusal; the \
              answer is printed all the same.\n\nExamples:\n  cred-helper request -p graph\n  cred-helper \
              request -p graph /v1.0/me/messages --paginate\n  cred-helper request -p forge -d @issue.json \
-             https://forge.example.com/api/v1/repos/ada/engine/issues",
+             \\\n      https://forge.example.com/api/v1/repos/ada/engine/issues",
         )
         .arg(Arg::new("url").value_name("URL").help(
             "The whole URL, or a path at the host of the profile's `endpoint` [default: `endpoint`]",

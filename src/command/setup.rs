@@ -85,7 +85,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         let mut say = |text: &str| shell.io.answer(text);
         return setup::undo(entry, &machine, &choice, is_dry, &mut say);
     }
-    let wish = wish(entry.protocol(), profile.as_deref(), url, shell)?;
+    let wish = wish(entry.protocol, profile.as_deref(), url, shell)?;
     if let Some(only) = &shell.location.only
         && shell
             .context
@@ -226,7 +226,7 @@ fn list(
     let configuration = Configuration::new(&sources)?;
     let profiles = profiles(&configuration, &shell.context);
     let look = |entry: &setup::Entry| {
-        let profiles = answering(&configuration, entry.protocol(), &profiles);
+        let profiles = answering(&configuration, entry.protocol, &profiles);
         setup::list(entry, machine, &profiles)
     };
     let stand_ins = stand_ins().map(|tool| setup::list_stand_in(tool, machine));

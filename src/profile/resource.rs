@@ -78,6 +78,11 @@ impl Configuration<'_> {
         directory: &Directory,
     ) -> Result<Profile, Error> {
         let asked = compared(scopes);
+        let in_words = || match asked.is_empty() {
+            // They name no resource.
+            true => scopes.iter().map(String::as_str).collect(),
+            false => asked.clone(),
+        };
         let tenant = directory.tenant.as_deref();
         let mut answers: Vec<(Likeness, &str)> = Vec::new();
         let mut others = Vec::new();
@@ -105,7 +110,7 @@ impl Configuration<'_> {
         let best = answers.iter().map(|(likeness, _)| *likeness).max();
         answers.retain(|(likeness, _)| Some(*likeness) == best);
         match answers.as_slice() {
-            [] => Err(no_answer(scopes, shown(&asked, tenant), others)),
+            [] => Err(no_answer(scopes, shown(&in_words(), tenant), others)),
             [(_, only)] => self.profile(only),
             several => {
                 let names: Vec<_> = several
@@ -117,7 +122,7 @@ impl Configuration<'_> {
                     format!(
                         "the profiles {} are all for {}",
                         names.join(" and "),
-                        shown(&asked, tenant)
+                        shown(&in_words(), tenant)
                     ),
                 )
                 .hint(match tenant {

@@ -19,6 +19,7 @@ use crate::text::shell_word;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: NAME,
+    protocol: NAME,
     aliases: &[],
     // It is Python, and takes seconds to say so on a busy machine.
     version: &[],

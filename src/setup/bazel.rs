@@ -17,6 +17,7 @@ use crate::text::shell_word;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "bazel",
+    protocol: "bazel",
     aliases: &[],
     // bazelisk, which is often called so, fetches a Bazel to ask it.
     version: &[],
@@ -107,20 +108,22 @@ fn add(
         let link = link.replace(std::path::MAIN_SEPARATOR, "/");
         let option = format!("{}{host}={link}", OPTIONS[0]);
         let helpers: Vec<Helper> = text.lines().flat_map(helpers).collect();
-        if asked(&helpers, host).is_some_and(|helper| helper.program == link) {
-            continue;
-        }
         let value = format!("common {}", shell_word(&option));
-        let earlier = plan.settings.iter().find(|setting| setting.key == host);
-        let without = earlier.and_then(|earlier| line::take_out(&text, &earlier.value));
-        text = line::add(without.as_deref().unwrap_or(&text), &value);
-        plan.note(Setting {
+        let setting = Setting {
             profile: profile.name.clone(),
             url: target.to_string(),
             key: host.to_owned(),
-            value,
+            value: value.clone(),
             replaced: None,
-        });
+        };
+        if asked(&helpers, host).is_some_and(|helper| helper.program == link) {
+            plan.find(setting);
+            continue;
+        }
+        let earlier = plan.settings.iter().find(|setting| setting.key == host);
+        let without = earlier.and_then(|earlier| line::take_out(&text, &earlier.value));
+        text = line::add(without.as_deref().unwrap_or(&text), &value);
+        plan.note(setting);
     }
     if !is_met {
         return Err(

@@ -16,6 +16,7 @@ use crate::profile::route::Target;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "cargo",
+    protocol: "cargo",
     aliases: &[],
     version: &["--version"],
     file,

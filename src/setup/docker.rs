@@ -17,6 +17,7 @@ use crate::profile::route::Target;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "docker",
+    protocol: "docker",
     aliases: &[],
     version: &["--version"],
     file,
@@ -171,16 +172,18 @@ fn add(
         let written = serde_json::Value::from(value.as_str()).to_string();
         let parts = Parts::of(document, &text)?;
         let replaced = parts.helper(&key);
-        if replaced == Some(written.as_str()) {
-            continue;
-        }
-        plan.note(Setting {
+        let setting = Setting {
             profile: profile.name.clone(),
             url: target.to_string(),
             replaced: replaced.map(str::to_owned),
             key: key.clone(),
             value,
-        });
+        };
+        if replaced == Some(written.as_str()) {
+            plan.find(setting);
+            continue;
+        }
+        plan.note(setting);
         text = parts.with(&key, &written);
     }
     if !is_met {

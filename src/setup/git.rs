@@ -16,6 +16,7 @@ use crate::text::{printable_url, shell_word};
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "git",
+    protocol: "git",
     aliases: &[],
     version: &["--version"],
     file,

@@ -12,6 +12,7 @@ use crate::text::shell_word;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "go",
+    protocol: "go",
     aliases: &[],
     version: &["version"],
     file,

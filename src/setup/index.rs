@@ -10,19 +10,11 @@ use super::{
 use crate::error::Error;
 
 /// The program, and the protocol by which it answers.
-const KEYRING: &str = "keyring";
+pub(super) const KEYRING: &str = "keyring";
 
 /// The key, and what it must say.
 const KEY: &str = "keyring-provider";
 const PROVIDER: &str = "subprocess";
-
-/// Whose setups these are.
-const TOOLS: [&str; 2] = ["pip", "uv"];
-
-/// The protocol by which a tool asks, if it is one of these.
-pub(super) fn protocol_of(tool: &str) -> Option<&'static str> {
-    TOOLS.contains(&tool).then_some(KEYRING)
-}
 
 /// How a tool writes it.
 pub(super) struct Form {
@@ -37,8 +29,9 @@ pub(super) struct Form {
 impl Form {
     /// Where the line that counts stands, without the blanks around it, and what it says.
     fn find<'t>(&self, text: &'t str) -> Option<(Range<usize>, &'t str)> {
-        let (mut start, mut section, mut found) = (0, None, None);
-        for whole in text.split_inclusive('\n') {
+        let (mut start, mut section, mut found) =
+            (text.len() - without_mark(text).len(), None, None);
+        for whole in without_mark(text).split_inclusive('\n') {
             let line = whole.trim();
             if let Some(name) = header(line) {
                 section = Some(name);
@@ -47,7 +40,12 @@ impl Form {
                 && key.trim().replace('_', "-").to_ascii_lowercase() == KEY
             {
                 let begin = start + whole.len() - whole.trim_start().len();
-                let value = value.trim().trim_matches(['"', '\'']);
+                // In TOML a comment may follow.
+                let said = match self.section {
+                    Some(_) => value,
+                    None => value.split('#').next().unwrap_or_default(),
+                };
+                let value = said.trim().trim_matches(['"', '\'']);
                 found = Some((begin..begin + line.len(), value));
             }
             start += whole.len();
@@ -60,7 +58,9 @@ impl Form {
         let Some(section) = self.section else {
             // What is not in a table stands before all tables.
             let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-            return format!("{}{end}{text}", self.line);
+            let mark = &text[..text.len() - without_mark(text).len()];
+            let text = without_mark(text);
+            return format!("{mark}{}{end}{text}", self.line);
         };
         // At the section's end: what is indented more than the line before goes on with it.
         let (mut start, mut is_own, mut end) = (0, false, None);
@@ -79,10 +79,16 @@ impl Form {
     }
 }
 
-/// The name of the section that begins with a line.
+/// The name of the section that begins with a line. What follows the last bracket is left out, as Python's
+/// configparser does; in TOML only a comment can.
 fn header(line: &str) -> Option<&str> {
-    let name = line.strip_prefix('[')?.strip_suffix(']')?;
-    Some(name.trim())
+    let (name, _) = line.strip_prefix('[')?.rsplit_once(']')?;
+    Some(name)
+}
+
+/// The text behind the byte order mark that some editors begin a file with.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Whether a line of the file holds nothing secret.
@@ -121,19 +127,7 @@ pub(super) fn add(
         );
     }
     plan.notes.push(form.note.to_owned());
-    let there = form.find(document.text);
-    if there.as_ref().is_some_and(|(_, value)| *value == PROVIDER) {
-        return Ok(document.text.to_owned());
-    }
-    let replaced = there.map(|(place, _)| {
-        let (before, after) = (&document.text[..place.start], &document.text[place.end..]);
-        (
-            document.text[place.clone()].to_owned(),
-            format!("{before}{}{after}", form.line),
-        )
-    });
-    let (there, replaced) = replaced.unzip();
-    plan.note(Setting {
+    let mut setting = Setting {
         profile: match &wish.profiles[..] {
             [only] if wish.is_named => only.name.clone(),
             _ => String::new(),
@@ -145,8 +139,23 @@ pub(super) fn add(
             .unwrap_or_default(),
         key: KEY.to_owned(),
         value: form.line.to_owned(),
-        replaced: there,
+        replaced: None,
+    };
+    let there = form.find(document.text);
+    if there.as_ref().is_some_and(|(_, value)| *value == PROVIDER) {
+        plan.find(setting);
+        return Ok(document.text.to_owned());
+    }
+    let replaced = there.map(|(place, _)| {
+        let (before, after) = (&document.text[..place.start], &document.text[place.end..]);
+        (
+            document.text[place.clone()].to_owned(),
+            format!("{before}{}{after}", form.line),
+        )
     });
+    let (there, replaced) = replaced.unzip();
+    setting.replaced = there;
+    plan.note(setting);
     Ok(replaced.unwrap_or_else(|| form.insert(document.text)))
 }
 
@@ -204,12 +213,23 @@ mod tests {
                 "[global]\nkeyring_provider=import\n",
                 Some("import"),
             ),
-            (OF_PIP, "[ global ]\n Keyring-Provider : x\n", Some("x")),
+            (
+                OF_PIP,
+                "[global] ; mine\n Keyring-Provider : x\n",
+                Some("x"),
+            ),
+            (OF_PIP, "[ global ]\nkeyring-provider = x\n", None),
             (OF_PIP, "[install]\nkeyring-provider = import\n", None),
             (OF_PIP, "keyring-provider = import\n[global]\n", None),
             (OF_PIP, "[global]\n# keyring-provider = import\n", None),
             (OF_UV, "keyring-provider = 'disabled'\n", Some("disabled")),
+            (OF_UV, "\u{feff}keyring-provider = \"a\" # b\n", Some("a")),
             (OF_UV, "[pip]\nkeyring-provider = \"disabled\"\n", None),
+            (
+                OF_UV,
+                "[pip] # old\nkeyring-provider = \"disabled\"\n",
+                None,
+            ),
         ] {
             let found = form.find(text).map(|(_, value)| value);
             assert_eq!(found, expected, "{text}");
@@ -234,6 +254,16 @@ mod tests {
                 OF_PIP,
                 "[install]\nx=y",
                 "[install]\nx=y\n[global]\nkeyring-provider = subprocess",
+            ),
+            (
+                OF_PIP,
+                "[global]  ; mine\na = b\n",
+                "[global]  ; mine\na = b\nkeyring-provider = subprocess\n",
+            ),
+            (
+                OF_UV,
+                "\u{feff}[pip]\n",
+                "\u{feff}keyring-provider = \"subprocess\"\n[pip]\n",
             ),
             (
                 OF_UV,

@@ -111,7 +111,8 @@ impl<'t> Layout<'t> {
     fn of(text: &'t str, object: &Range<usize>, members: &[Member], depth: usize) -> Self {
         let Some(last) = members.last() else {
             // docker's own layout.
-            return Self::indented("\n", "\t", depth);
+            let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+            return Self::indented(line_end, "\t", depth);
         };
         let before = &text[object.start..last.start];
         let lead = &before[before.trim_end().len()..];

@@ -20,6 +20,7 @@ use crate::text::shell_word;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "kubectl",
+    protocol: "kubectl",
     aliases: &[],
     version: &["version", "--client"],
     file,

@@ -9,6 +9,7 @@
 mod aws;
 mod bazel;
 mod cargo;
+mod credentials_helper;
 mod docker;
 mod file;
 mod git;
@@ -26,6 +27,7 @@ mod pnpm;
 mod record;
 mod stand_in;
 mod terraform;
+mod tofu;
 mod uv;
 mod view;
 
@@ -45,6 +47,8 @@ use crate::profile::route::{Pattern, Target};
 pub struct Entry {
     /// Its name, also that of its program.
     pub name: &'static str,
+    /// The protocol by which it asks, as a profile's `tools` names it: mostly its own.
+    pub protocol: &'static str,
     /// Other programs that have the same configuration, under whose names it is known too.
     pub aliases: &'static [&'static str],
     /// The arguments that make it print its version, without asking the network; none, if it
@@ -68,11 +72,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The protocol by which the tool asks, as a profile's `tools` names it: mostly its own.
-    pub fn protocol(&self) -> &'static str {
-        index::protocol_of(self.name).unwrap_or(self.name)
-    }
-
     /// Whether somebody means it who says `name`.
     pub fn is_named(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)
@@ -93,6 +92,7 @@ pub const SETUPS: &[Entry] = &[
     docker::ENTRY,
     bazel::ENTRY,
     terraform::ENTRY,
+    tofu::ENTRY,
     go::ENTRY,
     pnpm::ENTRY,
     nuget::ENTRY,
@@ -234,11 +234,22 @@ pub struct Setting {
 pub struct Plan {
     /// Everything of ours that the text holds then.
     pub settings: Vec<Setting>,
+    /// What says so already, whoever wrote it: its links are made, and undoing leaves it.
+    in_place: Vec<Setting>,
     /// What a person should know.
     pub notes: Vec<String>,
 }
 
 impl Plan {
+    /// One where nothing has to change over what was written before.
+    pub fn over(settings: Vec<Setting>) -> Self {
+        Self {
+            settings,
+            in_place: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// Notes a setting in the place of an earlier one of its key. What that one replaced is what
     /// undoing brings back.
     fn note(&mut self, mut setting: Setting) {
@@ -246,6 +257,11 @@ impl Plan {
             setting.replaced = self.settings.remove(earlier).replaced;
         }
         self.settings.push(setting);
+    }
+
+    /// Notes a setting that the text holds already.
+    fn find(&mut self, setting: Setting) {
+        self.in_place.push(setting);
     }
 }
 
@@ -324,10 +340,7 @@ pub fn set_up(
         path: file.path(),
         text: before.as_deref().unwrap_or_default(),
     };
-    let mut plan = Plan {
-        settings: record.settings.clone(),
-        notes: Vec::new(),
-    };
+    let mut plan = Plan::over(record.settings.clone());
     let after = (entry.add)(machine, &document, wish, &mut plan)?;
     if after == document.text {
         say(&format!(
@@ -354,7 +367,8 @@ pub fn set_up(
     if is_dry {
         plan.notes.push("nothing was written".to_owned());
     } else {
-        link(entry, machine, &plan.settings, &mut plan.notes)?;
+        let settings = plan.settings.iter().chain(&plan.in_place);
+        link(entry, machine, settings, &mut plan.notes)?;
     }
     drop(held);
     drop(shield);
@@ -482,10 +496,10 @@ fn tell(notes: &[String], say: &mut Say<'_>) -> Result<(), Error> {
 }
 
 /// Makes our program known under the names that the tool looks for.
-fn link(
+fn link<'s>(
     entry: &Entry,
     machine: &Machine<'_>,
-    settings: &[Setting],
+    settings: impl IntoIterator<Item = &'s Setting>,
     notes: &mut Vec<String>,
 ) -> Result<(), Error> {
     for link in links(entry, machine, settings) {

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "nuget",
+    protocol: "nuget",
     aliases: &["dotnet"],
     version: &[],
     file: |machine| machine.link_of(NAME),

@@ -16,6 +16,7 @@ use crate::profile::route::Target;
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "pnpm",
+    protocol: "pnpm",
     aliases: &[],
     // In a project it may be another version, which is fetched first.
     version: &[],
@@ -80,21 +81,23 @@ fn add(
         }
         let value = format!("{key}={link}");
         let there = helpers(&text).rfind(|(_, own, _)| *own == key);
-        if there.is_some_and(|(_, _, helper)| helper == link) {
-            continue;
-        }
+        let is_there = there.is_some_and(|(_, _, helper)| helper == link);
         let there = there.map(|(line, _, _)| line.to_owned());
-        let replaced = there
-            .as_deref()
-            .and_then(|there| line::replace(&text, there, &value));
-        text = replaced.unwrap_or_else(|| line::add(&text, &value));
-        plan.note(Setting {
+        let setting = Setting {
             profile: profile.name.clone(),
             url: target.to_string(),
             key,
             value,
             replaced: there,
-        });
+        };
+        if is_there {
+            plan.find(setting);
+            continue;
+        }
+        let replaced = setting.replaced.as_deref();
+        let replaced = replaced.and_then(|there| line::replace(&text, there, &setting.value));
+        text = replaced.unwrap_or_else(|| line::add(&text, &setting.value));
+        plan.note(setting);
     }
     if !is_met {
         return Err(

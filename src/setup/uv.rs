@@ -9,6 +9,7 @@ use super::{Entry, line, view};
 /// The line in the table.
 pub(super) const ENTRY: Entry = Entry {
     name: "uv",
+    protocol: index::KEYRING,
     aliases: &[],
     version: &["--version"],
     file,

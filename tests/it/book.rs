@@ -515,6 +515,7 @@ const OF_THE_SYSTEM: &[&str] = &[
     "TERM",
     "WT_SESSION",
     "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
 ];
 
 /// What is looked for in a table of somebody else's variables.

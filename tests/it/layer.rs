@@ -315,6 +315,7 @@ const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("keyring", "setup/index.rs"),
     ("keyring", "store/seal/os_keyring.rs"),
     ("kubectl", "command/import/kubeconfig.rs"),
+    ("terraform", "setup/credentials_helper.rs"),
 ];
 
 #[test]

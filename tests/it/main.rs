@@ -192,6 +192,7 @@ mod unix {
     pub(crate) mod setup_git;
     pub(crate) mod setup_ground;
     pub(crate) mod setup_kubectl;
+    mod setup_link;
     pub(crate) mod setup_list;
     pub(crate) mod setup_nuget;
     pub(crate) mod setup_stand_in;

@@ -14,7 +14,7 @@ fn look(case: &Case<'_>) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     for entry in SETUPS {
-        let profiles = answering(case.configuration, entry.protocol(), case.profiles);
+        let profiles = answering(case.configuration, entry.protocol, case.profiles);
         let listed = setup::list(entry, &machine, &profiles);
         findings.extend(one(&listed));
         match setup::link_problems(entry, &machine) {
