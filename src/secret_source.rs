@@ -76,6 +76,26 @@ impl SecretSource {
         }
     }
 
+    /// Why there is no secret, where that can be seen without reading one, and without running anything.
+    pub fn absence(&self, context: &Context<'_>) -> Option<String> {
+        match self {
+            Self::Environment(name) => {
+                let is_set = context.environment.variable(name).is_some();
+                (!is_set).then(|| not_set(name))
+            }
+            Self::File(path) => {
+                let error = std::fs::metadata(path).err()?;
+                Some(format!("`{}`: {error}", path.display()))
+            }
+            Self::AtHand(source, _) => source.absence(context),
+            Self::Literal(_)
+            | Self::Command(_)
+            | Self::Keyring(_)
+            | Self::Profile(_)
+            | Self::StandardInput => None,
+        }
+    }
+
     /// Reads the secret: its text less one trailing line end. `key` is the key that names it.
     ///
     /// # Errors
@@ -124,9 +144,8 @@ impl SecretSource {
         let text = match self {
             Self::Literal(secret) | Self::AtHand(_, secret) => secret.clone(),
             Self::Environment(name) => {
-                let value = context.environment.variable(name).ok_or_else(|| {
-                    failed(format!("the environment variable `{name}` is not set"))
-                })?;
+                let value = context.environment.variable(name);
+                let value = value.ok_or_else(|| failed(not_set(name)))?;
                 Secret::new(value)
             }
             Self::File(path) => {
@@ -195,6 +214,10 @@ impl SecretSource {
 /// The name that the keyring has it under. It is no name of a key that sign-ins are sealed with.
 fn kept_as(name: &str) -> String {
     format!("secret/{name}")
+}
+
+fn not_set(name: &str) -> String {
+    format!("the environment variable `{name}` is not set")
 }
 
 fn failed(key: &str, reason: &str) -> Error {

@@ -7,7 +7,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::oauth::assertion::ClientKey;
+use crate::oauth::assertion::{ClientKey, KnownBy};
 use crate::oauth::client::Client;
 use crate::oauth::federation::AssertionSource;
 use crate::oauth::metadata::Server;
@@ -107,15 +107,30 @@ pub struct ClientAuthentication {
 impl ClientAuthentication {
     /// The keys of the profile whose secret is written into it.
     pub fn literals(&self) -> Vec<&'static str> {
-        let sources = match &self.proof {
-            Some(Proof::Secret(source)) => vec![("client_secret", Some(source))],
-            Some(Proof::Key(key)) => vec![("client_passphrase", key.passphrase.as_ref())],
-            Some(Proof::Assertion(_)) | None => Vec::new(),
-        };
-        let is_literal = |source| matches!(source, Some(&SecretSource::Literal(_)));
-        let mut literal = sources;
-        literal.retain(|(_, source)| is_literal(*source));
+        // Who writes a key or an assertion into it is refused.
+        let mut literal = self.sources();
+        literal.retain(|(_, source)| matches!(source, SecretSource::Literal(_)));
         literal.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// The keys of the profile that name a source of something secret, and the source.
+    pub fn sources(&self) -> Vec<(&'static str, &SecretSource)> {
+        match &self.proof {
+            Some(Proof::Secret(source)) => vec![("client_secret", source)],
+            Some(Proof::Assertion(AssertionSource::Source(source))) => {
+                vec![("client_assertion", source)]
+            }
+            Some(Proof::Key(key)) => {
+                let own = match key.known_by {
+                    KnownBy::Certificate { .. } => "client_certificate",
+                    KnownBy::KeyId(_) => "client_private_key",
+                };
+                let passphrase = key.passphrase.iter();
+                let passphrase = passphrase.map(|source| ("client_passphrase", source));
+                [(own, &key.source)].into_iter().chain(passphrase).collect()
+            }
+            Some(Proof::Assertion(_)) | None => Vec::new(),
+        }
     }
 
     /// Whether the client has nothing to prove who it is with.

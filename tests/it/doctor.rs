@@ -428,6 +428,32 @@ fn a_store_that_cannot_be_written_or_locked_is_noticed() {
 }
 
 #[test]
+fn a_secret_that_is_not_where_the_profile_says_is_told() {
+    let scene = well();
+    let before = fs::read_to_string(scene.sandbox.config()).expect("it is there");
+    let far = profile("far", &scene.authority.issuer());
+    for (source, told) in [
+        (
+            "{ env = \"ROBOT\" }",
+            "`client_secret` cannot be had: the environment variable `ROBOT` is not set",
+        ),
+        (
+            "{ file = \"/nowhere/robot\" }",
+            "`client_secret` cannot be had: `/nowhere/robot`: No such file or directory",
+        ),
+        ("{ env = \"HOME\" }", ""),
+    ] {
+        let own = "grant = \"client_credentials\"\nclient_secret";
+        scene
+            .sandbox
+            .write_profiles(&format!("{before}{far}{own} = {source}\n"));
+        let said: Said = ("warning", "session.far", told, "correct the profile");
+        let said = if told.is_empty() { vec![] } else { vec![said] };
+        assert_says(&scene, source, &[], &["-p", "far"], &said);
+    }
+}
+
+#[test]
 fn whoever_holds_a_lock_is_named() {
     let scene = well();
     for (ending, message, hint) in [

@@ -114,7 +114,7 @@ impl<'c> SetUp<'c> {
     fn far(&self, authority: &str, keys: &str) {
         self.add(&format!(
             "\n[profiles.far]\nclient_id = \"robot\"\nauthority = \"{authority}\"\nscopes = [\"s\"]\n\
-             grant = \"client_credentials\"\nclient_secret = {{ env = \"ROBOT\" }}\n{keys}"
+             grant = \"client_credentials\"\nclient_secret = {{ env = \"HOME\" }}\n{keys}"
         ));
     }
 

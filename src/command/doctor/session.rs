@@ -47,7 +47,11 @@ fn of(
         Err(error) => Err(error),
     };
     match row {
-        Ok(row) => accounts(case, profile, &row),
+        Ok(row) => {
+            let mut findings = accounts(case, profile, &row);
+            findings.extend(secrets(case, profile));
+            findings
+        }
         // What is wrong with the file was told.
         Err(error) => {
             let message = format!("nobody can tell: {}", error.message());
@@ -55,6 +59,22 @@ fn of(
             vec![Finding::warning(name, &message).hint(hint)]
         }
     }
+}
+
+/// What a request would lack. Only what can be seen without asking anybody: a keyring and commands are not
+/// asked.
+fn secrets(case: &Case<'_>, profile: &Profile) -> Vec<Finding> {
+    let sources = profile.client.authentication.sources().into_iter();
+    sources
+        .filter_map(|(key, source)| {
+            let reason = source.absence(&case.context)?;
+            let message = format!("`{key}` cannot be had: {reason}");
+            Some(
+                Finding::warning(&profile.name, &message)
+                    .hint("give it where it is needed, or correct the profile"),
+            )
+        })
+        .collect()
 }
 
 fn accounts(case: &Case<'_>, profile: &Profile, row: &StatusRow) -> Vec<Finding> {
