@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use cred_helper::context::{Clock, Context};
 use cred_helper::error::{Error, ErrorKind};
@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::fake::World;
 use crate::msal_cache::Shared;
+use crate::scene::now;
 use crate::support::private;
 
 /// A clock of somebody who reads a cache, while another one writes it in these steps.
@@ -205,6 +206,73 @@ fn nothing_is_written_where_the_lock_is_lost_at_the_last_moment() {
     copy::add(accounts, sharing(&empty), LIMIT, &world.context()).expect("nobody else has it");
     let there = copy::accounts(sharing(&empty), &world.context()).expect("it is a cache");
     assert_eq!(there.len(), 1);
+}
+
+/// A clock that goes on when the cache is another one: what takes its place takes as long.
+struct Slow<'a> {
+    world: &'a World,
+    cache: &'a Path,
+    before: Timestamp,
+    after: Timestamp,
+}
+
+impl Clock for Slow<'_> {
+    fn now(&self) -> Timestamp {
+        match fs::read(self.cache).expect("it is there") == b"{}" {
+            true => self.before,
+            false => self.after,
+        }
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.world.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> Result<(), Error> {
+        self.world.sleep(duration)
+    }
+}
+
+/// MSAL's extensions read a cache again that is newer than their last look at it.
+#[test]
+fn a_cache_is_newer_than_the_moment_it_was_replaced_however_long_that_took_by_whatever_clock() {
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    let world = World::without_terminal();
+    let full = folder.path().join("full.json");
+    fs::write(&full, whole(1)).expect("it can be written");
+    private(&full);
+    let accounts = copy::accounts(sharing(&full), &world.context()).expect("it is a cache");
+    let cache = folder.path().join("cache.json");
+    let began = Timestamp(now());
+    for (before, after, least) in [
+        (began.plus(100), began.plus(110), began.plus(111)),
+        // What the file system says is not taken back by a clock that is behind.
+        (Timestamp(0), Timestamp(10), began),
+    ] {
+        fs::write(&cache, "{}").expect("it can be written");
+        private(&cache);
+        let clock = Slow {
+            world: &world,
+            cache: &cache,
+            before,
+            after,
+        };
+        let context = Context {
+            clock: &clock,
+            ..world.context()
+        };
+        copy::add(
+            accounts.clone(),
+            sharing(&cache),
+            Duration::from_secs(5),
+            &context,
+        )
+        .expect("nobody else has it");
+        let told = fs::metadata(&cache).and_then(|metadata| metadata.modified());
+        let told = told.expect("it is there").duration_since(UNIX_EPOCH);
+        let told = told.expect("it is past 1970").as_secs().cast_signed();
+        assert!(told >= least.0, "{told}: {before:?}, {after:?}, {least:?}");
+    }
 }
 
 #[test]

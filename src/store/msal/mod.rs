@@ -309,7 +309,7 @@ impl MsalCache {
             None => self.replaceable().prove_writable().map(Some),
             Some(item) => {
                 item.prove_writable(context)?;
-                self.tell_of_change(context.clock.now()).map(|()| None)
+                self.tell_of_change(context).map(|()| None)
             }
         };
         proved.map(Proof).map_err(|error| {
@@ -319,13 +319,17 @@ impl MsalCache {
     }
 
     /// MSAL's extensions read a cache again when it is newer than what they have read. Whoever has read
-    /// the one before between our write and our rename takes theirs for newer, and would write it back.
-    fn tell_of_change(&self, now: Timestamp) -> io::Result<()> {
-        let seconds = u64::try_from(now.0.saturating_add(1)).unwrap_or_default();
-        let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    /// the one before between our write and our rename takes theirs for newer, and would write it back:
+    /// the time is that of the call, which is made after the rename. A time that is later still is kept,
+    /// since somebody may have read the cache just before it.
+    fn tell_of_change(&self, context: &Context<'_>) -> io::Result<()> {
+        let seconds = context.clock.now().0.saturating_add(1);
+        let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         let mut options = platform::private_file();
         options.write(true).create(true).truncate(false);
-        options.open(self.target())?.set_modified(time)
+        let file = options.open(self.target())?;
+        let there = file.metadata()?.modified()?;
+        file.set_modified(there.max(time))
     }
 
     fn unwritable(&self, error: &io::Error) -> Error {
@@ -373,7 +377,7 @@ impl MsalCache {
         guard: &Guard,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        drop(self.tell_of_change(context.clock.now()));
+        drop(self.tell_of_change(context));
         self.check(guard)?;
         item.write(text, context)
     }
@@ -405,7 +409,7 @@ impl MsalCache {
                 Some(item) => self.replace_in(item, written, guard, context)?,
             }
             // Where that cannot be told, they have read it a moment ago at worst.
-            drop(self.tell_of_change(now));
+            drop(self.tell_of_change(context));
         }
         // If what follows is tried again, this is not done twice.
         self.remember(session);
