@@ -1,7 +1,7 @@
 //! What a tool gets in place of a token: cached as one, and made under a lock of its own.
 
 use super::decision::{self, Freshness};
-use super::{CACHE, Call, erase, refresh, sign_in, token, warn_of_stale};
+use super::{CACHE, Call, erase, kept_now, refresh, sign_in, token, warn_of_stale};
 use crate::credential::{Credential, Request};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Failure as Untraded};
@@ -41,8 +41,7 @@ pub(super) fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Cred
         Loaded::Session(session, _) if !call.request.force_refresh => Some(session),
         Loaded::Session(..) | Loaded::Absent | Loaded::Damaged(_) => None,
     };
-    let before = || kept.as_deref().and_then(cached);
-    if let Some((Freshness::Fresh, credential)) = before() {
+    if let Some((Freshness::Fresh, credential)) = kept.as_deref().and_then(cached) {
         return Ok(credential);
     }
     // As with any token: what is valid stands in for what cannot be had now.
@@ -52,7 +51,8 @@ pub(super) fn exchanged(call: &Call<'_>, exchange: &dyn Exchange) -> Result<Cred
             ErrorKind::Unavailable | ErrorKind::LoginRequired | ErrorKind::Busy
         );
         // The attempt may have taken longer than what was kept had left.
-        match before() {
+        let kept = kept.as_deref();
+        match kept.and_then(|seen| kept_now(call, seen, &cached)) {
             Some((Freshness::Fresh | Freshness::Aging, credential))
                 if is_mild && call.request.min_valid.is_none() =>
             {

@@ -414,28 +414,34 @@ fn token(call: &Call<'_>) -> Result<Credential, Error> {
 }
 
 /// What is answered where a token cannot be had, for this reason: the one that is kept, while it is good.
-/// Somebody may have signed out since it was seen.
 fn instead(
     call: &Call<'_>,
     wanted: &Wanted<'_>,
     seen: &Session,
     error: Error,
 ) -> Result<Credential, Error> {
-    let loaded = call.store.load(&call.context);
-    let signed_out = Session::default();
-    let session = match &loaded {
-        Ok(Loaded::Session(session, _)) => session.as_ref(),
-        Ok(Loaded::Absent) => &signed_out,
-        Ok(Loaded::Damaged(_)) | Err(_) => seen,
-    };
     let for_good = error.kind() == ErrorKind::LoginRequired;
-    // The attempt may have taken longer than what was kept had left.
-    match fallback(session, wanted, for_good, call.context.clock.now()) {
-        Some((account, token)) => {
+    let kept = kept_now(call, seen, &|session| {
+        // The attempt may have taken longer than what was kept had left.
+        let (account, token) = fallback(session, wanted, for_good, call.context.clock.now())?;
+        Some(call.credential(account, token, CACHE, true))
+    });
+    match kept {
+        Some(credential) => {
             warn_of_stale(call, &error);
-            Ok(call.credential(account, token, CACHE, true))
+            Ok(credential)
         }
         None => Err(error),
+    }
+}
+
+/// What `find` finds in the session as it lies there now: somebody may have signed out since it was
+/// `seen`. Where it cannot be read, what was seen counts.
+fn kept_now<T>(call: &Call<'_>, seen: &Session, find: &dyn Fn(&Session) -> Option<T>) -> Option<T> {
+    match call.store.load(&call.context) {
+        Ok(Loaded::Session(session, _)) => find(&session),
+        Ok(Loaded::Absent) => None,
+        Ok(Loaded::Damaged(_)) | Err(_) => find(seen),
     }
 }
 

@@ -1723,6 +1723,36 @@ fn what_was_traded_stands_in_for_a_sign_in_that_nobody_can_be_asked_for() {
 }
 
 #[test]
+fn what_was_traded_is_not_handed_out_to_whoever_was_signed_out_while_it_was_traded_anew() {
+    let request = Request::new(Action::Get);
+    for (trade, kind) in [
+        // The session is gone, also where the service has an answer.
+        (Trade::default(), ErrorKind::LoginRequired),
+        (
+            Trade::failing(ErrorKind::Unavailable, "second"),
+            ErrorKind::Unavailable,
+        ),
+    ] {
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        acquire(&desk.call(&world, &request), Some(&Trade::default())).expect("it is traded");
+        world.pass(3400);
+        world.answer(200, tokens("second", None));
+        let sign_out = || {
+            logout(&desk.call(&world, &request), true).expect("it goes well");
+        };
+        let overtaken = Meanwhile {
+            asked: &|| (),
+            trading: &sign_out,
+            trade,
+        };
+        let traded = acquire(&desk.call(&world, &request), Some(&overtaken));
+        assert_eq!(traded.expect_err("nobody is signed in").kind(), kind);
+        world.assert_all_asked();
+    }
+}
+
+#[test]
 fn a_cached_token_that_the_exchange_refuses_is_refreshed_and_traded_once_more() {
     let world = World::default();
     let desk = Desk::signed_in(&world);
