@@ -139,6 +139,8 @@ struct Inner {
     oauth: Option<OAuthError>,
     #[serde(skip)]
     wants_a_path: bool,
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 impl Error {
@@ -153,6 +155,7 @@ impl Error {
             next: Vec::new(),
             oauth: None,
             wants_a_path: false,
+            retry_after: None,
         }))
     }
 
@@ -243,6 +246,19 @@ impl Error {
     /// Whether there would be an answer if a path had been told.
     pub fn wants_a_path(&self) -> bool {
         self.0.wants_a_path
+    }
+
+    /// Says in how many seconds whoever was asked wants to be asked again, if that was said.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: Option<u64>) -> Self {
+        self.0.retry_after = seconds;
+        self
+    }
+
+    /// In how many seconds whoever was asked wants to be asked again, if that was said. It is not kept
+    /// with the error.
+    pub fn seconds_to_retry(&self) -> Option<u64> {
+        self.0.retry_after
     }
 
     /// The kind, from which the exit code follows.

@@ -105,11 +105,22 @@ fn lesson(result: &Result<Refreshed, Error>, has_taken_long: bool) -> Option<(Er
         Err(error) if error.oauth_error().is_some_and(response::is_policy) => {
             Some((error.clone(), REFUSAL))
         }
-        Err(error) if error.kind() == ErrorKind::Unavailable && has_taken_long => {
-            Some((error.clone(), TROUBLE))
-        }
-        Err(_) => None,
+        Err(error) => Some((error.clone(), pause(error, has_taken_long)?)),
     }
+}
+
+/// For how many seconds trouble is remembered, if it is: where the authority asked to be left alone, and
+/// where it was waited for long.
+fn pause(error: &Error, has_taken_long: bool) -> Option<i64> {
+    /// For how long is an authority left alone at most?
+    const LONGEST: u64 = 60;
+    if error.kind() != ErrorKind::Unavailable {
+        return None;
+    }
+    let asked = error.seconds_to_retry();
+    let asked = asked.map(|seconds| seconds.min(LONGEST).cast_signed());
+    let pause = asked.max(has_taken_long.then_some(TROUBLE));
+    pause.filter(|seconds| *seconds > 0)
 }
 
 /// Notes in the session that something failed.

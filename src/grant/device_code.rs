@@ -550,6 +550,7 @@ mod tests {
             reason: "reset".into(),
             may_have_happened: true,
             retry_after,
+            is_throttling: false,
             said: None,
         }
     }

@@ -49,6 +49,8 @@ pub enum Failure {
         may_have_happened: bool,
         /// What `Retry-After` asked for, in seconds.
         retry_after: Option<u64>,
+        /// Whether it is asked too often, or by too many: 429, and what Entra says of that.
+        is_throttling: bool,
         /// The error in the answer, if there was one.
         said: Option<Box<OAuthError>>,
     },
@@ -77,9 +79,19 @@ impl Failure {
                     "the authority answered with HTTP status {status} and did not say why"
                 ))
                 .hint(CHECK_CLIENT),
-            Self::Trouble { reason, said, .. } => {
+            Self::Trouble {
+                reason,
+                retry_after,
+                is_throttling,
+                said,
+                may_have_happened: _,
+            } => {
+                /// In how many seconds is one who asks too often to ask again, if that is not said?
+                const A_WHILE: u64 = 10;
                 let hint = trouble_hint(&reason).unwrap_or("nothing was lost; try again later");
-                let error = Error::new(ErrorKind::Unavailable, doing).because(reason);
+                let error = Error::new(ErrorKind::Unavailable, doing)
+                    .because(reason)
+                    .retry_after(retry_after.or(is_throttling.then_some(A_WHILE)));
                 match said {
                     Some(said) => error.oauth(*said),
                     None => error,
@@ -98,6 +110,7 @@ impl From<HttpFailure> for Failure {
             reason: printable(failure.reason()),
             may_have_happened,
             retry_after: None,
+            is_throttling: false,
             said: None,
         }
     }
@@ -400,6 +413,10 @@ fn failure_of(response: &HttpResponse, said: Option<Said>) -> Failure {
         // A gateway that got no answer does not know either.
         may_have_happened: matches!(status, 200 | 502 | 504),
         retry_after: response.retry_after(),
+        is_throttling: status == 429
+            || said
+                .as_ref()
+                .is_some_and(|said| entra::is_trouble(&said.error_codes)),
         said: said.map(Box::new),
     };
     let troubled_status = matches!(status, 408 | 429 | 500..=599);

@@ -28,6 +28,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::fake::World;
+use crate::scene::without_note;
 
 /// A profile whose endpoints are explicit, so that every request is one of the flow's own.
 pub(crate) struct Desk {
@@ -471,32 +472,22 @@ fn a_five_minute_token_is_served_from_the_cache() {
 
 #[test]
 fn trouble_hands_out_what_is_still_valid_and_costs_nothing() {
-    let troubles: [fn(&World); 6] = [
-        |world| {
-            world.answer(503, "");
-        },
-        |world| {
-            world.answer(429, "{}");
-        },
-        |world| {
-            world.answer(408, "");
-        },
-        |world| {
-            world.answer(302, "");
-        },
-        |world| {
-            world.answer(400, "<html>");
-        },
-        |world| {
-            world.answer(
-                400,
-                json!({"error": "invalid_grant", "error_codes": [50196]}),
-            );
-        },
+    let looping = json!({"error": "invalid_grant", "error_codes": [50196]}).to_string();
+    // With for how many seconds it is noted.
+    let troubles = [
+        (503, "", 0),
+        (429, "{}", 10),
+        (408, "", 0),
+        (302, "", 0),
+        (400, "<html>", 0),
+        (400, &looping[..], 10),
     ];
-    for (index, trouble) in troubles.iter().enumerate() {
+    for (index, (status, body, noted)) in troubles.into_iter().enumerate() {
         let world = World::default();
         let desk = Desk::signed_in(&world);
+        let trouble = |world: &World| {
+            world.answer(status, body);
+        };
         let file = std::fs::read(desk.store.path()).expect("the session is there");
         world.pass(3500);
         trouble(&world);
@@ -512,7 +503,13 @@ fn trouble_hands_out_what_is_still_valid_and_costs_nothing() {
             "trouble {index}: {error}"
         );
         let kept = std::fs::read(desk.store.path()).expect("the session is there");
-        assert_eq!(file, kept, "trouble {index}");
+        assert_eq!(file == kept, noted == 0, "trouble {index}");
+        assert_eq!(
+            without_note(&file),
+            without_note(&kept),
+            "trouble {index}: nothing else is changed"
+        );
+        world.pass(noted);
         world.answer(200, tokens("second", None));
         assert_eq!(
             desk.get(&world).expect("the sign-in lives").source,
@@ -920,6 +917,60 @@ fn trouble_that_was_waited_for_long_is_remembered_for_ten_seconds() {
         json!(null)
     );
     world.assert_all_asked();
+}
+
+#[test]
+fn an_authority_that_asks_to_be_left_alone_is_left_alone_that_long_and_a_minute_at_most() {
+    let busy = json!({"error": "server_error", "error_codes": [90033]}).to_string();
+    for (status, body, retry_after, seconds) in [
+        (429, "", Some("30"), 30),
+        (429, "", Some("3600"), 60),
+        (429, "", Some("18446744073709551615"), 60),
+        (429, "", None, 10),
+        (429, "", Some("soon"), 10),
+        (429, "", Some("0"), 0),
+        (503, "", Some("30"), 30),
+        (503, "", None, 0),
+        (400, &busy, None, 10),
+        (400, &busy, Some("1"), 1),
+    ] {
+        let row = format!("{status} {body} {retry_after:?}");
+        let world = World::default();
+        let desk = Desk::signed_in(&world);
+        let trouble = || {
+            world.answer_after(status, body, retry_after);
+        };
+        // What is valid still is handed out, and nobody is asked for another one.
+        world.pass(3500);
+        trouble();
+        for warnings in 1..=if seconds == 0 { 1 } else { 3 } {
+            let credential = desk.get(&world).expect("it is valid still");
+            assert!(credential.stale, "{row}");
+            assert_eq!(world.warnings.borrow().len(), warnings, "{row}");
+        }
+        world.pass(101);
+        trouble();
+        let first = desk.get(&world).expect_err("it is over");
+        for pass in [0, seconds.max(1) - 1] {
+            if seconds > 0 {
+                world.pass(pass);
+                let again = desk.get(&world).expect_err("it is remembered");
+                assert_eq!(again.kind(), ErrorKind::Unavailable, "{row}");
+                assert_eq!(again.message(), first.message(), "{row}");
+                assert_eq!(again.oauth_error(), first.oauth_error(), "{row}");
+                let memory = again.causes().last().expect("it says until when");
+                assert!(memory.contains("is asked again from"), "{row}: {memory}");
+            }
+        }
+        assert_eq!(world.count("refresh_token"), 2, "{row}");
+        // Whoever insists is served.
+        trouble();
+        desk.ask(&world, &forced()).expect_err("it is in trouble");
+        world.pass(seconds);
+        world.answer(200, tokens("second", None));
+        assert_eq!(desk.get(&world).expect("it is over").source, "refresh");
+        world.assert_all_asked();
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) struct Sent {
     pub(crate) shielded: bool,
 }
 
-type Answer = Result<(u16, String), HttpFailure>;
+type Answer = Result<(u16, String, Option<&'static str>), HttpFailure>;
 
 /// All effects of one test.
 #[derive(Default)]
@@ -80,9 +80,19 @@ impl World {
 
     /// The next request is answered with this.
     pub(crate) fn answer(&self, status: u16, body: impl ToString) -> &Self {
+        self.answer_after(status, body, None)
+    }
+
+    /// The same with this `Retry-After`.
+    pub(crate) fn answer_after(
+        &self,
+        status: u16,
+        body: impl ToString,
+        retry_after: Option<&'static str>,
+    ) -> &Self {
         self.answers
             .borrow_mut()
-            .push_back(Ok((status, body.to_string())));
+            .push_back(Ok((status, body.to_string(), retry_after)));
         self
     }
 
@@ -231,9 +241,12 @@ impl Http for World {
         });
         let answer = self.answers.borrow_mut().pop_front();
         match answer.unwrap_or_else(|| panic!("nothing is scripted for {}", request.url)) {
-            Ok((status, body)) => Ok(HttpResponse {
+            Ok((status, body, retry_after)) => Ok(HttpResponse {
                 status,
-                headers: Vec::new(),
+                headers: retry_after
+                    .map(|value| ("retry-after".to_owned(), Secret::new(value)))
+                    .into_iter()
+                    .collect(),
                 body: body.into_bytes().into(),
             }),
             Err(failure) => {

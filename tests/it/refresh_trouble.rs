@@ -104,6 +104,11 @@ pub(crate) fn is_slow(name: &str) -> bool {
     matches!(name, "no answer" | "an answer that trickles")
 }
 
+/// Whether a fault asks for some time without requests.
+fn asks_for_a_pause(name: &str) -> bool {
+    name == "429"
+}
+
 /// What is wrong while a refresh is tried.
 enum Trouble {
     /// The token endpoint's answer.
@@ -433,11 +438,22 @@ fn endure(row: &Row, ground: &Ground<'_>) {
     let token = scene.run(&["get"]).ok();
     let sign_ins = scene.authority.count("/device_authorization", None);
 
+    // An authority that asks for a pause has one, until its time has passed.
+    let pause = |before: &[u8]| {
+        if matches!(trouble, Trouble::Token((name, ..)) if asks_for_a_pause(name)) {
+            let sent = scene.refreshes();
+            let ran = get(&[]);
+            assert!(ran.stderr.contains("asked again from"), "{name}: {ran:?}");
+            assert_eq!(scene.refreshes(), sent, "{name}");
+            fs::write(scene.sandbox.session(), before).expect("it is ours");
+        }
+    };
+
     // It has run out.
     scene.age(-1);
-    // That it was waited for long is noted, and nothing else is changed.
+    // That it was waited for long is noted, and what pause is asked for; nothing else is changed.
     let session = || without_note(&scene.session());
-    let expired = session();
+    let (bytes, expired) = (scene.session(), session());
     let sent = scene.refreshes();
     ground.begin(trouble);
     let begun = Instant::now();
@@ -461,6 +477,7 @@ fn endure(row: &Row, ground: &Ground<'_>) {
         None => assert!(took < Duration::from_secs(20), "{name}: {took:?}"),
     }
     ground.end(trouble);
+    pause(&bytes);
 
     // Somebody sits at the terminal, and is left in peace.
     ground.begin(trouble);
@@ -471,10 +488,11 @@ fn endure(row: &Row, ground: &Ground<'_>) {
     assert_eq!((code, shown.as_str()), (Some(6), ""), "{name}: {error}");
     assert_eq!(session(), expired, "{name}");
     ground.end(trouble);
+    pause(&bytes);
 
     // It is still valid.
     scene.age(200);
-    let aging = session();
+    let (bytes, aging) = (scene.session(), session());
     ground.begin(trouble);
     let ran = get(&["-o", "json"]);
     let warning = "warning: the token of profile `api` could not be refreshed and is still valid";
@@ -485,6 +503,7 @@ fn endure(row: &Row, ground: &Ground<'_>) {
     assert_eq!(answer["stale"], true, "{name}");
     assert_eq!(session(), aging, "{name}");
     ground.end(trouble);
+    pause(&bytes);
 
     scene.age(-1);
     let ran = scene.run(&["get", "-o", "json"]);
@@ -500,7 +519,8 @@ fn a_refresh_is_tried_twice_at_most_whatever_comes_of_the_second_attempt() {
     for_each(SPOILED, |(name, fault, _)| {
         let scene = Scene::signed_in();
         scene.age(-1);
-        let before = without_note(&scene.session());
+        let bytes = scene.session();
+        let before = without_note(&bytes);
         scene.authority.script(Endpoint::Token, Fault::Reset);
         scene.authority.script(Endpoint::Token, fault());
         let wrapper: &[&str] = if is_slow(name) { &FAST } else { &["env"] };
@@ -510,6 +530,10 @@ fn a_refresh_is_tried_twice_at_most_whatever_comes_of_the_second_attempt() {
         assert_eq!(scene.refreshes(), 2, "{name}");
         assert_eq!(scene.authority.faults_left(), 0, "{name}");
         assert_eq!(without_note(&scene.session()), before, "{name}");
+        if asks_for_a_pause(name) {
+            // Its time has passed.
+            fs::write(scene.sandbox.session(), bytes).expect("it is ours");
+        }
         let answer = scene.run(&["get", "-o", "json"]).json();
         assert_eq!(answer["source"], "refresh", "{name}");
     });
