@@ -156,7 +156,9 @@ impl SecretSource {
                     .ok_or_else(|| failed(format!("`{shown}` gave nothing in time")))?
                     .map_err(|error| failed(format!("`{shown}`: {error}")));
             }
-            Self::Command(command) => process::output(command, limit).map_err(failed)?,
+            Self::Command(command) => {
+                process::output(command, limit, context.environment).map_err(failed)?
+            }
             Self::Keyring(name) => context
                 .keyring
                 .read(&kept_as(name), limit.min(KEYRING_LIMIT))

@@ -80,7 +80,7 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
     }
     let variables = given.iter().map(|given| Variable::read(given));
     let variables: Vec<Variable> = variables.collect::<Result<_, _>>()?;
-    let mut environment = Vec::new();
+    let mut given_to_it = Vec::new();
     for kind in [TokenKind::Access, TokenKind::Id] {
         let of_kind =
             |variable: &&Variable| (variable.format == ID_TOKEN) == (kind == TokenKind::Id);
@@ -101,12 +101,12 @@ fn serve(arguments: &Arguments, io: &mut Io<'_>, answer: &Answer<'_>) -> Result<
         for variable in wanted {
             let text = get::render(&credential, &variable.format, &variable.name)?;
             let text = Zeroizing::new(text.trim_end_matches('\n').to_owned());
-            environment.push((variable.name.clone(), text));
+            given_to_it.push((variable.name.clone(), text));
         }
     }
     // Ctrl-C during a refresh waited until the new tokens were kept; now it counts.
     io.signals.check()?;
-    process::run_in_our_place(program, words, &environment)
+    process::run_in_our_place(program, words, &given_to_it, io.environment)
 }
 
 /// The program, and what it is given.

@@ -48,5 +48,5 @@ fn may_ask(environment: &dyn Environment) -> bool {
         return false;
     }
     let command = ["git", "config", "--get", "credential.interactive"].map(String::from);
-    !process::output(&command, LIMIT).is_ok_and(|value| is_no(value.expose()))
+    !process::output(&command, LIMIT, environment).is_ok_and(|value| is_no(value.expose()))
 }

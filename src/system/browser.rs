@@ -1,12 +1,12 @@
 //! The person's browser: which program opens it, and whether there is one on this machine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::clock::SystemClock;
 use super::listener::Listener;
-use super::{container, platform};
+use super::{container, platform, process};
 use crate::context::{Browser, Clock, Environment, LoopbackHost, Visitors};
 
 /// The browser that the environment and the operating system name.
@@ -71,18 +71,11 @@ impl<'a> SystemBrowser<'a> {
         Ok(found(commands, told_by))
     }
 
-    fn is_there(&self, command: &[String]) -> bool {
-        let Some(program) = command.first() else {
-            return false;
-        };
-        if Path::new(program).components().count() > 1 {
-            return Path::new(program).is_file();
-        }
-        let path = self.environment.variable("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|folder| {
-            let names = [program.clone(), format!("{program}.exe")];
-            names.iter().any(|name| folder.join(name).is_file())
-        })
+    /// The file that a command starts, if it is there. What is relative is not meant: who opens a browser
+    /// may be anywhere.
+    fn file(&self, command: &[String]) -> Option<PathBuf> {
+        let path = process::file_of(command.first()?, self.environment).ok()?;
+        (path.is_absolute() && path.is_file()).then_some(path)
     }
 }
 
@@ -94,7 +87,7 @@ impl Browser for SystemBrowser<'_> {
     fn found(&self) -> Result<String, String> {
         let Found { commands, told_by } = self.look()?;
         let program = |command: &Vec<String>| command.first().cloned().unwrap_or_default();
-        match commands.iter().find(|command| self.is_there(command)) {
+        match commands.iter().find(|command| self.file(command).is_some()) {
             Some(command) => Ok(format!("`{}`, {told_by}", program(command))),
             None => {
                 let names: Vec<String> = commands.iter().map(program).collect();
@@ -107,10 +100,10 @@ impl Browser for SystemBrowser<'_> {
     fn open(&self, url: &str) -> Result<(), String> {
         let mut problem = "there is no browser".to_owned();
         for command in self.look()?.commands {
-            if !self.is_there(&command) {
+            let Some(file) = self.file(&command) else {
                 continue;
-            }
-            match start(&command, url) {
+            };
+            match start(&file, &command, url) {
                 Ok(()) => return Ok(()),
                 Err(reason) => problem = reason,
             }
@@ -128,7 +121,7 @@ impl Browser for SystemBrowser<'_> {
 }
 
 /// Starts a browser with a URL, in place of `%s` or as the last argument, and leaves it alone.
-fn start(command: &[String], url: &str) -> Result<(), String> {
+fn start(file: &Path, command: &[String], url: &str) -> Result<(), String> {
     /// How soon does a program that opens nothing say so?
     const SOON: Duration = Duration::from_millis(1000);
     const PAUSE: Duration = Duration::from_millis(20);
@@ -141,7 +134,7 @@ fn start(command: &[String], url: &str) -> Result<(), String> {
     if !has_place {
         arguments.push(url.to_owned());
     }
-    let mut starter = Command::new(program);
+    let mut starter = Command::new(file);
     // Ctrl-C at this terminal is not for the browser, which may go on with all of its pages.
     platform::leave_group(&mut starter);
     let mut child = starter
@@ -283,6 +276,12 @@ mod tests {
         let (there, opened) = found("false");
         assert_eq!(there, named("false"));
         assert!(opened.is_err_and(|reason| reason.contains("`false` failed")));
+        // What stands in the working directory is not meant, whatever PATH says.
+        let variables = [("BROWSER", "Cargo.toml:src/lib.rs"), ("PATH", ".:")];
+        let environment = Variables(variables.into_iter().collect());
+        let there = SystemBrowser::new(&environment).found();
+        let none = "there is no `Cargo.toml` and no `src/lib.rs` (BROWSER)";
+        assert_eq!(there, Err(none.to_owned()));
         let (there, opened) = found("nowhere:x");
         let none = "there is no `nowhere` and no `x` (BROWSER)";
         assert_eq!(there, Err(none.to_owned()));

@@ -1,6 +1,7 @@
 //! Other programs: where they lie, and a command whose output is a secret.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -22,12 +23,30 @@ const LONGEST: u64 = 64 * 1024;
 /// How much may a tool print that is asked about itself?
 const LONGEST_OF_A_TOOL: u64 = 16 * 1024 * 1024;
 
-/// The program of that name on PATH.
-pub fn find(name: &str, environment: &dyn Environment) -> Option<PathBuf> {
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    folders(environment)
-        .flat_map(|folder| [folder.join(&file), folder.join(name)])
-        .find(|path| path.is_file())
+/// The program of that name on PATH. A file that cannot be started is it only where there is no other:
+/// then the error tells why it cannot.
+pub fn find(name: impl AsRef<OsStr>, environment: &dyn Environment) -> Option<PathBuf> {
+    let name = name.as_ref();
+    let mut file = name.to_owned();
+    file.push(std::env::consts::EXE_SUFFIX);
+    let first = |file: &OsStr, is_it: fn(&Path) -> bool| {
+        let mut files = folders(environment).map(|folder| folder.join(file));
+        files.find(|path| is_it(path))
+    };
+    first(&file, platform::is_program).or_else(|| first(name, Path::is_file))
+}
+
+/// The file that a command starts: what it names by a path, or what [`find`] finds. The operating system
+/// itself looks into PATH's relative directories, too, and so wherever somebody happens to be.
+pub(super) fn file_of(
+    program: impl AsRef<OsStr>,
+    environment: &dyn Environment,
+) -> Result<PathBuf, &'static str> {
+    let path = Path::new(&program);
+    if path.is_absolute() || path.components().count() > 1 {
+        return Ok(path.to_owned());
+    }
+    find(path, environment).ok_or("it is in no absolute directory of PATH")
 }
 
 /// The directories of PATH. Nothing is taken from wherever somebody happens to be.
@@ -85,16 +104,19 @@ pub fn run_in_our_place(
     program: &OsStr,
     words: &[OsString],
     variables: &[(String, Zeroizing<String>)],
+    environment: &dyn Environment,
 ) -> Result<u8, Error> {
-    let mut command = Command::new(program);
-    command.args(words);
-    command.envs(variables.iter().map(|(name, value)| (name, value.as_str())));
-    platform::run_in_our_place(&mut command).map_err(|error| {
+    let failed = |reason: &dyn Display| {
         let shown = printable(&program.to_string_lossy());
         Error::new(ErrorKind::Usage, format!("`{shown}` cannot be started"))
-            .because(error)
+            .because(reason)
             .hint("check its name, and that it may be executed")
-    })
+    };
+    let file = file_of(program, environment).map_err(|reason| failed(&reason))?;
+    let mut command = Command::new(file);
+    command.args(words);
+    command.envs(variables.iter().map(|(name, value)| (name, value.as_str())));
+    platform::run_in_our_place(&mut command).map_err(|error| failed(&error))
 }
 
 /// This program's own file.
@@ -106,8 +128,12 @@ pub fn own_program() -> Option<PathBuf> {
 ///
 /// # Errors
 /// Why there is no output, in words that hold none of it.
-pub fn output(command: &[String], limit: Duration) -> Result<Secret, String> {
-    output_with(command, &[], limit)
+pub fn output(
+    command: &[String],
+    limit: Duration,
+    environment: &dyn Environment,
+) -> Result<Secret, String> {
+    output_with(command, &[], limit, environment)
 }
 
 /// The same with further environment variables.
@@ -118,9 +144,12 @@ pub fn output_with(
     command: &[String],
     variables: &[(&str, &str)],
     limit: Duration,
+    environment: &dyn Environment,
 ) -> Result<Secret, String> {
     let (program, arguments) = command.split_first().ok_or("the command is empty")?;
-    let mut command = Command::new(program);
+    let file = file_of(program, environment)
+        .map_err(|reason| format!("`{program}` cannot be started: {reason}"))?;
+    let mut command = Command::new(file);
     command.args(arguments).envs(variables.iter().copied());
     run(&mut command, program, LONGEST, limit)
 }
@@ -241,6 +270,15 @@ mod tests {
     use std::time::Duration;
 
     use super::output;
+    use crate::context::Environment;
+
+    struct SystemFolders;
+
+    impl Environment for SystemFolders {
+        fn variable(&self, name: &str) -> Option<String> {
+            (name == "PATH").then(|| "/usr/bin:/bin".to_owned())
+        }
+    }
 
     #[test]
     fn a_command_that_fails_hangs_or_says_too_much_is_an_error_that_shows_nothing_of_it() {
@@ -270,7 +308,7 @@ mod tests {
             ),
         ] {
             let command = ["sh", "-c", script].map(String::from);
-            let came = output(&command, Duration::from_millis(limit));
+            let came = output(&command, Duration::from_millis(limit), &SystemFolders);
             match (&came, expected) {
                 (Ok(text), Ok(expected)) => assert_eq!(text.expose(), expected),
                 (Err(error), Err(expected)) => {

@@ -220,7 +220,9 @@ impl Clock for World {
 
 impl Environment for World {
     fn variable(&self, name: &str) -> Option<String> {
-        self.variables.get(name).cloned()
+        // The programs that are started are real.
+        let real = || (name == "PATH").then(|| std::env::var(name).ok()).flatten();
+        self.variables.get(name).cloned().or_else(real)
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{chown, symlink};
 use serde_json::{Value, json};
 
 use crate::profile_file::asked_for;
-use crate::scene::{Scene, follow_hint, profile};
+use crate::scene::{Scene, at_once, follow_hint, profile};
 use crate::support::{Ran, Sandbox, set_mode};
 
 const NOBODY: &str = "https://login.example";
@@ -247,6 +247,62 @@ fn nothing_is_read_from_the_current_directory() {
     let mut command = sandbox.command(&["get"]);
     command.env_remove("CRED_HELPER_CONFIG").current_dir(&here);
     sandbox.run_command(command).failed(8);
+}
+
+#[test]
+fn no_program_is_taken_from_the_current_directory() {
+    let scene = Scene::of(at_once(), |issuer| {
+        let of_program =
+            "grant = \"client_credentials\"\nclient_secret = { command = [\"here\"] }\n";
+        format!(
+            "{}{}{of_program}{}urls = [\"https://forge.example/\"]\n",
+            profile("api", issuer),
+            profile("machine", issuer),
+            // Nobody has signed in for it.
+            profile("forge", issuer).replace("\"cli\"", "\"other\"")
+        )
+    });
+    scene.run(&["login", "-p", "api"]).ok();
+    let started = scene.file("started");
+    let script = format!("touch '{}'\n", started.display());
+    // git itself is on PATH, too, behind it.
+    for name in ["here", "git"] {
+        scene.sandbox.script(name, &script);
+    }
+    let paths = std::env::var("PATH").expect("PATH is set");
+    let prepared = |words: &[&str]| {
+        let mut command = scene.sandbox.command(words);
+        command
+            .env("PATH", format!("bin::.:{paths}"))
+            .current_dir(scene.sandbox.path());
+        command
+    };
+    let refused = "`here` cannot be started";
+    let reason = "it is in no absolute directory of PATH";
+    for (words, code) in [
+        (&["get", "-p", "machine"][..], 3),
+        (&["exec", "-p", "api", "--", "here"], 2),
+    ] {
+        for directory in [scene.sandbox.path(), &scene.sandbox.bin()] {
+            let mut command = prepared(words);
+            command.current_dir(directory);
+            let error = scene.run_command(command).failed(code);
+            assert!(error.contains(refused) && error.contains(reason), "{error}");
+        }
+    }
+    let asked = "protocol=https\nhost=forge.example\n\n";
+    let ran = scene
+        .sandbox
+        .run_with_input(prepared(&["git", "get"]), asked);
+    assert!(ran.stderr.contains("login -p forge"), "{ran:?}");
+    assert!(!started.exists(), "it was started");
+    // What is named by its path is meant.
+    let path = scene.sandbox.bin().join("here").display().to_string();
+    for program in ["bin/here", &path] {
+        let command = prepared(&["exec", "-p", "api", "--", program]);
+        scene.run_command(command).ok();
+        fs::remove_file(&started).expect("it was started");
+    }
 }
 
 #[test]

@@ -82,7 +82,9 @@ fn key(command: &[String], name: &str, room: &Room<'_>) -> Result<Key, Error> {
         )
         .hint("have it print the key without cred-helper"));
     }
-    let printed = process::output_with(command, &[(ASKED, "1")], room.limit()).map_err(failed)?;
+    let (limit, environment) = (room.limit(), room.context.environment);
+    let printed = process::output_with(command, &[(ASKED, "1")], limit, environment);
+    let printed = printed.map_err(failed)?;
     let text = printed.expose();
     // Whether there is a line end depends on the tool alone.
     let bare = text.strip_suffix('\n').unwrap_or(text);
