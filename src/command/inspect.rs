@@ -9,7 +9,7 @@ use crate::encoding::from_base64;
 use crate::error::{Error, ErrorKind};
 use crate::oauth::verification::{self, Verdict};
 use crate::profile::Configuration;
-use crate::text::printable;
+use crate::text::{harmless_json, printable};
 use crate::token::Timestamp;
 
 /// The line in the table.
@@ -115,7 +115,7 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
             if let Some(verified) = &verified {
                 told["reason"] = reason(verified).into();
             }
-            format!("{told}\n")
+            format!("{}\n", harmless_json(&told))
         }
         (None, true) => format!("{}\n", json!({ "opaque": true })),
         (Some((header, claims)), false) => {

@@ -4,10 +4,11 @@ use std::process::{Command, Stdio};
 
 use cred_helper::encoding::to_base64url;
 use cred_helper::oauth::json_web_key::Keys;
+use cred_helper::text::is_unsafe;
 use serde_json::{Value, json};
 
 use crate::oidc_ground::Ground;
-use crate::scene::Scene;
+use crate::scene::{Scene, access_tokens};
 
 #[test]
 fn a_token_is_taken_apart_and_not_shown() {
@@ -39,6 +40,39 @@ fn a_token_is_taken_apart_and_not_shown() {
     assert_eq!(scene.authority.requests().len(), asked);
     scene.run(&["logout"]).ok();
     scene.run(&["inspect"]).failed(4);
+}
+
+#[test]
+fn no_claim_moves_the_cursor_or_hides_text_and_as_json_none_is_lost() {
+    let scene = Scene::signed_in();
+    let claims = json!({
+        "name\u{202e}": "\u{9b}2Jada\u{200b}", "nested": ["\u{7f}", { "\u{e0041}": "Grüße \\u202e \"" }]
+    });
+    let part = |value: &Value| to_base64url(value.to_string().as_bytes());
+    let header = json!({ "alg": "none", "kid": "\u{2066}k" });
+    let token = format!("{}.{}.", part(&header), part(&claims));
+    scene.edit_session(|session| {
+        for row in access_tokens(session) {
+            row["secret"] = token.as_str().into();
+        }
+    });
+    for output in ["table", "json"] {
+        let shown = scene.run(&["inspect", "-o", output]).ok();
+        let found = shown
+            .trim_end()
+            .chars()
+            .find(|character| is_unsafe(*character) && *character != '\n');
+        assert_eq!(found, None, "{shown:?}");
+        assert!(shown.contains("ada") && shown.contains("Grüße"), "{shown}");
+    }
+    let ran = scene.run(&["inspect", "-o", "json"]);
+    assert!(ran.stdout.contains("\\u009b2Jada\\u200b"), "{ran:?}");
+    let told = ran.json();
+    assert_eq!(
+        (&told["header"], &told["claims"]),
+        (&header, &claims),
+        "{told}"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! cursor, colours the screen, or reorders or hides text.
 
 use crate::style::Style;
-use crate::text::is_unsafe;
+use crate::text::{is_unsafe, push_harmless_json};
 
 /// Bytes on their way to a terminal, in whatever parts they come.
 pub(super) struct Shown {
@@ -160,14 +160,7 @@ impl Json {
         /// How long a name is worth being coloured?
         const LONGEST_NAME: usize = 1024;
         let place = self.name.as_mut().unwrap_or(shown);
-        if is_unsafe(character) {
-            let mut units = [0; 2];
-            for unit in character.encode_utf16(&mut units) {
-                place.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            place.push(character);
-        }
+        push_harmless_json(place, character);
         let ends = character == '"' && !self.is_escaped;
         self.is_escaped = character == '\\' && !self.is_escaped;
         self.is_in_string = !ends;
