@@ -91,6 +91,7 @@ pub(super) fn add(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<Str
         let Some(person) = &mut person else {
             return Err(lacks(&name, &missing));
         };
+        profile_file::place(shell)?;
         if !replaces {
             let sources = profile_file::sources(shell)?;
             let free = profile_file::check_free(&name, &Configuration::new(&sources)?);

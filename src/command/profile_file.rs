@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::profile_text::{with_profile, without_profile};
 use super::{Shell, profile_text};
 use crate::error::{Error, ErrorKind};
-use crate::profile::file::Source;
+use crate::profile::file::{Source, check_place};
 use crate::profile::{Configuration, Profile};
 use crate::setup::ConfigurationFile;
 use crate::text::printable;
@@ -39,8 +39,7 @@ pub(super) struct Done {
 /// `config`, for a name that is taken, a profile or a file that is none, or a file that cannot be
 /// written.
 pub(super) fn write(wanted: &Wanted<'_>, shell: &Shell<'_, '_>) -> Result<Done, Error> {
-    let path = path(shell)?;
-    let file = ConfigurationFile::find("cred-helper", &path)?;
+    let (path, file) = place(shell)?;
     let held = file.hold(&shell.context)?;
     let before = file.read()?;
     let after = checked(before.as_deref().unwrap_or_default(), wanted, &path, shell)?;
@@ -130,8 +129,7 @@ pub(super) fn remove(name: &str, shell: &Shell<'_, '_>) -> Result<PathBuf, Error
 /// # Errors
 /// As [`write`].
 pub(super) fn prove(wanted: &Wanted<'_>, shell: &Shell<'_, '_>) -> Result<Profile, Error> {
-    let path = path(shell)?;
-    let file = ConfigurationFile::find("cred-helper", &path)?;
+    let (path, file) = place(shell)?;
     let before = file.read()?.unwrap_or_default();
     let text = checked(&before, wanted, &path, shell)?;
     let sources = shell.sources_with(&path, &text)?;
@@ -196,6 +194,19 @@ pub(super) fn path(shell: &Shell<'_, '_>) -> Result<PathBuf, Error> {
         Error::new(ErrorKind::Config, "no directory for profiles is known")
             .hint("set HOME, or name a file with `--config`")
     })
+}
+
+/// The file, and what lies behind its links.
+///
+/// # Errors
+/// `config`, where there is no place for one, or where others could write it: no command would read it.
+pub(super) fn place(shell: &Shell<'_, '_>) -> Result<(PathBuf, ConfigurationFile), Error> {
+    let path = path(shell)?;
+    let file = ConfigurationFile::find("cred-helper", &path)?;
+    for path in [path.as_path(), file.path()] {
+        check_place(path)?;
+    }
+    Ok((path, file))
 }
 
 fn damaged(path: &Path, reason: &str) -> Error {

@@ -247,6 +247,18 @@ fn check_directory(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Refuses a place where a file would be refused as soon as it is there. A directory that is not there yet is
+/// made for nobody else.
+///
+/// # Errors
+/// `config`, if others can write the directory.
+pub fn check_place(path: &Path) -> Result<(), Error> {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() && !directory.exists() => Ok(()),
+        _ => check_directory(path),
+    }
+}
+
 fn refuse(problem: Option<(String, String)>) -> Result<(), Error> {
     match problem {
         Some((problem, command)) => Err(Error::new(

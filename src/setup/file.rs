@@ -43,7 +43,7 @@ impl ConfigurationFile {
         Err(Self { tool, path }.failed("found", &error))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

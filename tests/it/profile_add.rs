@@ -1,11 +1,12 @@
 //! `profile add` and `profile remove`: questions at a terminal, flags without one.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
 use crate::oidc_ground::{Ground, eventually};
-use crate::scene::{Scene, profile};
+use crate::scene::{Scene, follow_hint, profile};
 use crate::support::{InTerminal, Keyboard, Sandbox, mode, set_mode};
 
 /// The line that asks for one more answer.
@@ -282,6 +283,59 @@ fn what_is_wrong_or_hostile_or_a_secret_is_refused_and_nothing_is_written() {
     let shown = sandbox.run(&["profile", "show", "b", "-o", "json"]).json();
     assert_eq!(shown["client_id"], hostile);
     assert_eq!(sandbox.run(&["profile", "list"]).ok().lines().count(), 2);
+}
+
+#[test]
+fn nothing_is_written_where_others_could_write_it_until_the_hint_was_followed() {
+    for (place, config) in [
+        (".config/cred-helper", None),
+        ("named", Some("named/profiles.toml")),
+        // A link into a place that others can write is no way around it.
+        ("shared", Some("link.toml")),
+    ] {
+        let sandbox = Sandbox::new("");
+        let directory = sandbox.path().join(place);
+        fs::create_dir_all(&directory).expect("it is ours");
+        symlink("shared/profiles.toml", sandbox.path().join("link.toml")).expect("it is ours");
+        set_mode(&directory, 0o775);
+        let command = |words: &[&str]| {
+            let mut command = sandbox.command(words);
+            command.env_remove("CRED_HELPER_CONFIG");
+            if let Some(config) = config {
+                command.env("CRED_HELPER_CONFIG", sandbox.path().join(config));
+            }
+            command
+        };
+        let run = |words: &[&str]| sandbox.run_command(command(words));
+        let place = directory.canonicalize().expect("it is there");
+        let expected = format!(
+            "error: others can write `{}`, and a configuration runs commands\n",
+            place.display()
+        );
+        let line = "profile add b --authority https://h.example --scope s --client-id c";
+        let line: Vec<&str> = line.split(' ').collect();
+        let error = run(&line).failed(3);
+        assert!(error.starts_with(&expected), "{error}");
+        let left = fs::read_dir(&directory).expect("it can be read").count();
+        assert_eq!(left, 0, "nothing is written");
+        follow_hint(&error);
+        run(&line).ok();
+        assert_eq!(run(&["profile", "list"]).ok().lines().count(), 1);
+    }
+}
+
+#[test]
+fn who_could_not_have_it_written_is_asked_nothing() {
+    let sandbox = Sandbox::new("");
+    let directory = sandbox.path().join(".config/cred-helper");
+    fs::create_dir_all(&directory).expect("it is ours");
+    set_mode(&directory, 0o775);
+    let terminal =
+        sandbox.in_terminal("env -u CRED_HELPER_CONFIG cred-helper profile add work --replace");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(3), "{shown}");
+    assert!(shown.contains("others can write"), "{shown}");
+    assert!(!shown.contains("Who gives"), "{shown}");
 }
 
 #[test]
