@@ -8,6 +8,12 @@ use crate::text::{nearest, printable};
 
 /// What is wrong with the line, and what was probably meant.
 pub(super) fn error(found: &clap::Error, whole: &Command, words: &[&str]) -> Error {
+    // What follows a word that is no command is of none.
+    let unknown = strings(found, ContextKind::InvalidSubcommand);
+    let end = words
+        .iter()
+        .position(|word| unknown.iter().any(|unknown| unknown == word));
+    let words = &words[..end.unwrap_or(words.len())];
     let help = format!("see `{} --help`", command(whole, words).join(" "));
     if found.kind() == ClapKind::MissingSubcommand {
         return Error::new(ErrorKind::Usage, "no command is named").hint(help);

@@ -79,6 +79,16 @@ fn what_was_probably_meant_is_proposed_in_a_line_that_can_be_pasted() {
              hint: did you mean `show`? see `cred-helper profile --help`\n",
         ),
         (
+            &["gti", "get"],
+            "error: unrecognized subcommand `gti`\n\
+             hint: did you mean `git`? see `cred-helper --help`\n",
+        ),
+        (
+            &["-q", "profile", "shwo", "list", "get"],
+            "error: unrecognized subcommand `shwo`\n\
+             hint: did you mean `show`? see `cred-helper profile --help`\n",
+        ),
+        (
             &["get", "--profil", "x"],
             "error: unexpected argument `--profil` found\n\
              hint: did you mean `--profile`? see `cred-helper get --help`\n",
