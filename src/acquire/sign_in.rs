@@ -4,7 +4,6 @@ use super::decision::{Force, Reason, Step, Wanted, next};
 use super::{
     Call, HasAsked, forget, import, login_required, prepare, refresh, remember, under_lock,
 };
-use crate::context::Context;
 use crate::credential::{Action, Credential, Interactive};
 use crate::error::{Error, ErrorKind};
 use crate::grant::{Asks, Grant, GrantRequest};
@@ -409,7 +408,7 @@ fn keep(
              `cred-helper store migrate --help`.\n"
         )
     });
-    let end = until(account, token_set, context);
+    let end = until(call, account, token_set);
     // The sign-in is done, whether or not somebody is left to read it.
     drop(context.terminal.show(&format!(
         "\nSigned in{who} for profile `{}`{end}.\n{unsealed}",
@@ -425,13 +424,17 @@ fn keep(
 }
 
 /// Until when nobody has to sign in again, as far as the authority says it, on the clock on the wall.
-fn until(account: Option<&AccountRow>, token_set: &TokenSet, context: &Context<'_>) -> String {
-    let at = |time| context.environment.wall_clock(time);
+fn until(call: &Call<'_>, account: Option<&AccountRow>, token_set: &TokenSet) -> String {
+    let at = |time| call.context.environment.wall_clock(time);
     let of_refresh = account.and_then(|account| account.refresh_expires_at);
     match (&token_set.refresh_token, of_refresh, token_set.expires_at) {
         (Some(_), Some(end), _) => format!(" until {}", at(end)),
         (Some(_), None, Some(end)) => {
             format!("; the token is good until {}, and is renewed then", at(end))
+        }
+        // It is run again then, and asks a person only if it must.
+        (None, _, Some(end)) if call.grant.asks() != Asks::Person => {
+            format!("; the token is good until {}", at(end))
         }
         (None, _, Some(end)) => format!(" until {}; the authority gave no refresh token", at(end)),
         (_, None, None) | (None, Some(_), None) => String::new(),

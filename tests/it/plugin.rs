@@ -190,7 +190,10 @@ fn a_person_is_asked_only_after_it_said_that_it_needs_one() {
         shown.contains("\r\nSay [31mfriend\r\nand enter.\r\n"),
         "{shown:?}"
     );
-    assert!(shown.contains("Signed in for profile `corp`"), "{shown}");
+    // It is asked again when the token ends: whether it needs a person then is its own affair.
+    let told = "Signed in for profile `corp`; the token is good until ";
+    assert!(shown.contains(told), "{shown}");
+    assert!(!shown.contains("refresh token"), "{shown}");
     assert_eq!(asked(), ["never", "always"]);
     assert_eq!(plugins.read("answer"), "person-token\n");
     assert_eq!(plugins.read("errors"), "");
