@@ -98,14 +98,18 @@ impl Route {
         let Ok(target) = &self.target else {
             return Vec::new();
         };
-        let others = self.others.iter();
-        let mut others: Vec<_> = others
-            .map(|(profile, pattern)| Other {
-                profile,
-                pattern,
-                mismatch: pattern.mismatch(target),
-            })
-            .collect();
+        let mut others: Vec<Other<'_>> = Vec::new();
+        for (profile, pattern) in &self.others {
+            let is_same = |other: &Other<'_>| other.pattern == pattern && other.profile == profile;
+            // A profile can name one twice, as in `urls` and as its `endpoint`.
+            if !others.iter().any(is_same) {
+                others.push(Other {
+                    profile,
+                    pattern,
+                    mismatch: pattern.mismatch(target),
+                });
+            }
+        }
         others.sort_by_key(|other| other.mismatch.nearness);
         others
     }

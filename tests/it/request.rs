@@ -149,6 +149,17 @@ fn a_token_goes_only_where_the_profile_names() {
         assert_eq!(ran.code, Some(8), "{ran:?}");
         assert!(ran.stderr.contains("at another host"), "{}", ran.stderr);
     }
+    // A URL that the profile names twice is one reason.
+    let named = ground.server.url("/");
+    for keys in [
+        format!("endpoint = \"{named}\"\nurls = [\"{named}\"]\n"),
+        format!("urls = [\"{named}\", \"{named}\"]\n"),
+    ] {
+        ground.set_profile(&keys);
+        let line = ["request", "-p", "api", &elsewhere];
+        let error = ground.ground.run(&line).failed(8);
+        assert_eq!(error.matches("caused by: ").count(), 1, "{error}");
+    }
     // The same host is not enough.
     ground.set_profile(&format!("urls = [\"{}\"]\n", ground.server.url("/api")));
     let ran = ground.run("/api/up", &["--paginate"]);
