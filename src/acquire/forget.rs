@@ -38,8 +38,8 @@ pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> 
     Ok(found)
 }
 
-/// Ends a sign-in: of the account that is named, else of all. Revoked at the authority where it
-/// can be, unless `local`; forgotten here in any case. Returns who it was.
+/// Ends a sign-in: of the account that is named, else of all. Forgotten here in any case; then revoked
+/// at the authority where it can be, unless `local`. Returns who it was.
 ///
 /// # Errors
 /// `store`, `busy` or `interrupted`.
@@ -66,11 +66,6 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
         .accounts
         .into_iter()
         .partition(|row| wanted.is_none_or(|wanted| row.is_named(wanted)));
-    // Programs of MSAL's wait a few seconds for their lock, and lose what they were about to keep.
-    let is_shared = call.store.shared_cache().is_some();
-    if !local && !is_shared {
-        revoke(call.profile, &leaving, context);
-    }
     let meant = session.sign_in.asked_for.as_deref();
     if meant.is_some_and(|meant| leaving.iter().any(|row| row.is_named(meant))) {
         // Whoever is gone has refused nothing.
@@ -91,7 +86,9 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
         call.store.save(&mut session, None, &guard, &call.context)?;
     }
     drop((guard, attention));
-    if !local && is_shared {
+    // Only now: whatever ends the call while the authority is silent, who asked to be forgotten is; and
+    // nobody waits for the lock, which programs of MSAL's do for a few seconds alone.
+    if !local {
         revoke(call.profile, &leaving, context);
     }
     Ok(leaving

@@ -117,6 +117,7 @@ mod unix {
     pub(crate) mod kubectl_job;
     pub(crate) mod layer;
     pub(crate) mod life_property;
+    pub(crate) mod logout;
     pub(crate) mod machine_ground;
     pub(crate) mod mail_job;
     pub(crate) mod mail_server;
