@@ -11,8 +11,8 @@ use crate::oauth::request::{self, Form};
 use crate::oauth::response;
 use crate::profile::Profile;
 use crate::secret::Secret;
-use crate::store::Loaded;
 use crate::store::session::{AccountRow, Session, SignIn};
+use crate::store::{Loaded, SessionGuard};
 use crate::token::TokenSet;
 
 /// Forgets an access token that a tool saw rejected, or all of them; the refresh token stays, and
@@ -46,8 +46,8 @@ pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> 
 pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error> {
     let context = &call.context;
     match call.store.load(context) {
-        Ok(Loaded::Absent) => return Ok(Vec::new()),
-        Ok(Loaded::Session(..) | Loaded::Damaged(_)) => {}
+        Ok(Loaded::Absent) if !call.store.was_set_aside()? => return Ok(Vec::new()),
+        Ok(_) => {}
         // Whose it is, and what could be revoked, nobody can tell.
         Err(error) if local && call.request.account.is_none() => {
             return forget_lost(call, error);
@@ -60,6 +60,7 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     }
     let attention = call.attention();
     let guard = call.store.lock(context)?;
+    let was_damaged = forget_damaged(call, local, &guard)?;
     let mut session = call.store.load_locked(&guard, context)?;
     let wanted = call.account();
     let (leaving, staying): (Vec<AccountRow>, Vec<AccountRow>) = session
@@ -75,6 +76,7 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
             ..SignIn::default()
         };
     }
+    let is_nobody_left = was_damaged && leaving.is_empty() && staying.is_empty();
     // What was imported once must not be sent again, and its source may have it still.
     if staying.is_empty() && session.imported.is_empty() {
         call.store.remove(&guard, context)?;
@@ -91,10 +93,30 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     if !local {
         revoke(call.profile, &leaving, context);
     }
+    if is_nobody_left {
+        return Ok(vec![None]);
+    }
     Ok(leaving
         .iter()
         .map(|row| row.label().map(String::from))
         .collect())
+}
+
+/// Forgets what is damaged of the session, which may hold a refresh token still, whoever's it is. Whether
+/// there was some.
+fn forget_damaged(call: &Call<'_>, local: bool, guard: &SessionGuard) -> Result<bool, Error> {
+    let was_damaged = call.store.remove_damaged(guard, &call.context)?;
+    if was_damaged {
+        let name = &call.profile.name;
+        let told = format!("a damaged sign-in for profile `{name}` was removed");
+        match local {
+            true => call.context.inform(&told),
+            false => call
+                .context
+                .warn(&format!("{told}; it could not be revoked")),
+        }
+    }
+    Ok(was_damaged)
 }
 
 /// Forgets what nobody can open any more. A keyring that is locked, silent or elsewhere may yet bring
@@ -104,7 +126,11 @@ fn forget_lost(call: &Call<'_>, unopened: Error) -> Result<Vec<Option<String>>, 
     let _attention = call.attention();
     let guard = call.store.lock(context)?;
     match call.store.is_lost(&guard, context) {
-        Ok(true) => call.store.remove(&guard, context).map(|()| vec![None]),
+        Ok(true) => {
+            call.store.remove(&guard, context)?;
+            forget_damaged(call, true, &guard)?;
+            Ok(vec![None])
+        }
         Ok(false) | Err(_) => Err(unopened),
     }
 }

@@ -273,7 +273,7 @@ impl<'a> Examination<'a> {
 
     /// Damaged files that were set aside.
     pub fn set_aside(&self) -> Vec<PathBuf> {
-        self.named(|name| name.contains(".json.damaged-"))
+        self.named(|name| name.contains(file::SET_ASIDE))
     }
 
     /// What new sessions are sealed with, and where that is nothing for want of a keyring, why.

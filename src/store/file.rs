@@ -47,6 +47,9 @@ struct Header<'a> {
     parameters: Option<Sealed<'a>>,
 }
 
+/// What stands behind a damaged file's name, before the time when it was set aside.
+pub(super) const SET_ASIDE: &str = ".json.damaged-";
+
 /// How long may a key's id be? It has 22 characters.
 const LONGEST_ID: usize = 64;
 
@@ -280,22 +283,37 @@ impl SessionFile {
     /// Sets a damaged file aside under a name that tells when, and returns that name.
     pub(super) fn set_aside(&self, now: Timestamp) -> Result<PathBuf, Error> {
         let path = self.path();
-        let aside = path.with_extension(format!("json.damaged-{}", now.0));
+        let name = format!("{}{SET_ASIDE}{}", self.digest, now.0);
+        let aside = self.directory.join(name);
         platform::patiently(|| fs::rename(&path, &aside))
             .map_err(|error| failed("the damaged session cannot be set aside", &path, &error))?;
         Ok(aside)
     }
 
+    /// What was set aside of the session.
+    pub(super) fn set_aside_before(&self) -> Result<Vec<PathBuf>, Error> {
+        let start = format!("{}{SET_ASIDE}", self.digest);
+        let paths = entries(&self.directory)?.into_iter().filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            name.starts_with(&start).then(|| entry.path())
+        });
+        Ok(paths.collect())
+    }
+
     /// Removes the session; the lock stays, since others may hold or await it.
     pub(super) fn remove(&self) -> Result<(), Error> {
-        let path = self.path();
-        match platform::patiently(|| fs::remove_file(&path)) {
+        self.remove_file(&self.path())
+    }
+
+    /// Removes a file of the session, durably.
+    pub(super) fn remove_file(&self, path: &Path) -> Result<(), Error> {
+        match platform::patiently(|| fs::remove_file(path)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed("the session cannot be removed", &path, &error)),
+            Err(error) => return Err(failed("the session cannot be removed", path, &error)),
         }
         platform::sync_directory(&self.directory)
-            .map_err(|error| failed("the session cannot be removed", &path, &error))
+            .map_err(|error| failed("the session cannot be removed", path, &error))
     }
 
     /// Removes what somebody left who died.
@@ -326,6 +344,22 @@ fn check_directory(directory: &Path) -> Result<(), Error> {
     let metadata =
         if_there(fs::metadata(directory)).map_err(|error| failed(what, directory, &error))?;
     refuse(metadata.and_then(|metadata| platform::trusted_problem(directory, &metadata)))
+}
+
+/// What lies in the directory of sessions. One that cannot be read is not taken for an empty one.
+pub(super) fn entries(directory: &Path) -> Result<Vec<fs::DirEntry>, Error> {
+    let found = if_there(fs::read_dir(directory));
+    let entries = found.and_then(|found| found.into_iter().flatten().collect());
+    entries.map_err(|error| unreadable(directory, &error))
+}
+
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::Store,
+        format!("`{}` cannot be read", path.display()),
+    )
+    .because(error)
+    .hint("make it and its directory your own")
 }
 
 /// What was looked for; `None` where it is not there. What cannot be looked at may be there.

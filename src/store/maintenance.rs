@@ -5,12 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::choice::{self, Change, Choice};
-use super::file::{Loaded, SealWith, SessionFile, if_there};
+use super::file::{Loaded, SealWith, SessionFile, entries, if_there, unreadable};
 use super::lock::{self, Patience};
 use super::seal::{Key, KeysAtHand, Room, SEALS, Seal, Sealing};
 use super::{patiently, sessions};
@@ -417,22 +416,6 @@ pub(super) fn sealed(directory: &Path) -> Result<Option<&'static Seal>, Error> {
     });
     let lying = lying.find(|lying| lying.seal.has_keys());
     Ok(lying.map(|lying| lying.seal))
-}
-
-/// What lies in the directory of sessions. One that cannot be read is not taken for an empty one.
-fn entries(directory: &Path) -> Result<Vec<fs::DirEntry>, Error> {
-    let found = if_there(fs::read_dir(directory));
-    let entries = found.and_then(|found| found.into_iter().flatten().collect());
-    entries.map_err(|error| unreadable(directory, &error))
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::new(
-        ErrorKind::Store,
-        format!("`{}` cannot be read", path.display()),
-    )
-    .because(error)
-    .hint("make it and its directory your own")
 }
 
 /// The names of sessions that have a file of that ending.

@@ -590,6 +590,35 @@ impl SessionStore {
         self.own.file.is_lost(find)
     }
 
+    /// Whether something damaged of the session was set aside.
+    ///
+    /// # Errors
+    /// `store`, if that cannot be told.
+    pub fn was_set_aside(&self) -> Result<bool, Error> {
+        Ok(!self.own.file.set_aside_before()?.is_empty())
+    }
+
+    /// Removes what is damaged of the session, also what was set aside before. Whether there was some.
+    ///
+    /// # Errors
+    /// `store`.
+    pub fn remove_damaged(
+        &self,
+        _guard: &SessionGuard,
+        context: &Context<'_>,
+    ) -> Result<bool, Error> {
+        let file = &self.own.file;
+        let mut damaged = file.set_aside_before()?;
+        // What cannot be opened now is not damaged.
+        if let Ok(Loaded::Damaged(_)) = self.own.load_whole(context) {
+            damaged.push(file.path());
+        }
+        for path in &damaged {
+            file.remove_file(path)?;
+        }
+        Ok(!damaged.is_empty())
+    }
+
     /// Removes the session.
     ///
     /// # Errors
