@@ -2,10 +2,13 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{Entry, Shell, account_argument, profile_argument, text};
+use super::{Entry, Shell, account_argument, profile_argument, store, text};
+use crate::context::Context;
 use crate::credential::{Action, Request, Response};
 use crate::error::Error;
 use crate::profile::Configuration;
+use crate::store::maintenance::Maintenance;
+use crate::system::directories;
 use crate::text::printable;
 
 /// The line in the table.
@@ -18,7 +21,11 @@ pub(super) const ENTRY: Entry = Entry {
 fn command(command: Command) -> Command {
     command
         .about("Forget a sign-in, and revoke it where the authority can")
-        .after_help("Examples:\n  cred-helper logout -p graph\n  cred-helper logout --all --local")
+        .after_help(
+            "With `--all`, what is kept of no profile goes too: of one that was changed, renamed or \
+             removed, or of another configuration. How that is revoked is not known any more.\n\n\
+             Examples:\n  cred-helper logout -p graph\n  cred-helper logout --all --local",
+        )
         .arg(profile_argument().conflicts_with("all"))
         .arg(
             account_argument()
@@ -29,7 +36,7 @@ fn command(command: Command) -> Command {
             Arg::new("all")
                 .long("all")
                 .action(ArgAction::SetTrue)
-                .help("Every profile"),
+                .help("Every sign-in that you have on this machine, whatever its profile"),
         )
         .arg(
             Arg::new("local")
@@ -55,26 +62,74 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         }
         return Ok(());
     }
+    log_out_of_all(&request, matches.get_flag("local"), shell)
+}
+
+/// Ends what is kept of every profile, then what is kept of none.
+fn log_out_of_all(request: &Request, local: bool, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     let sources = shell.sources()?;
     let configuration = Configuration::new(&sources)?;
-    let names: Vec<_> = configuration
-        .profiles()
-        .map(|(name, _)| name.to_owned())
-        .collect();
     // One that fails keeps none of the others.
-    let mut failed = None;
-    for name in names {
+    let mut failed = Vec::new();
+    for (name, _) in configuration.profiles() {
         let request = Request {
-            profile: Some(name),
+            profile: Some(name.to_owned()),
             ..request.clone()
         };
-        if let Err(error) = log_out(&request, shell)
-            && let Some(earlier) = failed.replace(error)
-        {
-            shell.context.warn(&earlier.to_string());
-        }
+        failed.extend(log_out(&request, shell).err());
     }
-    failed.map_or(Ok(()), Err)
+    match end_others(&configuration, local, shell) {
+        Ok(errors) => failed.extend(errors),
+        Err(error) => failed.push(error),
+    }
+    let Some(last) = failed.pop() else {
+        return Ok(());
+    };
+    for error in failed {
+        shell.context.warn(&error.to_string());
+    }
+    Err(last)
+}
+
+/// Ends what is of no profile. What could not be ended.
+fn end_others(
+    configuration: &Configuration<'_>,
+    local: bool,
+    shell: &Shell<'_, '_>,
+) -> Result<Vec<Error>, Error> {
+    let state = directories::state(shell.context.environment)?;
+    let files = store::files(configuration, &state);
+    if !local && files.len() < configuration.profiles().count() {
+        let told = "what is kept of no profile stays: it cannot be told from the sign-in of a profile \
+                    that has a mistake, which could be revoked once that is mended";
+        shell.context.warn(told);
+        return Ok(Vec::new());
+    }
+    let files = files.into_iter().map(|(_, path)| path).collect();
+    // Nobody is asked to unlock a keyring for what goes.
+    let context = Context {
+        keyring: shell.unattended_keyring,
+        ..shell.context
+    };
+    let (sealing, lock_timeout) = (configuration.sealing(), configuration.lock_timeout());
+    let maintenance = Maintenance::new(&state, sealing, lock_timeout, &context);
+    let ended = maintenance.end_others(&files)?;
+    let (removed, unrevoked) = match ended.count {
+        0 => return Ok(ended.failed),
+        1 => (
+            "1 sign-in of no profile was removed".to_owned(),
+            "it could not be revoked",
+        ),
+        count => (
+            format!("{count} sign-ins of no profile were removed"),
+            "they could not be revoked",
+        ),
+    };
+    match local {
+        true => context.inform(&removed),
+        false => context.warn(&format!("{removed}; {unrevoked}")),
+    }
+    Ok(ended.failed)
 }
 
 /// The profile whose sign-in has ended, if there was one.

@@ -1,6 +1,6 @@
 //! `store`: how sign-ins lie on this machine, and how to change that.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
@@ -111,19 +111,23 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
         }
         Some((_, matches)) => {
             let listed = maintenance.list()?;
-            let profiles: Vec<(String, std::path::PathBuf)> = configuration
-                .profiles()
-                .filter_map(|(name, _)| {
-                    let profile = configuration.profile(name).ok()?;
-                    let store = profile.store(&state, &configuration);
-                    Some((name.to_owned(), store.path()))
-                })
-                .collect();
+            let profiles = files(&configuration, &state);
             let rows = listed.iter().map(|listed| row(listed, &profiles)).collect();
             print_rows(rows, matches, shell)
         }
         None => Ok(()),
     }
+}
+
+/// The session file of each profile that can be understood.
+pub(super) fn files(configuration: &Configuration<'_>, state: &Path) -> Vec<(String, PathBuf)> {
+    let names = configuration.profiles().map(|(name, _)| name);
+    let files = names.filter_map(|name| {
+        let profile = configuration.profile(name).ok()?;
+        let store = profile.store(state, configuration);
+        Some((name.to_owned(), store.path()))
+    });
+    files.collect()
 }
 
 /// Drops the keys that are held for a while.
@@ -139,7 +143,7 @@ fn lock(state: &Path, shell: &Shell<'_, '_>) -> Result<(), Error> {
 }
 
 /// A session as JSON; its form is public.
-fn row(listed: &Listed, profiles: &[(String, std::path::PathBuf)]) -> Value {
+fn row(listed: &Listed, profiles: &[(String, PathBuf)]) -> Value {
     let of = profiles.iter().filter(|(_, path)| *path == listed.path);
     let of: Vec<&str> = of.map(|(name, _)| name.as_str()).collect();
     let (seal, key, error) = match &listed.seal {

@@ -1,4 +1,4 @@
-//! What is done to all sessions at once: listed, sealed in another way, sealed with another key.
+//! What is done to all sessions at once: listed, sealed in another way, sealed with another key, ended.
 //!
 //! One file after the other, each under its own lock and replaced as in a refresh: whatever dies,
 //! whenever, each file is whole, and its key is where it says.
@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::choice::{self, Change, Choice};
-use super::file::{Loaded, SealWith, SessionFile, entries, if_there, unreadable};
+use super::file::{self, Loaded, SET_ASIDE, SealWith, SessionFile, entries, if_there, unreadable};
 use super::lock::{self, Patience};
 use super::seal::{Key, KeysAtHand, Room, SEALS, Seal, Sealing};
+use super::session::Session;
 use super::{patiently, sessions};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
@@ -43,6 +44,15 @@ pub struct Done {
     pub as_before: usize,
     /// Files that could not be sealed, and why. They lie as before.
     pub failed: Vec<(PathBuf, Error)>,
+}
+
+/// What was ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// How many sign-ins.
+    pub count: usize,
+    /// Why others lie as before; each names its file.
+    pub failed: Vec<Error>,
 }
 
 /// Which sessions are sealed.
@@ -235,6 +245,77 @@ impl<'a> Maintenance<'a> {
         unread.map_or(Ok(count), Err)
     }
 
+    /// Ends every session but those whose files are of a profile: whose the others are is in no
+    /// configuration, and with it how they are revoked.
+    ///
+    /// # Errors
+    /// `store`, if the directory of sessions cannot be read; `interrupted`.
+    pub fn end_others(&self, of_profiles: &BTreeSet<PathBuf>) -> Result<Ended, Error> {
+        let mut names = digests(&self.directory, ".json")?;
+        let set_aside = entries(&self.directory)?.into_iter().filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let (digest, _) = name.split_once(SET_ASIDE)?;
+            is_digest(digest).then(|| digest.to_owned())
+        });
+        names.extend(set_aside);
+        let mut ended = Ended::default();
+        for name in names {
+            let file = self.file(name);
+            if of_profiles.contains(&file.path()) {
+                continue;
+            }
+            match self.end(&file) {
+                Ok(was_signed_in) => ended.count += usize::from(was_signed_in),
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                Err(error) => ended.failed.push(error),
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Ends a session. Whether somebody was signed in, or may have been.
+    fn end(&self, file: &SessionFile) -> Result<bool, Error> {
+        let path = file.path();
+        let patience = Patience {
+            limit: self.lock_timeout,
+            waiting_for: &format!("another process that uses `{}`", path.display()),
+            hint: "run the command again",
+        };
+        let _guard = lock::acquire(&file.lock_path(), &patience, self.context, &mut || false)?;
+        file.remove_temporaries();
+        let set_aside = file.set_aside_before()?;
+        for path in &set_aside {
+            file.remove_file(path)?;
+        }
+        let was_set_aside = !set_aside.is_empty();
+        // What is a newer version's, or others can read, is told of.
+        if file.found()?.is_none() {
+            return Ok(was_set_aside);
+        }
+        let mut key = None;
+        let loaded = patiently(file, &self.room(), &mut |find| {
+            file.load(&mut |seal, id| find(seal, id).inspect(|found| key.clone_from(found)))
+        });
+        let Ok(Loaded::Session(session, seal)) = loaded else {
+            file.remove()?;
+            return Ok(true);
+        };
+        let was_signed_in = !session.accounts.is_empty();
+        if session.imported.is_empty() {
+            file.remove()?;
+        } else if was_signed_in {
+            // What was imported once must not be sent again, and its source may have it still.
+            let rest = Session {
+                identity: session.identity,
+                imported: session.imported,
+                ..Session::default()
+            };
+            let with = SealWith { seal, key };
+            file.save(&file::content(&rest)?, &with, self.context.random, None)?;
+        }
+        Ok(was_signed_in || was_set_aside)
+    }
+
     /// Has the key chosen, seals with it, then forgets the keys that nothing is sealed with any more.
     fn seal_anew(
         &self,
@@ -383,7 +464,7 @@ impl<'a> Maintenance<'a> {
                 Err(error) => Err(error),
             };
             match if_there(bytes) {
-                Ok(bytes) => named.extend(bytes.and_then(|bytes| super::file::key_of(&bytes))),
+                Ok(bytes) => named.extend(bytes.and_then(|bytes| file::key_of(&bytes))),
                 Err(error) => unread = Some(unreadable(&path, &error)),
             }
         }
@@ -392,7 +473,7 @@ impl<'a> Maintenance<'a> {
 
     /// One maintenance at a time.
     fn lock(&self) -> Result<lock::Guard, Error> {
-        super::file::create_directory(&self.directory)?;
+        file::create_directory(&self.directory)?;
         let patience = Patience {
             limit: self.lock_timeout,
             waiting_for: "another `cred-helper store`",
@@ -426,8 +507,11 @@ pub(super) fn digests(directory: &Path, ending: &str) -> Result<BTreeSet<String>
     let names = entries(directory)?.into_iter().filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let digest = name.strip_suffix(ending)?;
-        let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_digest.then(|| digest.to_owned())
+        is_digest(digest).then(|| digest.to_owned())
     });
     Ok(names.collect())
+}
+
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

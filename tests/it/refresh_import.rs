@@ -74,6 +74,29 @@ impl Ground {
 }
 
 #[test]
+fn one_that_was_taken_is_not_taken_again_after_a_sign_out_of_all_in_another_configuration() {
+    let ground = Ground::new(json!({ "rotate": false }), "");
+    let given = ground.give();
+    ground.get();
+    let log_out = || {
+        let line = ["logout", "--all", "--config", "other.toml"];
+        let ran = ground.sandbox.run(&line);
+        let told = ran.stderr.clone();
+        ran.ok();
+        told
+    };
+    fs::write(ground.sandbox.path().join("other.toml"), "").expect("it can be written");
+    let told = "warning: 1 sign-in of no profile was removed; it could not be revoked\n";
+    assert_eq!(log_out(), told);
+    let kept = fs::read_to_string(ground.sandbox.session()).expect("it can be read");
+    assert!(!kept.contains(&given), "{kept}");
+    ground.sandbox.run(&["get", "-p", "robot"]).failed(4);
+    assert_eq!(ground.sent(), 1);
+    // Of nobody who is signed in nothing is told.
+    assert_eq!(log_out(), "");
+}
+
+#[test]
 fn one_is_taken_once_and_lives_on_here_whether_or_not_it_is_replaced() {
     for rotate in [true, false] {
         let ground = Ground::new(json!({ "rotate": rotate }), "");
