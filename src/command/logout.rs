@@ -1,5 +1,8 @@
 //! `logout`: revokes a sign-in where the authority can, and forgets it here in any case.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Entry, Shell, account_argument, profile_argument, store, text};
@@ -99,13 +102,8 @@ fn end_others(
 ) -> Result<Vec<Error>, Error> {
     let state = directories::state(shell.context.environment)?;
     let files = store::files(configuration, &state);
-    if !local && files.len() < configuration.profiles().count() {
-        let told = "what is kept of no profile stays: it cannot be told from the sign-in of a profile \
-                    that has a mistake, which could be revoked once that is mended";
-        shell.context.warn(told);
-        return Ok(Vec::new());
-    }
-    let files = files.into_iter().map(|(_, path)| path).collect();
+    let has_mistake = files.len() < configuration.profiles().count();
+    let files: BTreeSet<PathBuf> = files.into_iter().map(|(_, path)| path).collect();
     // Nobody is asked to unlock a keyring for what goes.
     let context = Context {
         keyring: shell.unattended_keyring,
@@ -113,6 +111,15 @@ fn end_others(
     };
     let (sealing, lock_timeout) = (configuration.sealing(), configuration.lock_timeout());
     let maintenance = Maintenance::new(&state, sealing, lock_timeout, &context);
+    if has_mistake && !local {
+        let mut listed = maintenance.list()?.into_iter();
+        if listed.any(|listed| !files.contains(&listed.path)) {
+            let told = "sign-ins of no profile stay: they cannot be told from that of a profile that \
+                        has a mistake; mend it and run this again, or use `--local`";
+            context.warn(told);
+        }
+        return Ok(Vec::new());
+    }
     let ended = maintenance.end_others(&files)?;
     let (removed, unrevoked) = match ended.count {
         0 => return Ok(ended.failed),

@@ -283,13 +283,14 @@ impl<'a> Maintenance<'a> {
         };
         let _guard = lock::acquire(&file.lock_path(), &patience, self.context, &mut || false)?;
         file.remove_temporaries();
+        // What is a newer version's, or others can read, is told of, and lies as before.
+        let is_there = file.found()?.is_some();
         let set_aside = file.set_aside_before()?;
         for path in &set_aside {
             file.remove_file(path)?;
         }
         let was_set_aside = !set_aside.is_empty();
-        // What is a newer version's, or others can read, is told of.
-        if file.found()?.is_none() {
+        if !is_there {
             return Ok(was_set_aside);
         }
         let mut key = None;

@@ -143,13 +143,15 @@ fn a_sign_in_that_may_be_of_a_profile_with_a_mistake_is_kept_for_its_revocation(
     let mistaken = profile("api", &issuer).replace("client_id", "client");
     scene.sandbox.write_profiles(&mistaken);
     let error = scene.run(&["logout", "--all"]).failed(3);
-    let told = "warning: what is kept of no profile stays: it cannot be told from the sign-in";
+    let told = "warning: sign-ins of no profile stay: they cannot be told from that of a profile";
     assert!(error.starts_with(told), "{error}");
     assert_eq!(sessions(&scene).len(), 1);
 
     let error = scene.run(&["logout", "--all", "--local"]).failed(3);
     assert!(error.starts_with("1 sign-in of no profile was removed\n"));
     assert_eq!(sessions(&scene), Vec::<String>::new());
+    let error = scene.run(&["logout", "--all"]).failed(3);
+    assert!(error.starts_with("error: "), "there is none: {error}");
 }
 
 /// What lies there of sign-ins, also of those that were set aside.
