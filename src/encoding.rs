@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::Error;
 use zeroize::Zeroizing;
 
+use crate::text::is_unsafe;
+
 /// With and without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -52,6 +54,27 @@ pub fn from_object<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> serde_json::Resul
         return Err(serde_json::Error::custom("it is a list, and no object"));
     }
     serde_json::from_slice(bytes)
+}
+
+/// JSON on one line that is harmless to show: what [`is_unsafe`] names is escaped in it, and nothing lost.
+pub fn harmless_json(value: &serde_json::Value) -> String {
+    let json = value.to_string();
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        push_harmless_json(&mut shown, character);
+    }
+    shown
+}
+
+/// Adds a character that stands in a string of JSON, escaped where it is unsafe (RFC 8259 §7).
+pub fn push_harmless_json(shown: &mut String, character: char) {
+    if !is_unsafe(character) {
+        shown.push(character);
+        return;
+    }
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        shown.push_str(&format!("\\u{unit:04x}"));
+    }
 }
 
 #[cfg(test)]

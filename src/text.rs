@@ -40,27 +40,6 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// JSON on one line that is harmless to show: what [`is_unsafe`] names is escaped in it, and nothing lost.
-pub fn harmless_json(value: &serde_json::Value) -> String {
-    let json = value.to_string();
-    let mut shown = String::with_capacity(json.len());
-    for character in json.chars() {
-        push_harmless_json(&mut shown, character);
-    }
-    shown
-}
-
-/// Adds a character that stands in a string of JSON, escaped where it is unsafe (RFC 8259 §7).
-pub fn push_harmless_json(shown: &mut String, character: char) {
-    if !is_unsafe(character) {
-        shown.push(character);
-        return;
-    }
-    for unit in character.encode_utf16(&mut [0; 2]) {
-        shown.push_str(&format!("\\u{unit:04x}"));
-    }
-}
-
 /// A text as one word of a POSIX shell's line.
 pub fn shell_word(text: &str) -> String {
     let plain =

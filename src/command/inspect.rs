@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::{Entry, Shell, account_argument, columns, output_argument, profile_argument, text};
 use crate::credential::{Action, Request, Response, TokenKind};
-use crate::encoding::from_base64;
+use crate::encoding::{from_base64, harmless_json};
 use crate::error::{Error, ErrorKind};
 use crate::oauth::verification::{self, Verdict};
 use crate::profile::Configuration;
-use crate::text::{harmless_json, printable};
+use crate::text::printable;
 use crate::token::Timestamp;
 
 /// The line in the table.

@@ -37,11 +37,11 @@ const RANKS: &[(&str, u32)] = &[
     ("endpoint", 10),
     ("line", 10),
     ("error", 2),
+    ("encoding", 2),
     ("text", 1),
     ("secret", 0),
     ("style", 0),
     ("digest", 0),
-    ("encoding", 0),
 ];
 
 /// What these places alone may name, and do: crates, and what not every operating system has.

@@ -1,8 +1,9 @@
 //! What a server answered, as a terminal may show it: JSON indented, and nothing that moves the
 //! cursor, colours the screen, or reorders or hides text.
 
+use crate::encoding::push_harmless_json;
 use crate::style::Style;
-use crate::text::{is_unsafe, push_harmless_json};
+use crate::text::is_unsafe;
 
 /// Bytes on their way to a terminal, in whatever parts they come.
 pub(super) struct Shown {
