@@ -46,7 +46,7 @@
 //! nothing but `system/mod.rs` chooses between them; their keyrings are in `system/os_keyring/`, and what
 //! holds a key for a while in `system/key_cache/`, each chosen by its `mod.rs`.
 //!
-//! (Within layer 0, `error` may use `text`; within layer 1, the types may use each other.)
+//! (Within layer 0, `error` and `encoding` may use `text`; within layer 1, the types may use each other.)
 //!
 //! # Invariants
 //!

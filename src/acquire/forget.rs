@@ -46,7 +46,7 @@ pub fn erase(call: &Call<'_>, rejected: Option<&Secret>) -> Result<bool, Error> 
 pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error> {
     let context = &call.context;
     match call.store.load(context) {
-        Ok(Loaded::Absent) if !call.store.was_set_aside()? => return Ok(Vec::new()),
+        Ok(Loaded::Absent) if !call.store.is_damaged(context)? => return Ok(Vec::new()),
         Ok(_) => {}
         // Whose it is, and what could be revoked, nobody can tell.
         Err(error) if local && call.request.account.is_none() => {
@@ -60,7 +60,9 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     }
     let attention = call.attention();
     let guard = call.store.lock(context)?;
-    let was_damaged = forget_damaged(call, local, &guard)?;
+    // What is whole has to go first of all, whatever becomes of the rest.
+    let damaged = forget_damaged(call, local, &guard);
+    let was_damaged = damaged.as_ref().is_ok_and(|was_damaged| *was_damaged);
     let mut session = call.store.load_locked(&guard, context)?;
     let wanted = call.account();
     let (leaving, staying): (Vec<AccountRow>, Vec<AccountRow>) = session
@@ -78,21 +80,23 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     }
     let is_nobody_left = was_damaged && leaving.is_empty() && staying.is_empty();
     // What was imported once must not be sent again, and its source may have it still.
-    if staying.is_empty() && session.imported.is_empty() {
-        call.store.remove(&guard, context)?;
+    let forgotten = if staying.is_empty() && session.imported.is_empty() {
+        call.store.remove(&guard, context)
     } else {
         session = Session {
             accounts: staying,
             ..session
         };
-        call.store.save(&mut session, None, &guard, &call.context)?;
-    }
+        call.store.save(&mut session, None, &guard, &call.context)
+    };
     drop((guard, attention));
     // Only now: whatever ends the call while the authority is silent, who asked to be forgotten is; and
     // nobody waits for the lock, which programs of MSAL's do for a few seconds alone.
     if !local {
         revoke(call.profile, &leaving, context);
     }
+    // What could not be forgotten is worth nothing any more.
+    forgotten.and(damaged)?;
     if is_nobody_left {
         return Ok(vec![None]);
     }

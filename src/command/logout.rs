@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::{Entry, Shell, account_argument, profile_argument, store, text};
 use crate::context::Context;
 use crate::credential::{Action, Request, Response};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::profile::Configuration;
 use crate::store::maintenance::Maintenance;
 use crate::system::directories;
@@ -68,22 +68,22 @@ fn run(matches: &ArgMatches, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     log_out_of_all(&request, matches.get_flag("local"), shell)
 }
 
-/// Ends what is kept of every profile, then what is kept of none.
+/// Ends what is kept of no profile, which nobody has to be asked for, then what is kept of each.
 fn log_out_of_all(request: &Request, local: bool, shell: &mut Shell<'_, '_>) -> Result<(), Error> {
     let sources = shell.sources()?;
     let configuration = Configuration::new(&sources)?;
     // One that fails keeps none of the others.
-    let mut failed = Vec::new();
+    let mut failed = match end_others(&configuration, local, shell) {
+        Ok(errors) => errors,
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+        Err(error) => vec![error],
+    };
     for (name, _) in configuration.profiles() {
         let request = Request {
             profile: Some(name.to_owned()),
             ..request.clone()
         };
         failed.extend(log_out(&request, shell).err());
-    }
-    match end_others(&configuration, local, shell) {
-        Ok(errors) => failed.extend(errors),
-        Err(error) => failed.push(error),
     }
     let Some(last) = failed.pop() else {
         return Ok(());

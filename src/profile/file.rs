@@ -811,5 +811,7 @@ fn resolve_path(source: &Source, text: &str) -> PathBuf {
     if let Some(path) = text.strip_prefix("~/").and_then(home) {
         return path;
     }
-    source.path.parent().unwrap_or(Path::new("")).join(text)
+    let path = source.path.parent().unwrap_or(Path::new("")).join(text);
+    // Whose sign-in is whose depends on it, and not on how the profile file was named in a call.
+    std::path::absolute(&path).unwrap_or(path)
 }

@@ -176,7 +176,7 @@ pub(super) fn look(
         wiring.wired.push(Wired {
             target: EVERY_INDEX.to_owned(),
             profile: None,
-            program: None,
+            program: Some(KEYRING.to_owned()),
         });
     }
     if let Some(other) = machine.in_front_of(KEYRING)

@@ -215,6 +215,16 @@ pub enum Link {
     At(PathBuf),
 }
 
+impl Link {
+    /// Whether a tool whose configuration names this program finds it by the link.
+    fn is_found_as(&self, program: &str) -> bool {
+        match self {
+            Self::Named(name) => name == program,
+            Self::At(place) => place == Path::new(program),
+        }
+    }
+}
+
 /// Something that we wrote into a tool's configuration.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
@@ -512,15 +522,25 @@ fn link<'s>(
     Ok(())
 }
 
-/// Removes those of our links that nothing which was recorded needs any more, for any tool.
+/// Removes those of our links that nothing needs any more which was recorded, or stands in the
+/// configuration of any tool.
 fn unlink(entry: &Entry, machine: &Machine<'_>, gone: &[Setting]) -> Result<(), Error> {
+    let gone = links(entry, machine, gone);
+    if gone.is_empty() {
+        return Ok(());
+    }
     let mut needed = BTreeSet::new();
+    let mut named = Vec::new();
     for entry in SETUPS {
         let records = Record::all(machine, entry.name)?;
         let kept = records.iter().flat_map(|record| &record.settings);
         needed.extend(links(entry, machine, kept));
+        // What cannot be read names nobody.
+        let wired = look(entry, machine, &[]).map_or_else(|_| Vec::new(), |wiring| wiring.wired);
+        named.extend(wired.into_iter().filter_map(|wired| wired.program));
     }
-    for link in links(entry, machine, gone).difference(&needed) {
+    let is_named = |link: &Link| named.iter().any(|program| link.is_found_as(program));
+    for link in gone.difference(&needed).filter(|link| !is_named(link)) {
         machine.unlink(link);
     }
     Ok(())
@@ -554,18 +574,6 @@ pub struct Listed {
 
 /// What is there of a tool, and what it asks us for.
 pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Listed {
-    let path = (entry.file)(machine);
-    let is_link = only_link::is_all_of(entry, machine);
-    let look = || {
-        let file = ConfigurationFile::find(entry.name, &path)?;
-        let text = if is_link { None } else { file.read()? };
-        let text = text.unwrap_or_default();
-        let document = Document {
-            path: file.path(),
-            text: &text,
-        };
-        (entry.look)(machine, &document, profiles)
-    };
     let program = entry.program(machine);
     Listed {
         tool: entry.name,
@@ -573,9 +581,22 @@ pub fn list(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Lis
             .as_deref()
             .and_then(|program| machine.version(program, entry.version)),
         program,
-        wiring: look(),
-        file: path,
+        wiring: look(entry, machine, profiles),
+        file: (entry.file)(machine),
     }
+}
+
+/// What a tool's configuration says of us.
+fn look(entry: &Entry, machine: &Machine<'_>, profiles: &[Answering]) -> Result<Wiring, Error> {
+    let file = ConfigurationFile::find(entry.name, &(entry.file)(machine))?;
+    let is_link = only_link::is_all_of(entry, machine);
+    let text = if is_link { None } else { file.read()? };
+    let text = text.unwrap_or_default();
+    let document = Document {
+        path: file.path(),
+        text: &text,
+    };
+    (entry.look)(machine, &document, profiles)
 }
 
 /// The tools that setup has written a profile into, or for, as its records tell: no tool is asked, and

@@ -42,9 +42,8 @@ fn file(machine: &Machine<'_>) -> PathBuf {
     if terraforms.exists() || machine.variable("APPDATA").is_some() {
         return if terraforms.exists() { terraforms } else { own };
     }
-    let of_xdg = machine.configuration_home().join("opentofu/tofurc");
-    let is_read = machine.variable("XDG_CONFIG_HOME").is_some() || of_xdg.exists();
-    if is_read { of_xdg } else { own }
+    let of_xdg = machine.variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    of_xdg.map_or(own, |folder| folder.join("opentofu/tofurc"))
 }
 
 /// One of those in which it looks. Terraform's folder, once it is there, takes the place of its own.

@@ -297,9 +297,13 @@ impl<'a> Maintenance<'a> {
         let loaded = patiently(file, &self.room(), &mut |find| {
             file.load(&mut |seal, id| find(seal, id).inspect(|found| key.clone_from(found)))
         });
-        let Ok(Loaded::Session(session, seal)) = loaded else {
-            file.remove()?;
-            return Ok(true);
+        let (session, seal) = match loaded {
+            Ok(Loaded::Session(session, seal)) => (session, seal),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            Ok(_) | Err(_) => {
+                file.remove()?;
+                return Ok(true);
+            }
         };
         let was_signed_in = !session.accounts.is_empty();
         if session.imported.is_empty() {

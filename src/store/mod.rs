@@ -372,7 +372,7 @@ impl SessionStore {
     }
 
     /// Takes the session's lock for what a person has done, which would be lost: whoever holds it may be
-    /// stopped, and somebody is there who is told so.
+    /// stopped, and somebody is there who is told so. Under a shield only the second Ctrl-C is heard.
     ///
     /// # Errors
     /// `busy`, `interrupted` or `store`.
@@ -590,12 +590,21 @@ impl SessionStore {
         self.own.file.is_lost(find)
     }
 
-    /// Whether something damaged of the session was set aside.
+    /// Whether something of the session is damaged, as it lies there or where it was set aside.
     ///
     /// # Errors
     /// `store`, if that cannot be told.
-    pub fn was_set_aside(&self) -> Result<bool, Error> {
-        Ok(!self.own.file.set_aside_before()?.is_empty())
+    pub fn is_damaged(&self, context: &Context<'_>) -> Result<bool, Error> {
+        Ok(!self.damaged(context)?.is_empty())
+    }
+
+    /// What cannot be opened now is not damaged.
+    fn damaged(&self, context: &Context<'_>) -> Result<Vec<PathBuf>, Error> {
+        let mut damaged = self.own.file.set_aside_before()?;
+        if let Ok(Loaded::Damaged(_)) = self.own.load_whole(context) {
+            damaged.push(self.own.file.path());
+        }
+        Ok(damaged)
     }
 
     /// Removes what is damaged of the session, also what was set aside before. Whether there was some.
@@ -607,14 +616,9 @@ impl SessionStore {
         _guard: &SessionGuard,
         context: &Context<'_>,
     ) -> Result<bool, Error> {
-        let file = &self.own.file;
-        let mut damaged = file.set_aside_before()?;
-        // What cannot be opened now is not damaged.
-        if let Ok(Loaded::Damaged(_)) = self.own.load_whole(context) {
-            damaged.push(file.path());
-        }
+        let damaged = self.damaged(context)?;
         for path in &damaged {
-            file.remove_file(path)?;
+            self.own.file.remove_file(path)?;
         }
         Ok(!damaged.is_empty())
     }

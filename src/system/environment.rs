@@ -1,5 +1,7 @@
 //! The process' environment variables.
 
+use std::env::VarError;
+
 use super::zone;
 use crate::context::Environment;
 use crate::token::Timestamp;
@@ -10,7 +12,14 @@ pub struct ProcessEnvironment;
 impl Environment for ProcessEnvironment {
     #[expect(clippy::disallowed_methods, reason = "this is the environment")]
     fn variable(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
+        let value = match std::env::var(name) {
+            // One directory of it that is no text takes away none of the others.
+            Err(VarError::NotUnicode(path)) if name == "PATH" => {
+                path.to_string_lossy().into_owned()
+            }
+            value => value.ok()?,
+        };
+        Some(value).filter(|value| !value.is_empty())
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the environment")]

@@ -245,7 +245,7 @@ fn a_cache_is_newer_than_the_moment_it_was_replaced_however_long_that_took_by_wh
     let cache = folder.path().join("cache.json");
     let began = Timestamp(now());
     for (before, after, least) in [
-        (began.plus(100), began.plus(110), began.plus(111)),
+        (began.plus(100), began.plus(110), began.plus(112)),
         // What the file system says is not taken back by a clock that is behind.
         (Timestamp(0), Timestamp(10), began),
     ] {

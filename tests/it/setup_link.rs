@@ -39,6 +39,31 @@ fn a_configuration_that_names_us_already_gets_its_links_and_is_not_ours_to_undo(
         assert!(!home.setup(tool).ok().contains("linked"), "{tool}");
         home.setup(&format!("{tool} --undo")).ok();
         assert_eq!(home.read(row.path), text, "{tool}");
+        assert_eq!(links(&home), linked, "{tool}");
+    }
+}
+
+#[test]
+fn a_link_stays_as_long_as_a_configuration_names_us_whoever_wrote_it() {
+    let helpers = |host: &str| format!("\"{host}\": \"cred-helper\"");
+    let by_hand = format!("{{\"credHelpers\": {{{}}}}}", helpers("mine.example.test"));
+    let of_pip = "[global]\nkeyring-provider = subprocess\n";
+    for (path, text, tool) in [
+        (".docker/config.json", by_hand.as_str(), "docker"),
+        (".config/pip/pip.conf", of_pip, "uv"),
+    ] {
+        let home = Home::new();
+        home.write(path, text);
+        home.setup(tool).ok();
+        let linked = links(&home);
+        assert_eq!(linked.len(), 1, "{tool}: {linked:?}");
+        home.setup(&format!("{tool} --undo")).ok();
+        assert_eq!(home.read(path), text, "{tool}");
+        assert_eq!(links(&home), linked, "{tool}");
+        home.write(path, if tool == "docker" { "{}" } else { "" });
+        home.setup(tool).ok();
+        home.setup(&format!("{tool} --undo")).ok();
+        assert!(links(&home).is_empty(), "{tool}: nobody names it");
     }
 }
 
@@ -52,7 +77,7 @@ fn opentofu_is_asked_in_the_file_that_it_reads() {
         (vec![], ".tofurc"),
         (vec![".terraformrc"], ".terraformrc"),
         (vec![".terraformrc", ".tofurc"], ".tofurc"),
-        (vec![".config/opentofu/tofurc"], ".config/opentofu/tofurc"),
+        (vec![".config/opentofu/tofurc"], ".tofurc"),
     ] {
         let home = Home::new();
         there.iter().for_each(|path| home.write(path, text));

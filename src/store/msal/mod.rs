@@ -320,10 +320,13 @@ impl MsalCache {
 
     /// MSAL's extensions read a cache again when it is newer than what they have read. Whoever has read
     /// the one before between our write and our rename takes theirs for newer, and would write it back:
-    /// the time is that of the call, which is made after the rename. A time that is later still is kept,
+    /// the time is later than the call, which is made after the rename. A time that is later still is kept,
     /// since somebody may have read the cache just before it.
     fn tell_of_change(&self, context: &Context<'_>) -> io::Result<()> {
-        let seconds = context.clock.now().0.saturating_add(1);
+        /// How many seconds may a program take that has read what was there, before it looks at the clock? The
+        /// first is the one that the clock's whole seconds leave out.
+        const LATER: i64 = 2;
+        let seconds = context.clock.now().0.saturating_add(LATER);
         let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         let mut options = platform::private_file();
         options.write(true).create(true).truncate(false);
