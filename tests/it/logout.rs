@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 
-use crate::authority::{ClientAuthentication, ClientRow, Endpoint, Fault, Settings};
-use crate::scene::{Scene, at_once, profile};
+use crate::authority::{Endpoint, Fault};
+use crate::scene::{Scene, profile};
 use crate::store_ground::Ground;
 use crate::support::{Ran, detached, interrupt, set_mode};
 
@@ -152,45 +152,6 @@ fn a_sign_in_that_may_be_of_a_profile_with_a_mistake_is_kept_for_its_revocation(
     assert_eq!(sessions(&scene), Vec::<String>::new());
     let error = scene.run(&["logout", "--all"]).failed(3);
     assert!(error.starts_with("error: "), "there is none: {error}");
-}
-
-#[test]
-fn a_sign_in_is_its_profile_s_however_the_place_of_the_file_is_spelled() {
-    const SECRET: &str = "of-the-client";
-    let client = ClientRow {
-        id: "cli".to_owned(),
-        secret: Some(SECRET.to_owned()),
-        method: ClientAuthentication::ClientSecretBasic,
-    };
-    let settings = Settings {
-        clients: vec![client],
-        ..at_once()
-    };
-    let scene = Scene::of(settings, |issuer| {
-        let secret = "client_secret = { file = \"secret.txt\" }\n";
-        format!("{}{secret}", profile("api", issuer))
-    });
-    let config = scene.sandbox.config();
-    let folder = config.parent().expect("it lies in a folder");
-    fs::write(folder.join("secret.txt"), SECRET).expect("it can be written");
-    set_mode(&folder.join("secret.txt"), 0o600);
-    let whole = config.display().to_string();
-    scene.run(&["login", "--config", &whole]).ok();
-    let name = config.file_name().expect("it has a name").to_string_lossy();
-    for spelled in [name.to_string(), format!("./{name}")] {
-        let mut command = scene
-            .sandbox
-            .command(&["get", "-o", "json", "--config", &spelled]);
-        command.current_dir(folder);
-        assert_eq!(scene.run_command(command).json()["source"], "cache");
-    }
-    let mut command = scene
-        .sandbox
-        .command(&["logout", "--all", "--config", &name]);
-    command.current_dir(folder);
-    let ran = scene.run_command(command);
-    assert!(!ran.stderr.contains("no profile"), "{ran:?}");
-    assert_eq!(scene.authority.count("/revoke", None), 2);
 }
 
 /// What lies there of sign-ins, also of those that were set aside.

@@ -54,36 +54,33 @@ impl OpenSsl {
 
     /// Whether a line ends well.
     pub(crate) fn succeeds(&self, line: &str) -> bool {
-        self.ends_well("+0", line)
+        self.ends_well(Command::new("openssl"), line)
     }
 
-    /// The same for a clock that shows that much more or less.
-    fn ends_well(&self, clock: &str, line: &str) -> bool {
-        let output = Command::new("faketime")
-            .args(["-f", clock, "openssl"])
-            .args(line.split(' '))
-            .current_dir(&self.directory)
-            .output()
-            .expect("faketime and openssl start");
+    fn ends_well(&self, mut openssl: Command, line: &str) -> bool {
+        openssl.args(line.split(' ')).current_dir(&self.directory);
+        let output = openssl.output().expect("openssl and faketime start");
         output.status.success()
     }
 
     /// Makes a key, `NAME.key` as PKCS#8, and `NAME.pem`, its certificate for a day.
     pub(crate) fn make(&self, name: &str, kind: &str) {
-        self.make_at("+0", name, kind);
+        self.make_by(Command::new("openssl"), name, kind);
     }
 
     /// The same three days ago: the certificate has ended.
     pub(crate) fn make_long_ago(&self, name: &str, kind: &str) {
-        self.make_at("-3d", name, kind);
+        let mut openssl = Command::new("faketime");
+        openssl.args(["-f", "-3d", "openssl"]);
+        self.make_by(openssl, name, kind);
     }
 
-    fn make_at(&self, clock: &str, name: &str, kind: &str) {
+    fn make_by(&self, openssl: Command, name: &str, kind: &str) {
         self.run(&format!("genpkey -out {name}.key {kind}"));
         let line = format!(
             "req -x509 -config openssl.cnf -key {name}.key -subj /CN={name} -days 1 -out {name}.pem"
         );
-        assert!(self.ends_well(clock, &line), "{line}");
+        assert!(self.ends_well(openssl, &line), "{line}");
     }
 }
 

@@ -74,6 +74,25 @@ impl Ground {
 }
 
 #[test]
+fn what_was_imported_is_the_profile_s_however_the_place_of_its_file_is_spelled() {
+    let ground = Ground::new(json!({}), "");
+    ground.give();
+    ground.get();
+    let run = |arguments: &[&str]| {
+        let mut command = ground.sandbox.command(arguments);
+        command.current_dir(ground.sandbox.path());
+        ground.sandbox.run_command(command)
+    };
+    for spelled in ["profiles.toml", "./profiles.toml"] {
+        let answer = run(&["get", "-p", "robot", "-o", "json", "--config", spelled]).json();
+        assert_eq!(answer["source"], "cache", "{spelled}");
+    }
+    let ran = run(&["logout", "--all", "--config", "profiles.toml"]);
+    assert!(!ran.stderr.contains("of no profile"), "{ran:?}");
+    ran.ok();
+}
+
+#[test]
 fn one_that_was_taken_is_not_taken_again_after_a_sign_out_of_all_in_another_configuration() {
     let ground = Ground::new(json!({ "rotate": false }), "");
     let given = ground.give();
