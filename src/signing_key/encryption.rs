@@ -121,7 +121,12 @@ pub(super) fn decrypt_key(
         Some((key.sequence()?, key.read(OCTET_STRING)?))
     };
     let (algorithm, encrypted) = read().ok_or_else(Problem::malformed)?;
-    decrypt(algorithm, passphrase, encrypted)
+    let plain = decrypt(algorithm, passphrase, encrypted)?;
+    // Of 256 wrong passphrases one brings an end that looks right.
+    match Reader::new(&plain).sequence() {
+        Some(_) => Ok(plain),
+        None => Err(Problem::wrong_passphrase()),
+    }
 }
 
 /// Decrypts what was encrypted as the elements of `algorithm` say.

@@ -67,6 +67,20 @@ fn as_der(signature: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn every_wrong_passphrase_is_told_as_one() {
+    let (_directory, openssl) = openssl(P256);
+    openssl.run("pkcs8 -topk8 -in one.key -iter 1 -passout file:passphrase -out encrypted.key");
+    let pem = openssl.read("encrypted.key");
+    // One of 256 brings an end that looks right.
+    for number in 0..4000 {
+        let read = KeyFile::read(&pem, Some(&format!("wrong {number}")));
+        let problem = read.err().expect("it is refused");
+        let told = "it cannot be decrypted with this `client_passphrase`";
+        assert_eq!(problem.reason, told, "{number}");
+    }
+}
+
+#[test]
 fn a_key_is_read_in_every_form_that_openssl_writes_and_openssl_verifies_what_it_signs() {
     for (kind, algorithms) in [
         (RSA, &[Algorithm::Rs256, Algorithm::Ps256][..]),
