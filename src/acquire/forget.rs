@@ -60,7 +60,7 @@ pub fn logout(call: &Call<'_>, local: bool) -> Result<Vec<Option<String>>, Error
     }
     let attention = call.attention();
     let guard = call.store.lock(context)?;
-    // What is whole has to go first of all, whatever becomes of the rest.
+    // Trouble with that keeps nobody signed in.
     let damaged = forget_damaged(call, local, &guard);
     let was_damaged = damaged.as_ref().is_ok_and(|was_damaged| *was_damaged);
     let mut session = call.store.load_locked(&guard, context)?;

@@ -13,6 +13,7 @@ use cred_helper::context::{Clock, Context};
 use cred_helper::error::{Error, ErrorKind};
 use cred_helper::store::msal::{Sharing, copy};
 use cred_helper::store::seal::Sealing;
+use cred_helper::store::session::AccountRow;
 use cred_helper::store::{Loaded, SessionStore};
 use cred_helper::token::Timestamp;
 use serde_json::json;
@@ -172,15 +173,20 @@ impl Clock for Robbed<'_> {
     }
 }
 
+/// Who is in a whole cache.
+fn accounts(folder: &Path, world: &World) -> Vec<AccountRow> {
+    let full = folder.join("full.json");
+    fs::write(&full, whole(1)).expect("it can be written");
+    private(&full);
+    copy::accounts(sharing(&full), &world.context()).expect("it is a cache")
+}
+
 #[test]
 fn nothing_is_written_where_the_lock_is_lost_at_the_last_moment() {
     const LIMIT: Duration = Duration::from_secs(5);
     let folder = tempfile::tempdir().expect("a directory can be made");
     let world = World::without_terminal();
-    let full = folder.path().join("full.json");
-    fs::write(&full, whole(1)).expect("it can be written");
-    private(&full);
-    let accounts = copy::accounts(sharing(&full), &world.context()).expect("it is a cache");
+    let accounts = accounts(folder.path(), &world);
     assert_eq!(accounts.len(), 1);
 
     let empty = folder.path().join("empty.json");
@@ -238,10 +244,7 @@ impl Clock for Slow<'_> {
 fn a_cache_is_newer_than_the_moment_it_was_replaced_however_long_that_took_by_whatever_clock() {
     let folder = tempfile::tempdir().expect("a directory can be made");
     let world = World::without_terminal();
-    let full = folder.path().join("full.json");
-    fs::write(&full, whole(1)).expect("it can be written");
-    private(&full);
-    let accounts = copy::accounts(sharing(&full), &world.context()).expect("it is a cache");
+    let accounts = accounts(folder.path(), &world);
     let cache = folder.path().join("cache.json");
     let began = Timestamp(now());
     for (before, after, least) in [
